@@ -1,0 +1,107 @@
+//! Who a peer is, as values. Nothing here reads a clock or a file; time, secrets and random bytes are arguments.
+
+use crate::message::Text;
+
+/// That somebody's word was checked. Only the checks of this module make one; whoever holds it cannot have skipped them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Proof(());
+
+impl Proof {
+    /// A link we dialed or post to: vouched for by its configured URL (and by TLS, where the URL says so).
+    pub const fn configured_url() -> Self {
+        Self(())
+    }
+
+    /// A listener that demands nothing (`auth = "none"`): vouched for by the address it is bound to or allows.
+    pub const fn open_listener() -> Self {
+        Self(())
+    }
+}
+
+/// A peer whose identity was checked. The Hub takes nothing else.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Identity {
+    who: Who,
+}
+
+/// Whom an identity names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Who {
+    /// The CRM of this link, by its name in the configuration.
+    Link(Text),
+    /// A person, by login, with the session the login made or resumed.
+    User {
+        /// The login, in the spelling of the account.
+        login: Text,
+        /// How the login was proved.
+        by: LoginBy,
+    },
+}
+
+/// How a person was recognised.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LoginBy {
+    /// By password: a new session is due.
+    Password,
+    /// By a session that exists; its id as the client sent it.
+    Session(Text),
+}
+
+impl Identity {
+    /// A link, once its check has passed.
+    pub fn link(name: impl Into<Text>, _proof: Proof) -> Self {
+        Self { who: Who::Link(name.into()) }
+    }
+
+    /// A person, once the check has passed.
+    pub fn user(login: impl Into<Text>, by: LoginBy, _proof: Proof) -> Self {
+        Self { who: Who::User { login: login.into(), by } }
+    }
+
+    /// Whom it names.
+    pub fn who(&self) -> &Who {
+        &self.who
+    }
+}
+
+/// What a peer's `login` brings: `proto-spec/auth.md`.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Attempt {
+    /// `userlogin`.
+    pub login: Text,
+    /// `Password`: MD5 of the password as typed, lower-case hex.
+    pub hash: Option<Text>,
+    /// `password`: MD5 of the lower-cased password.
+    pub folded_hash: Option<Text>,
+    /// `sessionid`, used when no hash is given.
+    pub session: Option<Text>,
+    /// `expires`, seconds.
+    pub expires: Option<i64>,
+    /// `usewebrtc`.
+    pub webrtc: bool,
+    /// `workplace`.
+    pub workplace: Option<Text>,
+}
+
+impl std::fmt::Debug for Attempt {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Attempt").field("login", &self.login).finish_non_exhaustive()
+    }
+}
+
+/// Why a login was refused. The texts are compared literally by known clients (`proto-spec/errors.md`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LoginError {
+    /// Unknown login, or the hash does not fit.
+    WrongPassword,
+    /// No such session, or it has expired.
+    NoSession,
+    /// The session belongs to somebody else.
+    ForeignSession,
+    /// Still starting, or the store does not answer.
+    NotAvailable,
+    /// 50025: `max_users` are logged in.
+    NoSeat,
+    /// 59012: too many failures from here.
+    Throttled,
+}

@@ -1,0 +1,180 @@
+//! All that can happen to the Hub. Read this and [`super::output`] first.
+
+use std::time::Duration;
+
+use crate::auth::{Identity, LoginError};
+use crate::dialog::CloseReason;
+use crate::message::{Envelope, Object, PeerId, Qid, Text};
+use crate::telephony;
+
+/// One thing that happened.
+#[derive(Clone, Debug)]
+pub enum Input {
+    /// A peer's dialog is open: a tab has logged in, a CRM has introduced itself. The Hub answers a tab's login.
+    Opened {
+        /// The peer, new to the Hub.
+        peer: PeerId,
+        /// Who it is.
+        identity: Identity,
+        /// What came with it.
+        opening: Opening,
+    },
+    /// A call, reply or event from a peer that is open.
+    Received {
+        /// From whom.
+        peer: PeerId,
+        /// What.
+        envelope: Envelope,
+    },
+    /// A message could not be delivered (POST failed): whoever waits for its reply is told.
+    Undelivered {
+        /// To whom it should have gone.
+        peer: PeerId,
+        /// The `qid` it carried.
+        qid: Option<Qid>,
+        /// Why.
+        why: Undelivered,
+    },
+    /// The peer is gone. Told once, after which nothing more comes from it and nothing is sent to it.
+    Closed {
+        /// Which.
+        peer: PeerId,
+        /// Why.
+        reason: CloseReason,
+    },
+    /// A link's state short of open, for people to see: dialing, waiting, refused.
+    LinkState {
+        /// The link's name.
+        link: Text,
+        /// What it is doing.
+        state: LinkState,
+    },
+    /// The check that [`super::Output::Authenticate`] asked for.
+    Authenticated {
+        /// The ticket it carried.
+        ticket: Ticket,
+        /// What came of it.
+        verdict: Result<Identity, LoginError>,
+    },
+    /// The telephone system tells something.
+    Pbx(telephony::Event),
+    /// A question or order of an operator, or of the HTTP interface; answered by [`super::Output::Answer`].
+    Ask {
+        /// Handed back with the answer.
+        ticket: Ticket,
+        /// What.
+        ask: Ask,
+    },
+    /// Whoever asked is gone; nothing is answered any more.
+    AskGone {
+        /// The ticket of the question.
+        ticket: Ticket,
+    },
+}
+
+/// Handle of work in flight outside the Hub, or of a question from outside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Ticket(pub u64);
+
+/// What a peer brings when its dialog opens.
+#[derive(Clone, Debug, Default)]
+pub struct Opening {
+    /// The qid of the login that is to be answered (tabs).
+    pub qid: Option<Qid>,
+    /// `expires` of the login, seconds.
+    pub expires: Option<i64>,
+    /// Names it subscribed to before the login.
+    pub subscribed: Vec<Text>,
+    /// Where it connects from, for people to see.
+    pub address: Text,
+    /// What the CRM said of itself in `iam`.
+    pub introduction: Option<Introduction>,
+    /// Whether this is a link that is posted to: it has no connection, and gets only what section 6 of the decisions says.
+    pub post: bool,
+    /// Whether a posted link polls, and so gets everything.
+    pub polls: bool,
+    /// Whether the peer came over TLS.
+    pub tls: bool,
+}
+
+/// What a peer says of itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Introduction {
+    /// `type`
+    pub kind: Text,
+    /// `name`
+    pub name: Text,
+    /// `version`
+    pub version: Text,
+}
+
+/// Why a message did not arrive.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Undelivered {
+    /// The CRM could not be reached, or answered no 2xx, or not in time.
+    Failed(String),
+    /// The answer was no message.
+    BadAnswer(String),
+}
+
+/// A link that is not open.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LinkState {
+    /// An accepting link waits for its CRM.
+    Waiting,
+    /// A dialing link connects.
+    Dialing,
+    /// A dialing or posting link failed and tries again.
+    Retrying {
+        /// What failed.
+        why: String,
+        /// After how long it tries again.
+        after: Duration,
+    },
+    /// The CRM refused our credentials.
+    Refused(String),
+    /// Two CRMs compete for the link.
+    Competing,
+}
+
+/// Questions and orders from outside.
+#[derive(Clone, Debug)]
+pub enum Ask {
+    /// Run a dynamic method; answered once, with its outcome.
+    Call(ApiCall),
+    /// Open a form (`on = "api"`).
+    OpenForm(telephony::FormOrder),
+    /// Close a form.
+    CloseForm {
+        /// The form's id.
+        id: Text,
+    },
+    /// The picture for console and commands.
+    Snapshot,
+    /// The session a browser brings: whose is it? Answered at once, used by the login check.
+    Session {
+        /// `sessionid` as the client sent it.
+        id: Text,
+    },
+}
+
+/// A dynamic method called from outside.
+#[derive(Clone, Debug, Default)]
+pub struct ApiCall {
+    /// The method's name.
+    pub method: Text,
+    /// Its input.
+    pub input: Object,
+    /// How long the caller waits; `None`: what the method declares.
+    pub deadline: Option<Duration>,
+    /// How long a late result is welcome.
+    pub late: Duration,
+    /// What to answer instead of a failure.
+    pub fallback: Option<Object>,
+    /// Which link to ask; empty: the first that can.
+    pub link: Text,
+    /// The user it is about or directed to, by login; empty for none.
+    pub user: Text,
+    /// The conversation, if there is one.
+    pub chain: Text,
+}

@@ -1,0 +1,197 @@
+//! All that can come out of the Hub. Read this and [`super::input`] first.
+
+use std::sync::Arc;
+
+use crate::auth::Attempt;
+use crate::dialog::CloseReason;
+use crate::message::{PeerId, Shared, Text};
+use crate::telephony;
+
+use super::input::Ticket;
+
+/// One thing to do. The shell does them in order; none can fail back into the Hub except as a new input.
+#[derive(Clone, Debug)]
+pub enum Output {
+    /// Send to one peer.
+    Send {
+        /// To whom.
+        to: PeerId,
+        /// What.
+        message: Arc<Shared>,
+    },
+    /// Send the same to many.
+    Fan {
+        /// To whom.
+        to: Arc<[PeerId]>,
+        /// What.
+        message: Arc<Shared>,
+    },
+    /// Close a peer after what is queued for it was sent. [`super::Input::Closed`] is due.
+    Close {
+        /// Which.
+        peer: PeerId,
+        /// Why.
+        reason: CloseReason,
+    },
+    /// Check a login that came through a link; [`super::Input::Authenticated`] is due.
+    Authenticate {
+        /// To be handed back.
+        ticket: Ticket,
+        /// The link's peer, whose address counts for the throttle.
+        peer: PeerId,
+        /// The login.
+        attempt: Attempt,
+    },
+    /// Tell the telephone system.
+    Pbx(telephony::Command),
+    /// Keep a fact.
+    Record(Record),
+    /// Answer a question from outside.
+    Answer {
+        /// The ticket of the question.
+        ticket: Ticket,
+        /// The answer.
+        answer: Answer,
+    },
+    /// Something operators should hear of.
+    Notice(Notice),
+}
+
+/// A fact to be kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Record {
+    /// A session was made or prolonged.
+    Session(StoredSession),
+    /// A session ended.
+    SessionEnded {
+        /// SHA-256 of the id, hex.
+        hash: Text,
+    },
+    /// A form is open (or has changed).
+    Form(StoredForm),
+    /// A form is open no more.
+    FormEnded {
+        /// Its id.
+        id: Text,
+    },
+}
+
+/// A session as it is kept: never the id itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredSession {
+    /// SHA-256 of the id, hex.
+    pub hash: Text,
+    /// Whose.
+    pub login: Text,
+    /// Until when, milliseconds since 1970.
+    pub expires_ms: i64,
+    /// By how much each use prolongs it, milliseconds.
+    pub life_ms: i64,
+}
+
+/// An open form as it is kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredForm {
+    /// Its id.
+    pub id: Text,
+    /// Whose.
+    pub login: Text,
+    /// Until when it is open, milliseconds since 1970.
+    pub expires_ms: i64,
+    /// Everything else, as the JSON text the Hub wrote and alone reads.
+    pub body: Text,
+}
+
+/// An answer to a question from outside.
+#[derive(Clone, Debug)]
+pub enum Answer {
+    /// Of a dynamic method.
+    Outcome {
+        /// How it ended.
+        outcome: telephony::Outcome,
+        /// The execution, empty when none was begun.
+        execution: Text,
+        /// The error code the CRM or the gateway gave; 0 for none.
+        error: i64,
+    },
+    /// A form was opened.
+    FormOpened {
+        /// Its id.
+        id: Text,
+    },
+    /// Done.
+    Done,
+    /// It could not be done: why.
+    Refused(crate::message::CallError),
+    /// The picture.
+    Snapshot(Box<super::snapshot::Snapshot>),
+    /// Whose session it is: the login, when the session lives.
+    Session(Option<Text>),
+}
+
+/// Something operators should hear of; the shell logs and counts it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Notice {
+    /// A link opened.
+    LinkUp {
+        /// Its name.
+        link: Text,
+    },
+    /// A link closed.
+    LinkDown {
+        /// Its name.
+        link: Text,
+        /// Why.
+        why: String,
+    },
+    /// Two CRMs compete for a link.
+    LinkContested {
+        /// Its name.
+        link: Text,
+    },
+    /// A user came online or left.
+    Presence {
+        /// The login.
+        login: Text,
+        /// Whether online now.
+        online: bool,
+    },
+    /// A dynamic method ended.
+    MethodDone {
+        /// Its name.
+        method: Text,
+        /// The link that was asked, or empty.
+        link: Text,
+        /// The outcome in one word.
+        outcome: &'static str,
+        /// How long the caller waited, milliseconds.
+        millis: u64,
+    },
+    /// A circuit opened or closed.
+    Circuit {
+        /// The link.
+        link: Text,
+        /// The method.
+        method: Text,
+        /// Whether open now.
+        open: bool,
+    },
+    /// A peer did something that deserves a line in the log.
+    Odd {
+        /// Who, in words.
+        who: String,
+        /// What.
+        what: String,
+    },
+    /// A form changed its state.
+    Form {
+        /// Its id.
+        id: Text,
+        /// Its name.
+        name: Text,
+        /// Whose.
+        login: Text,
+        /// open, answered, closed, expired
+        state: &'static str,
+    },
+}

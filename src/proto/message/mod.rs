@@ -1,0 +1,22 @@
+//! The one message model. A message is a name and an ordered object of parameters ([`Envelope`]); which bytes carry it is
+//! the business of [`crate::codec`].
+//!
+//! Parameters that are objects or arrays may stay unopened ([`Raw`]): bytes that a codec has validated already, passed on
+//! as they came when the receiver speaks the same format, opened when somebody reads them.
+
+mod body;
+mod error;
+mod raw;
+mod shared;
+mod value;
+
+pub use body::{Body, Envelope, Part, Qid};
+pub use bytestring::ByteString as Text;
+pub use error::{CallError, Code};
+pub use raw::{Format, Grammar, Kind, Raw};
+pub use shared::Shared;
+pub use value::{Number, Object, Value};
+
+/// The id of a peer (a link's connection or a tab) within one node. Never reused while the node runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PeerId(pub u64);

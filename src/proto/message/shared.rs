@@ -1,0 +1,40 @@
+//! A message on its way out, perhaps to many peers: encoded at most once per format.
+
+use std::sync::OnceLock;
+
+use super::{Envelope, Format, Text};
+
+/// A message to be sent. Held in an `Arc` by every outbox it waits in.
+#[derive(Debug)]
+pub struct Shared {
+    envelope: Envelope,
+    json: OnceLock<Text>,
+    xml: OnceLock<Text>,
+}
+
+impl Shared {
+    /// Wraps a message.
+    pub fn new(envelope: Envelope) -> Self {
+        Self { envelope, json: OnceLock::new(), xml: OnceLock::new() }
+    }
+
+    /// The message.
+    pub fn envelope(&self) -> &Envelope {
+        &self.envelope
+    }
+
+    /// The text in a format, made by `encode` at the first asking.
+    pub fn text(&self, format: Format, encode: impl FnOnce(&Envelope) -> Text) -> &Text {
+        match format {
+            Format::Json => &self.json,
+            Format::Xml => &self.xml,
+        }
+        .get_or_init(|| encode(&self.envelope))
+    }
+}
+
+impl From<Envelope> for Shared {
+    fn from(e: Envelope) -> Self {
+        Self::new(e)
+    }
+}

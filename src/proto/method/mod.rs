@@ -1,0 +1,1 @@
+//! The catalogue: every message of the protocol.

@@ -155,6 +155,20 @@ impl Body {
         self.0.iter().map(|(n, p)| (n, p))
     }
 
+    /// About how many bytes the parameters occupy.
+    pub fn weight(&self) -> usize {
+        self.0
+            .iter()
+            .map(|(n, p)| {
+                48 + n.len()
+                    + match p {
+                        Part::Value(v) => v.weight(),
+                        Part::Raw(r) => r.text().len(),
+                    }
+            })
+            .sum()
+    }
+
     /// Everything opened.
     pub fn open(&self) -> Object {
         let mut object = Object::new();

@@ -8,6 +8,7 @@ use super::{Envelope, Format, Text};
 #[derive(Debug)]
 pub struct Shared {
     envelope: Envelope,
+    weight: usize,
     json: OnceLock<Text>,
     xml: OnceLock<Text>,
 }
@@ -15,7 +16,12 @@ pub struct Shared {
 impl Shared {
     /// Wraps a message.
     pub fn new(envelope: Envelope) -> Self {
-        Self { envelope, json: OnceLock::new(), xml: OnceLock::new() }
+        Self { weight: 128 + envelope.body.weight(), envelope, json: OnceLock::new(), xml: OnceLock::new() }
+    }
+
+    /// About how many bytes it occupies while it waits: what bounds of outboxes count.
+    pub fn weight(&self) -> usize {
+        self.weight
     }
 
     /// The message.

@@ -150,6 +150,17 @@ impl Value {
         }
     }
 
+    /// About how many bytes it occupies.
+    pub fn weight(&self) -> usize {
+        match self {
+            Self::Null | Self::Bool(_) => 8,
+            Self::Number(n) => n.as_str().len() + 8,
+            Self::String(s) => s.len() + 8,
+            Self::Array(a) => a.iter().map(Self::weight).sum::<usize>() + 8,
+            Self::Object(o) => o.iter().map(|(n, v)| n.len() + v.weight() + 8).sum::<usize>() + 8,
+        }
+    }
+
     /// What it is, in the words of the XML form's `type`.
     pub fn kind(&self) -> &'static str {
         match self {

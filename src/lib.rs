@@ -1,8 +1,10 @@
 //! ctigate: a gateway between telephone systems and web CRMs. Modules, bottom to top:
 //!
 //! - [`proto`]: the pure protocol, a crate of its own.
+//! - [`config`]: what an operator may choose.
 //! - [`engine`]: what owns the Hub, and the outboxes.
 
 pub use ctigate_proto as proto;
 
+pub mod config;
 pub mod engine;

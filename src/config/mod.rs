@@ -1,0 +1,87 @@
+//! What an operator may choose. [`Config`] is plain data with a default for everything; a file with one `[[user]]` is a
+//! complete configuration. `ctigate.example.toml` shows every key.
+//!
+//! Each section of the file is a struct here, each key a field of the same name. Nothing in here opens a socket or decides
+//! anything but whether the choices fit together.
+
+mod cidr;
+mod form;
+mod keyword;
+mod limits;
+mod link;
+mod pbx;
+mod plan;
+mod secret;
+mod storage;
+pub mod units;
+mod user;
+mod web;
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+pub use cidr::Cidr;
+pub use form::{Form, FormEvent, FormKind, FormPlace, Parameters, Piece, Placeholder, Template};
+pub use limits::Limits;
+pub use link::{Auth, Link, LinkFormat, LinkMode, WebSocketVersion};
+pub use pbx::{Asterisk, Pbx, PbxKind};
+pub use plan::{Break, Procedure, Queue, QueueStrategy, Recordings};
+pub use secret::Secret;
+pub use storage::{DatabaseUrl, Store};
+pub use user::{Right, RightChange, Role, User};
+pub use web::{Log, LogFormat, TlsPort, Web};
+
+/// Everything an operator may choose.
+///
+/// Paths are ready to be opened. `password`, `ticket`, `rpc_password` and `secret` hold the secret wherever it came from.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// `[web]`
+    pub web: Web,
+    /// `[store]`
+    pub store: Store,
+    /// `[pbx]`
+    pub pbx: Pbx,
+    /// `[limits]`
+    pub limits: Limits,
+    /// `[log]`
+    pub log: Log,
+    /// `[recordings]`
+    pub recordings: Recordings,
+    /// `[[user]]`, in the order of the file.
+    #[serde(rename = "user")]
+    pub users: Vec<User>,
+    /// `[[link]]`, in the order of the file.
+    #[serde(rename = "link")]
+    pub links: Vec<Link>,
+    /// `[[form]]`, in the order of the file.
+    #[serde(rename = "form")]
+    pub forms: Vec<Form>,
+    /// `[[break]]`, in the order of the file.
+    #[serde(rename = "break")]
+    pub breaks: Vec<Break>,
+    /// `[[queue]]`, in the order of the file.
+    #[serde(rename = "queue")]
+    pub queues: Vec<Queue>,
+    /// `[[procedure]]`, in the order of the file.
+    #[serde(rename = "procedure")]
+    pub procedures: Vec<Procedure>,
+}
+
+/// A path that may be left empty.
+mod maybe_path {
+    use super::{Deserialize, PathBuf};
+
+    pub(super) fn serialize<S: serde::Serializer>(path: &Option<PathBuf>, to: S) -> Result<S::Ok, S::Error> {
+        match path {
+            None => to.serialize_str(""),
+            Some(path) => to.collect_str(&path.display()),
+        }
+    }
+
+    pub(super) fn deserialize<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Option<PathBuf>, D::Error> {
+        Ok(Some(PathBuf::deserialize(from)?).filter(|path| !path.as_os_str().is_empty()))
+    }
+}

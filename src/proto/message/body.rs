@@ -73,6 +73,11 @@ impl Body {
         Self(Vec::new())
     }
 
+    /// For codecs only: the names in `parts` are unique.
+    pub(crate) fn of_unique(parts: Vec<(Text, Part)>) -> Self {
+        Self(parts)
+    }
+
     /// The parameter.
     pub fn get(&self, name: &str) -> Option<&Part> {
         self.0.iter().find(|(n, _)| n == name).map(|(_, p)| p)

@@ -30,6 +30,11 @@ impl Number {
         is_number(text.as_bytes()).then_some(Self(text))
     }
 
+    /// For codecs only: `text` has been validated as a number.
+    pub(crate) fn of_valid(text: Text) -> Self {
+        Self(text)
+    }
+
     /// The number as it was written.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -229,6 +234,11 @@ impl Object {
     /// An object without members.
     pub const fn new() -> Self {
         Self(Vec::new())
+    }
+
+    /// For codecs only: the names in `members` are unique.
+    pub(crate) fn of_unique(members: Vec<(Text, Value)>) -> Self {
+        Self(members)
     }
 
     /// The member's value.

@@ -1,0 +1,196 @@
+//! JSON, RFC 8259: an array of a name and an object.
+//!
+//! One scanner of our own reads it, because every message of every peer passes here: one pass that validates and finds the
+//! members of the top level, no tree for what is only passed on. Stricter than the RFC demands: lone surrogates are
+//! refused, and nesting has a limit. More lenient in one thing: a byte order mark in front is dropped.
+
+mod scan;
+mod tree;
+mod write;
+
+use crate::message::{Body, Envelope, Format, Grammar, Kind, Number, Part, Raw, Text, Value};
+
+use super::names::{self, Names, ONCE, Unique};
+use super::{DecodeError, Limits};
+use scan::{Scanner, Span};
+
+pub(super) use write::{encode, encode_value};
+
+/// Reads one message.
+pub(super) fn decode(text: &Text, limits: &Limits) -> Result<Envelope, DecodeError> {
+    let mut reader = Reader::new(text, limits);
+    let envelope = reader.envelope()?;
+    reader.scan.end("nothing after the message")?;
+    Ok(envelope)
+}
+
+/// Reads what an HTTP body may hold: no message at all, one, or an array of them.
+pub(super) fn decode_all(text: &Text, limits: &Limits) -> Result<Vec<Envelope>, DecodeError> {
+    let mut reader = Reader::new(text, limits);
+    let mut messages = Vec::new();
+    reader.scan.blanks();
+    if reader.scan.peek().is_none() {
+        return Ok(messages);
+    }
+    if reader.scan.peek() == Some(b'[') && matches!(reader.scan.peek_behind(), Some(b'[' | b']')) {
+        let mut more = reader.scan.enter(b']', 0)?;
+        while more {
+            messages.push(reader.envelope()?);
+            more = reader.scan.more(b']')?;
+        }
+    } else {
+        messages.push(reader.envelope()?);
+    }
+    reader.scan.end("nothing after the messages")?;
+    Ok(messages)
+}
+
+/// Reads one value of any kind.
+pub(super) fn decode_value(text: &Text, depth: usize) -> Result<Value, DecodeError> {
+    tree::read(text, depth)
+}
+
+/// The grammar of fragments that this codec made.
+struct Json;
+
+static JSON: Json = Json;
+
+impl Grammar for Json {
+    fn format(&self) -> Format {
+        Format::Json
+    }
+
+    fn open(&self, text: &Text, _kind: Kind) -> Value {
+        tree::read(text, super::MAX_DEPTH).unwrap_or(Value::Null)
+    }
+}
+
+/// Reads messages out of one text.
+struct Reader<'a> {
+    text: &'a Text,
+    limits: &'a Limits,
+    scan: Scanner<'a>,
+    names: Names<'a>,
+}
+
+impl<'a> Reader<'a> {
+    fn new(text: &'a Text, limits: &'a Limits) -> Self {
+        Self { text, limits, scan: Scanner::new(text, limits.depth), names: Names::default() }
+    }
+
+    /// One message, from where the scanner stands.
+    fn envelope(&mut self) -> Result<Envelope, DecodeError> {
+        self.scan.blanks();
+        self.scan.take(b'[', "a message: an array of a name and an object")?;
+        self.scan.blanks();
+        if self.scan.peek() != Some(b'"') {
+            return Err(self.scan.unexpected("the name of the message, a string"));
+        }
+        let name = self.scan.string()?;
+        let name = self.string(name);
+        self.scan.blanks();
+        self.scan.take(b',', "`,` and the parameters")?;
+        self.scan.blanks();
+        if self.scan.peek() != Some(b'{') {
+            return Err(self.scan.unexpected("the parameters, an object"));
+        }
+        let body = self.body()?;
+        self.scan.blanks();
+        self.scan.take(b']', "`]`: a message has exactly two elements")?;
+        Ok(Envelope { name, body })
+    }
+
+    /// The parameters. Their object is depth 1.
+    fn body(&mut self) -> Result<Body, DecodeError> {
+        let opened = self.names.open();
+        let mut members: Vec<(Text, Part)> = Vec::with_capacity(8);
+        let mut unique = Unique::default();
+        let mut more = self.scan.enter(b'}', 1)?;
+        while more {
+            let at = self.scan.at();
+            let name = self.scan.name()?;
+            self.names.push(self.scan.unescaped(name));
+            let name = self.string(name);
+            if !unique.note(&name) {
+                return Err(DecodeError { what: format!("`{name}` a second time"), at, expected: ONCE });
+            }
+            let part = if name == "qid" { self.qid()? } else { self.part()? };
+            members.push((name, part));
+            more = self.scan.more(b'}')?;
+        }
+        if self.names.close(opened) {
+            members = names::last_wins(members);
+        }
+        Ok(Body::of_unique(members))
+    }
+
+    /// The value of one parameter: a scalar opened, anything else validated.
+    fn part(&mut self) -> Result<Part, DecodeError> {
+        let start = self.scan.at();
+        let value = match self.scan.peek() {
+            Some(b'"') => {
+                let span = self.scan.string()?;
+                Value::String(self.string(span))
+            }
+            Some(b'{') => return self.fragment(Kind::Object),
+            Some(b'[') => return self.fragment(Kind::Array),
+            _ => {
+                self.scan.scalar()?;
+                self.plain(start)
+            }
+        };
+        Ok(Part::Value(value))
+    }
+
+    /// A qid stays as it was written, whatever it is.
+    fn qid(&mut self) -> Result<Part, DecodeError> {
+        let start = self.scan.at();
+        let part = match self.scan.peek() {
+            Some(b'{') => self.fragment(Kind::Object)?,
+            Some(b'[') => self.fragment(Kind::Array)?,
+            _ => {
+                self.scan.scalar()?;
+                Part::Raw(Raw::new(self.slice(start), Kind::Scalar, &JSON))
+            }
+        };
+        let length = self.scan.at() - start;
+        if length > self.limits.qid {
+            return Err(DecodeError { what: format!("a qid of {length} bytes"), at: start, expected: "a shorter qid" });
+        }
+        Ok(part)
+    }
+
+    /// An object or array: its bytes, or its value when a name in it is repeated and it must be written anew.
+    fn fragment(&mut self, kind: Kind) -> Result<Part, DecodeError> {
+        let start = self.scan.at();
+        let repeated = self.scan.container(&mut self.names, 2)?;
+        let text = self.slice(start);
+        Ok(if repeated { Part::Value(JSON.open(&text, kind)) } else { Part::Raw(Raw::new(text, kind, &JSON)) })
+    }
+
+    /// The number or literal that begins at `start` and ends where the scanner stands.
+    fn plain(&self, start: usize) -> Value {
+        match self.text.as_bytes()[start] {
+            b't' => Value::Bool(true),
+            b'f' => Value::Bool(false),
+            b'n' => Value::Null,
+            _ => Value::Number(Number::of_valid(self.slice(start))),
+        }
+    }
+
+    fn slice(&self, start: usize) -> Text {
+        self.text.slice_ref(&self.text[start..self.scan.at()])
+    }
+
+    /// The content of a string: a slice of the text when nothing in it is escaped.
+    fn string(&self, span: Span) -> Text {
+        if span.escaped {
+            self.scan.unescaped(span).into_owned().into()
+        } else {
+            self.text.slice_ref(&self.text[span.start..span.end])
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,118 @@
+//! Names of members: which must stand once, and what becomes of others that are repeated (`proto-spec/message.md`).
+
+use std::borrow::Cow;
+
+use crate::message::Text;
+
+/// What is expected where a name is repeated that must not be.
+pub(super) const ONCE: &str = "this name once";
+
+/// The members of one message that may stand once only. A repeated one is refused: two readers could take different ones,
+/// and act for different users.
+#[derive(Default)]
+pub(super) struct Unique(u8);
+
+impl Unique {
+    /// Notes a name of the top level; false when it is one of those and was noted before.
+    pub(super) fn note(&mut self, name: &str) -> bool {
+        let bit = match name {
+            "qid" => 1,
+            "userid" => 2,
+            "userlogin" => 4,
+            "tabid" => 8,
+            "executionid" => 16,
+            "formid" => 32,
+            "name" => 64,
+            "sessionid" => 128,
+            _ => return true,
+        };
+        let new = self.0 & bit == 0;
+        self.0 |= bit;
+        new
+    }
+}
+
+/// The names of the objects that are open at one moment of reading: one stack for all levels, so that a message costs one
+/// allocation at most, and finding a repeated name costs n log n.
+#[derive(Default)]
+pub(super) struct Names<'a>(Vec<Cow<'a, str>>);
+
+impl<'a> Names<'a> {
+    /// An object opens. What this returns is handed to [`Names::close`].
+    pub(super) fn open(&self) -> usize {
+        self.0.len()
+    }
+
+    /// A member of the innermost object, its name unescaped.
+    pub(super) fn push(&mut self, name: Cow<'a, str>) {
+        self.0.push(name);
+    }
+
+    /// The innermost object ends; true when it had a name twice.
+    pub(super) fn close(&mut self, opened: usize) -> bool {
+        let repeated = repeats(&mut self.0[opened..]);
+        self.0.truncate(opened);
+        repeated
+    }
+}
+
+/// Few names are compared each with each; more are sorted first, so that no message costs the square of its length.
+fn repeats(names: &mut [Cow<'_, str>]) -> bool {
+    if names.len() <= 12 {
+        return names.iter().enumerate().any(|(i, name)| names[..i].contains(name));
+    }
+    names.sort_unstable();
+    names.windows(2).any(|pair| pair[0] == pair[1])
+}
+
+/// Of members with repeated names: the last value of each, at the place of the first.
+pub(super) fn last_wins<T>(members: Vec<(Text, T)>) -> Vec<(Text, T)> {
+    let mut order: Vec<usize> = (0..members.len()).collect();
+    order.sort_by(|&a, &b| members[a].0.cmp(&members[b].0));
+    // For each member: where its value goes. The sort is stable, so the first of a run is the first of its name.
+    let mut place: Vec<usize> = (0..members.len()).collect();
+    for run in order.chunk_by(|&a, &b| members[a].0 == members[b].0) {
+        for &at in run {
+            place[at] = run[0];
+        }
+    }
+    let mut kept: Vec<Option<(Text, T)>> = Vec::with_capacity(members.len());
+    for (at, member) in members.into_iter().enumerate() {
+        kept.push(None);
+        kept[place[at]] = Some(member);
+    }
+    kept.into_iter().flatten().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_value_wins_at_the_first_place() {
+        let members = |list: &[(&'static str, i32)]| -> Vec<(Text, i32)> {
+            list.iter().map(|(name, value)| (Text::from_static(name), *value)).collect()
+        };
+        let given = members(&[("b", 1), ("a", 2), ("b", 3), ("c", 4), ("a", 5), ("b", 6)]);
+        assert_eq!(last_wins(given), members(&[("b", 6), ("a", 5), ("c", 4)]));
+        assert_eq!(last_wins(Vec::<(Text, i32)>::new()), []);
+    }
+
+    #[test]
+    fn repeats_are_found_in_few_and_in_many_names() {
+        for count in [0, 1, 2, 12, 13, 1000] {
+            let mut names = Names::default();
+            names.push("outer".into());
+            let opened = names.open();
+            for n in 0..count {
+                names.push(format!("name{n}").into());
+            }
+            assert!(!names.close(opened), "{count}");
+            for n in 0..count {
+                names.push(format!("name{n}").into());
+            }
+            names.push("name0".into());
+            assert_eq!(names.close(opened), count > 0, "{count}");
+        }
+    }
+}

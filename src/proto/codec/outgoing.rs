@@ -1,0 +1,23 @@
+//! A message on its way out: encoded when the first peer of a format needs it, and never again.
+
+use crate::message::{Format, Shared, Text};
+
+/// The text of a shared message in a format. Encodes at most once per format, whoever asks and however often; the text may
+/// be cloned freely, clones share its bytes.
+pub fn text(shared: &Shared, format: Format) -> &Text {
+    shared.text(format, |envelope| super::encode(envelope, format))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::message::{Body, Envelope};
+
+    #[test]
+    fn every_peer_of_a_format_gets_the_same_bytes() {
+        let shared = Shared::new(Envelope::new("event", Body::new().with("a", 1)));
+        let first = text(&shared, Format::Json).clone();
+        assert_eq!(first, r#"["event",{"a":1}]"#);
+        assert_eq!(text(&shared, Format::Json).as_bytes().as_ptr(), first.as_bytes().as_ptr());
+    }
+}

@@ -1,1 +1,4 @@
-//! x
+//! The protocol without sockets.
+
+// The catalogue as its callers see it.
+mod catalogue;

@@ -56,6 +56,13 @@ impl Number {
     }
 }
 
+/// Zero.
+impl Default for Number {
+    fn default() -> Self {
+        Self(Text::from_static("0"))
+    }
+}
+
 impl From<i64> for Number {
     fn from(n: i64) -> Self {
         Self(n.to_string().into())

@@ -1,0 +1,175 @@
+//! All messages in one table, sorted by name when the crate is built; and the groups of events.
+
+use super::define::{Class, Message};
+use super::{call, chat, conference, custom, dynamic, file, form, link, procedure, queue, redirect, session, user};
+
+const AREAS: [&[Message]; 13] = [
+    session::MESSAGES,
+    user::MESSAGES,
+    call::MESSAGES,
+    conference::MESSAGES,
+    queue::MESSAGES,
+    redirect::MESSAGES,
+    custom::MESSAGES,
+    chat::MESSAGES,
+    file::MESSAGES,
+    procedure::MESSAGES,
+    dynamic::MESSAGES,
+    form::MESSAGES,
+    link::MESSAGES,
+];
+
+const COUNT: usize = {
+    let (mut count, mut area) = (0, 0);
+    while area < AREAS.len() {
+        count += AREAS[area].len();
+        area += 1;
+    }
+    count
+};
+
+/// Every message of the protocol, by ascending name.
+pub static MESSAGES: [Message; COUNT] = sorted();
+
+/// The message of this name. Allocates nothing.
+pub fn find(name: &str) -> Option<&'static Message> {
+    MESSAGES.binary_search_by(|message| message.name.cmp(name)).ok().map(|at| &MESSAGES[at])
+}
+
+/// The name that a reply to this message has: what the catalogue says, else the name with `result` behind it.
+pub fn reply_name(name: &str) -> std::borrow::Cow<'static, str> {
+    match find(name).and_then(|message| message.reply) {
+        Some(reply) => reply.into(),
+        None => format!("{name}result").into(),
+    }
+}
+
+/// Several events under one name for `subscribeevent`.
+#[derive(Clone, Copy, Debug)]
+pub struct Group {
+    /// The name.
+    pub name: &'static str,
+    /// The events.
+    pub members: &'static [&'static str],
+}
+
+/// The groups of events.
+pub static GROUPS: [Group; 5] = [
+    Group { name: "dynamic", members: &["executemethod", "cancelmethod"] },
+    Group { name: "dynamicwaitabort", members: &["executemethodwaitaborted"] },
+    Group {
+        name: "chat",
+        members: &[
+            "chatcreated",
+            "chatmessage",
+            "chatmessageviewed",
+            "chatmemberadded",
+            "chatmemberremoved",
+            "chatnamechanged",
+        ],
+    },
+    Group {
+        name: "dlgcard",
+        members: &[
+            "dlgcard_showreserve",
+            "dlgcard_showconfirm",
+            "dlgcard_showformdialog",
+            "dlgcard_showformstop",
+            "dlgcard_closereserve",
+            "dlgcard_closeformreturnvalues",
+            "dlgcard_closeformreturncomment",
+            "dlgcard_closeall",
+        ],
+    },
+    Group {
+        name: "phoneevent",
+        members: &[
+            "phoneevent_acmcallstarted",
+            "phoneevent_acmcallstopped",
+            "phoneevent_ringstarted",
+            "phoneevent_ringstopped",
+            "phoneevent_ivrstarted",
+            "phoneevent_ivrstopped",
+            "phoneevent_commstarted",
+            "phoneevent_commstopped",
+            "phoneevent_faxstarted",
+            "phoneevent_faxstopped",
+            "phoneevent_faxreceived",
+        ],
+    },
+];
+
+/// The most names that one `subscribeevent` may bring.
+pub const SUBSCRIBE_MAX: usize = 256;
+
+/// The group of this name.
+pub fn group(name: &str) -> Option<&'static Group> {
+    GROUPS.iter().find(|group| group.name == name)
+}
+
+/// Sorts at build time, so that an area may list its messages in the order that reads best.
+const fn sorted() -> [Message; COUNT] {
+    let mut all = [AREAS[0][0]; COUNT];
+    let (mut count, mut area) = (0, 0);
+    while area < AREAS.len() {
+        let mut row = 0;
+        while row < AREAS[area].len() {
+            let message = AREAS[area][row];
+            let mut at = count;
+            while at > 0 && before(message.name, all[at - 1].name) {
+                all[at] = all[at - 1];
+                at -= 1;
+            }
+            all[at] = message;
+            count += 1;
+            row += 1;
+        }
+        area += 1;
+    }
+    all
+}
+
+const fn before(a: &str, b: &str) -> bool {
+    let (a, b) = (a.as_bytes(), b.as_bytes());
+    let mut i = 0;
+    while i < a.len() && i < b.len() {
+        if a[i] != b[i] {
+            return a[i] < b[i];
+        }
+        i += 1;
+    }
+    a.len() < b.len()
+}
+
+// What must hold between the rows is checked when the crate is built: names are unique, a call has a reply.
+const _: () = {
+    let all = sorted();
+    let mut i = 0;
+    while i < COUNT {
+        assert!(i == 0 || before(all[i - 1].name, all[i].name), "a name stands twice in the catalogue");
+        assert!(!matches!(all[i].class, Class::Call) || all[i].reply.is_some(), "a call without a reply");
+        i += 1;
+    }
+};
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_name_is_found_and_no_other() {
+        for message in &MESSAGES {
+            assert_eq!(find(message.name).map(|m| m.name), Some(message.name));
+        }
+        for unknown in ["", "a", "Login", "loginresul", "loginresultx", "zzz"] {
+            assert!(find(unknown).is_none(), "{unknown}");
+        }
+    }
+
+    #[test]
+    fn a_reply_is_named_by_the_catalogue_or_by_the_rule() {
+        assert_eq!(reply_name("ping"), "pong");
+        assert_eq!(reply_name("login"), "loginresult");
+        assert_eq!(reply_name("nosuchmethod"), "nosuchmethodresult");
+    }
+}

@@ -10,6 +10,7 @@
 mod json;
 mod names;
 pub mod outgoing;
+mod xml;
 
 use thiserror::Error;
 
@@ -53,7 +54,7 @@ pub struct DecodeError {
 pub fn decode(format: Format, text: &Text, limits: &Limits) -> Result<Envelope, DecodeError> {
     match format {
         Format::Json => json::decode(text, limits),
-        Format::Xml => Err(DecodeError { what: "XML".to_owned(), at: 0, expected: "JSON" }),
+        Format::Xml => xml::decode(text, limits),
     }
 }
 
@@ -61,7 +62,7 @@ pub fn decode(format: Format, text: &Text, limits: &Limits) -> Result<Envelope, 
 pub fn encode(envelope: &Envelope, format: Format) -> Text {
     match format {
         Format::Json => json::encode(envelope),
-        Format::Xml => Text::new(),
+        Format::Xml => xml::encode(envelope),
     }
 }
 
@@ -73,7 +74,7 @@ pub fn encode(envelope: &Envelope, format: Format) -> Text {
 pub fn decode_all(format: Format, text: &Text, limits: &Limits) -> Result<Vec<Envelope>, DecodeError> {
     match format {
         Format::Json => json::decode_all(text, limits),
-        Format::Xml => Err(DecodeError { what: "XML".to_owned(), at: 0, expected: "JSON" }),
+        Format::Xml => xml::decode_all(text, limits),
     }
 }
 
@@ -99,4 +100,19 @@ fn found(text: &str, at: usize) -> String {
         Some(' ') => "a blank".to_owned(),
         Some(c) => format!("U+{:04X}", u32::from(c)),
     }
+}
+
+/// How an error quotes what somebody wrote: its beginning, without control characters.
+fn quoted(text: &str) -> String {
+    const LONGEST: usize = 60;
+    let mut out = String::from("`");
+    for (i, c) in text.chars().enumerate() {
+        if i == LONGEST {
+            out.push_str("...");
+            break;
+        }
+        out.push(if c.is_control() { ' ' } else { c });
+    }
+    out.push('`');
+    out
 }

@@ -35,6 +35,11 @@ impl Number {
         Self(text)
     }
 
+    /// Whether `text` is a number by RFC 8259 section 6.
+    pub(crate) fn is_valid(text: &str) -> bool {
+        is_number(text.as_bytes())
+    }
+
     /// The number as it was written.
     pub fn as_str(&self) -> &str {
         &self.0

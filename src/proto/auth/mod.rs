@@ -19,6 +19,11 @@ impl Proof {
         Self(())
     }
 
+    /// A session that the Hub has found alive and the user's own.
+    pub const fn live_session() -> Self {
+        Self(())
+    }
+
     /// A password whose slow hash the shell has checked: such hashes need threads, which this crate has not.
     pub const fn slow_hash() -> Self {
         Self(())

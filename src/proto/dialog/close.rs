@@ -26,6 +26,8 @@ impl CloseReason {
     pub const NORMAL: Self = Self::new(1000, "");
     /// 1001: this node stops; come back.
     pub const GOING_AWAY: Self = Self::new(1001, "the gateway stops; connect again");
+    /// The sub-protocol named neither json nor xml.
+    pub const NO_FORMAT: Self = Self::new(1008, "sub-protocol must contain json or xml");
     /// 1008: the peer does not read what it is sent.
     pub const SLOW: Self = Self::new(1008, "too slow: what was sent is not read");
     /// The peer was silent for too long.

@@ -1,73 +1,433 @@
 //! The machine.
 
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
 use crate::Time;
-use crate::message::{Format, Text};
+use crate::auth::{Attempt, Identity, LoginError, Who};
+use crate::codec;
+use crate::hub::input::Introduction;
+use crate::message::{Body, CallError, Code, Envelope, Format, Qid, Text, Value};
 
-use super::{CloseReason, Output, Role, Settings, Verdict, Writer};
+use super::multipart::Inbox;
+use super::names::{is_reply, reply_name, subscribed_names};
+use super::{CloseReason, Opened, Output, Rate, Role, Settings, Verdict, Writer};
 
-/// The state of one connection.
+/// Most names that a connection may subscribe to before its login.
+const MAX_SUBSCRIBED: usize = 256;
+/// Unreadable messages are counted within this time.
+const STRIKE_WINDOW: Duration = Duration::from_secs(60);
+
+/// The state of one connection. See the page of [`crate::dialog`] for how to drive it.
 #[derive(Debug)]
-pub struct Dialog {}
+pub struct Dialog {
+    settings: Arc<Settings>,
+    format: Option<Format>,
+    state: State,
+    output: VecDeque<Output>,
+    /// When the peer was last heard.
+    alive: Time,
+    /// When the next WebSocket ping is due.
+    ping: Time,
+    rate: Rate,
+    /// When the current window of unreadable messages began, and how many it holds.
+    strikes: (Time, u32),
+    /// Multipart sets that are not whole yet; made at the first packet.
+    inbox: Option<Box<Inbox>>,
+}
+
+/// Named for what is awaited.
+#[derive(Debug)]
+enum State {
+    /// A tab's `login`, until the deadline.
+    AwaitLogin { until: Time, subscribed: Vec<Text> },
+    /// The check of a login.
+    AwaitVerdict { qid: Option<Qid>, login: Text, expires: Option<i64>, subscribed: Vec<Text> },
+    /// A CRM's `iam`, until the deadline.
+    AwaitIam { until: Time, identity: Identity },
+    /// Calls and events.
+    Open { link: bool },
+    /// Nothing: what still comes is not looked at.
+    Closed,
+}
 
 impl Dialog {
-    /// A connection that has just been upgraded. `format` is `None` when the sub-protocol named neither json nor xml.
-    pub fn new(now: Time, role: Role, format: Option<Format>, settings: Settings) -> Self {
-        let _ = (now, role, format, settings);
-        Self {}
+    /// A connection that has just been upgraded. `format` is `None` when the sub-protocol named neither json nor xml: then
+    /// the first message closes it.
+    pub fn new(now: Time, role: Role, format: Option<Format>, settings: impl Into<Arc<Settings>>) -> Self {
+        let settings = settings.into();
+        let until = now + settings.opening;
+        let state = match role {
+            Role::Tab => State::AwaitLogin { until, subscribed: Vec::new() },
+            Role::Link(identity) => State::AwaitIam { until, identity },
+        };
+        let mut dialog = Self {
+            rate: Rate::new(settings.rate.0, settings.rate.1),
+            format,
+            state,
+            output: VecDeque::new(),
+            alive: now,
+            ping: now + settings.ping_every,
+            strikes: (now, 0),
+            inbox: None,
+            settings,
+        };
+        if matches!(dialog.state, State::AwaitIam { .. }) {
+            dialog.introduce();
+        }
+        dialog
+    }
+
+    /// Says `whoareyou`; the answer is due as at the beginning. Links that are posted to repeat it.
+    pub fn introduce(&mut self) {
+        let body = self.ourselves(Some(Qid::ours(Text::from_static("whoareyou"))));
+        self.transmit(&Envelope::new("whoareyou", body));
     }
 
     /// A whole text message came in (UTF-8 has been checked). Counts as a sign of life.
     pub fn handle_text(&mut self, now: Time, text: &Text) {
-        let _ = (now, text);
+        self.alive = now;
+        let Some(format) = self.format else {
+            return self.end(CloseReason::NO_FORMAT);
+        };
+        if matches!(self.state, State::Closed) {
+            return;
+        }
+        if text.len() > self.max_message() {
+            return self.end(CloseReason::with_text(1009, format!("message larger than {} bytes", self.max_message())));
+        }
+        let limits = codec::Limits { depth: self.settings.depth, ..codec::Limits::default() };
+        match codec::decode(format, text, &limits) {
+            Ok(envelope) => self.handle_envelope(now, envelope),
+            Err(error) => self.strike(now, &error.to_string()),
+        }
     }
 
     /// A binary message came in: closes with 1003.
     pub fn handle_binary(&mut self, now: Time) {
-        let _ = now;
+        self.alive = now;
+        self.end(CloseReason::new(1003, "only text messages are understood"));
     }
 
     /// Any other sign of life: ping or pong.
     pub fn handle_alive(&mut self, now: Time) {
-        let _ = now;
+        self.alive = now;
     }
 
-    /// What came of [`Output::Authenticate`].
+    /// What came of [`Output::Authenticate`]. Ignored when none is awaited.
     pub fn handle_verdict(&mut self, now: Time, verdict: Verdict) {
-        let _ = (now, verdict);
+        let State::AwaitVerdict { qid, login, expires, subscribed } = std::mem::replace(&mut self.state, State::Closed)
+        else {
+            return;
+        };
+        match verdict {
+            Ok(identity) => {
+                self.state = State::Open { link: false };
+                let opened = Opened { identity, qid, expires, subscribed, introduction: None };
+                self.output.push_back(Output::Opened(Box::new(opened)));
+            }
+            Err(error) => {
+                self.state = State::AwaitLogin { until: now + self.settings.opening, subscribed };
+                let body = failure(qid, &login_error(error)).with("userlogin", login);
+                self.transmit(&Envelope::new("loginresult", body));
+            }
+        }
     }
 
     /// Time has passed; safe to call early or twice.
     pub fn handle_timeout(&mut self, now: Time) {
-        let _ = now;
+        match &self.state {
+            State::AwaitLogin { until, .. } if *until <= now => {
+                return self.end(CloseReason::new(1008, "no login in time"));
+            }
+            State::AwaitIam { until, .. } if *until <= now => {
+                return self.end(CloseReason::new(1008, "no introduction"));
+            }
+            State::Closed => return,
+            State::AwaitLogin { .. } | State::AwaitIam { .. } | State::AwaitVerdict { .. } | State::Open { .. } => {}
+        }
+        if let Some(inbox) = &mut self.inbox {
+            let dropped = inbox.handle_timeout(now);
+            if dropped > 0 {
+                self.odd(format!("{dropped} incomplete multipart message(s) dropped after 60 s"));
+            }
+            if self.inbox.as_ref().is_some_and(|i| i.is_empty()) {
+                self.inbox = None;
+            }
+        }
+        if !self.settings.socket {
+            return;
+        }
+        if self.alive + self.settings.silence <= now {
+            return self.end(CloseReason::SILENT);
+        }
+        if self.ping <= now {
+            self.ping = now + self.settings.ping_every;
+            self.output.push_back(Output::Ping);
+        }
     }
 
     /// When to call [`Self::handle_timeout`] at the latest; `None`: never.
     pub fn poll_timeout(&self) -> Option<Time> {
-        None
+        let opening = match &self.state {
+            State::Closed => return None,
+            State::AwaitLogin { until, .. } | State::AwaitIam { until, .. } => Some(*until),
+            State::AwaitVerdict { .. } | State::Open { .. } => None,
+        };
+        let heart = self.settings.socket.then(|| self.ping.min(self.alive + self.settings.silence));
+        let inbox = self.inbox.as_ref().and_then(|i| i.poll_timeout());
+        [opening, heart, inbox].into_iter().flatten().min()
     }
 
     /// What follows, until `None`.
     pub fn poll_output(&mut self) -> Option<Output> {
-        None
+        let output = self.output.pop_front();
+        if self.output.capacity() > 64 && self.output.is_empty() {
+            self.output = VecDeque::new();
+        }
+        output
     }
 
     /// The largest message that is taken now, bytes: the transport refuses larger ones by their header with 1009.
     pub fn max_message(&self) -> usize {
-        0
+        if self.is_open() { self.settings.max_message } else { self.settings.max_message_guest }
     }
 
     /// Whether the peer is open: it has logged in, or introduced itself.
     pub fn is_open(&self) -> bool {
-        false
+        matches!(self.state, State::Open { .. })
     }
 
     /// How to write to this peer; `None` when it has no format.
     pub fn writer(&self) -> Option<Writer> {
-        None
+        let link = matches!(self.state, State::Open { link: true } | State::AwaitIam { .. });
+        Some(Writer { format: self.format?, threshold: self.settings.multipart_threshold, cut_events: link })
     }
 
     /// The transport ends the dialog for a reason of its own; afterwards nothing comes out any more.
     pub fn close(&mut self, reason: CloseReason) {
-        let _ = reason;
+        self.output.clear();
+        self.end(reason);
+        self.output.clear();
+    }
+
+    fn handle_envelope(&mut self, now: Time, envelope: Envelope) {
+        if !self.rate.admit(now) {
+            return self.refuse(&envelope, &Code::TooManyRequests.into());
+        }
+        if self.settings.redirect {
+            let body = Body::new().with_some("qid", envelope.qid());
+            return self.transmit(&Envelope::new("websocketredirect", body));
+        }
+        match &*envelope.name {
+            "ping" => return self.pong(envelope),
+            "whoareyou" => {
+                let body = self.ourselves(envelope.qid());
+                return self.transmit(&Envelope::new("iam", body));
+            }
+            _ => {}
+        }
+        match &mut self.state {
+            State::Open { .. } if envelope.name == "multipart" => self.collect(now, &envelope),
+            State::Open { .. } => self.output.push_back(Output::Deliver(envelope)),
+            State::AwaitLogin { .. } => self.handle_guest(envelope),
+            State::AwaitIam { identity, .. } if envelope.name == "iam" => {
+                let identity = identity.clone();
+                self.state = State::Open { link: true };
+                let opened = Opened {
+                    identity,
+                    qid: None,
+                    expires: None,
+                    subscribed: Vec::new(),
+                    introduction: Some(introduction(&envelope.body)),
+                };
+                self.output.push_back(Output::Opened(Box::new(opened)));
+            }
+            State::AwaitIam { .. } | State::AwaitVerdict { .. } => {
+                let detail = "only whoareyou, iam and ping before the introduction";
+                self.refuse(&envelope, &CallError::new(Code::NotAuthorized, detail));
+            }
+            State::Closed => {}
+        }
+    }
+
+    fn handle_guest(&mut self, envelope: Envelope) {
+        let State::AwaitLogin { subscribed, .. } = &mut self.state else { return };
+        match &*envelope.name {
+            "subscribeevent" => {
+                let names = match subscribed_names(&envelope.body) {
+                    Ok(names) => names,
+                    Err(error) => return self.refuse(&envelope, &error),
+                };
+                for name in names {
+                    if subscribed.len() < MAX_SUBSCRIBED && !subscribed.contains(&name) {
+                        subscribed.push(name);
+                    }
+                }
+                let body = Body::new().with_some("qid", envelope.qid()).with("result", 1);
+                self.transmit(&Envelope::new("subscribeeventresult", body));
+            }
+            "login" => match attempt(&envelope.body) {
+                Ok(attempt) => {
+                    let subscribed = std::mem::take(subscribed);
+                    let (login, expires) = (attempt.login.clone(), attempt.expires);
+                    self.state = State::AwaitVerdict { qid: envelope.qid(), login, expires, subscribed };
+                    self.output.push_back(Output::Authenticate(attempt));
+                }
+                Err(error) => self.refuse(&envelope, &error),
+            },
+            _ => {
+                let detail = "only ping, whoareyou, login and subscribeevent before the login";
+                self.refuse(&envelope, &CallError::new(Code::NotAuthorized, detail));
+            }
+        }
+    }
+
+    fn collect(&mut self, now: Time, envelope: &Envelope) {
+        let (settings, Some(format)) = (Arc::clone(&self.settings), self.format) else { return };
+        let inbox =
+            self.inbox.get_or_insert_with(|| Box::new(Inbox::new(settings.max_multipart, settings.max_packets)));
+        match inbox.push(now, &envelope.body) {
+            Ok(None) => {}
+            Ok(Some(text)) => {
+                if inbox.is_empty() {
+                    self.inbox = None;
+                }
+                let limits = codec::Limits { depth: settings.depth, ..codec::Limits::default() };
+                match codec::decode(format, &text, &limits) {
+                    Ok(inner) if inner.name == "multipart" => self.strike(now, "multipart inside multipart"),
+                    Ok(inner) => self.handle_envelope(now, inner),
+                    Err(error) => self.strike(now, &format!("in an assembled multipart message: {error}")),
+                }
+            }
+            Err(why) => self.strike(now, &why),
+        }
+    }
+
+    /// A message that could not be read: answered with an error, and counted.
+    fn strike(&mut self, now: Time, why: &str) {
+        if now.since(self.strikes.0) >= STRIKE_WINDOW {
+            self.strikes = (now, 0);
+        }
+        self.strikes.1 += 1;
+        if self.strikes.1 >= self.settings.strikes {
+            return self.end(CloseReason::new(1008, "too many unreadable messages"));
+        }
+        self.odd(format!("unreadable message: {why}"));
+        self.transmit(&Envelope::new("error", failure(None, &CallError::new(Code::BadRequest, why))));
+    }
+
+    fn refuse(&mut self, envelope: &Envelope, error: &CallError) {
+        if is_reply(&envelope.name) {
+            return;
+        }
+        let name = reply_name(&envelope.name);
+        self.transmit(&Envelope { name, body: failure(envelope.qid(), error) });
+    }
+
+    fn pong(&mut self, mut envelope: Envelope) {
+        envelope.name = Text::from_static("pong");
+        self.transmit(&envelope);
+    }
+
+    /// What we say of ourselves, in `whoareyou` and `iam` alike.
+    fn ourselves(&self, qid: Option<Qid>) -> Body {
+        Body::new()
+            .with_some("qid", qid)
+            .with("type", "commserver")
+            .with("name", "ctigate")
+            .with("version", self.settings.version.clone())
+    }
+
+    fn transmit(&mut self, envelope: &Envelope) {
+        if let Some(format) = self.format {
+            self.output.push_back(Output::Transmit(codec::encode(envelope, format)));
+        }
+    }
+
+    fn odd(&mut self, what: String) {
+        self.output.push_back(Output::Odd(what));
+    }
+
+    fn end(&mut self, reason: CloseReason) {
+        if !matches!(self.state, State::Closed) {
+            self.state = State::Closed;
+            self.inbox = None;
+            self.output.push_back(Output::Close(reason));
+        }
+    }
+}
+
+/// The parameters of a failed reply.
+pub(crate) fn failure(qid: Option<Qid>, error: &CallError) -> Body {
+    Body::new()
+        .with_some("qid", qid)
+        .with("result", 0)
+        .with_some("error", error.code.map(Code::number))
+        .with("errormsg", error.errormsg())
+}
+
+/// Reads a `login`.
+///
+/// # Errors
+/// 59002 naming the field.
+pub(crate) fn attempt(body: &Body) -> Result<Attempt, CallError> {
+    let login = body.text("userlogin").filter(|l| !l.is_empty());
+    let login = login.ok_or_else(|| CallError::new(Code::BadRequest, "userlogin is missing"))?;
+    Ok(Attempt {
+        login,
+        hash: body.text("Password"),
+        folded_hash: body.text("password"),
+        session: body.text("sessionid").filter(|s| !s.is_empty()),
+        expires: body.int("expires"),
+        webrtc: body.flag("usewebrtc").unwrap_or(false),
+        workplace: body.text("workplace"),
+    })
+}
+
+/// What a failed login tells its peer.
+pub(crate) fn login_error(error: LoginError) -> CallError {
+    match error {
+        LoginError::WrongPassword => CallError::bare("Wrong login/pass combination"),
+        LoginError::NoSession => CallError::bare("Bad request. Session does not exist"),
+        LoginError::ForeignSession => CallError::bare("Bad request. Invalid session user"),
+        LoginError::NotAvailable => CallError::bare("Service not available"),
+        LoginError::NoSeat => Code::NoSeat.into(),
+        LoginError::Throttled => CallError::new(Code::TooManyRequests, "too many failed logins, wait a minute"),
+    }
+}
+
+fn introduction(body: &Body) -> Introduction {
+    let text = |name| body.text(name).map(|t| cut(&t)).unwrap_or_default();
+    Introduction { kind: text("type"), name: text("name"), version: text("version") }
+}
+
+/// At most 128 bytes, cut between characters: these texts are shown, never parsed.
+fn cut(text: &Text) -> Text {
+    let mut end = text.len().min(128);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    Text::from(&text[..end])
+}
+
+impl Opened {
+    /// The login, for a tab.
+    pub fn login(&self) -> Option<&Text> {
+        match self.identity.who() {
+            Who::User { login, .. } => Some(login),
+            Who::Link(_) => None,
+        }
+    }
+}
+
+/// Reads a value loosely as a list of texts: a string, or an array of strings.
+pub(crate) fn texts(value: &Value) -> Vec<Text> {
+    match value {
+        Value::Array(items) => items.iter().filter_map(Value::to_text).collect(),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Object(_) => {
+            value.to_text().into_iter().collect()
+        }
     }
 }

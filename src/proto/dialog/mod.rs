@@ -8,6 +8,8 @@
 
 mod close;
 mod machine;
+mod multipart;
+mod names;
 mod outgoing;
 mod rate;
 
@@ -21,6 +23,9 @@ pub use close::CloseReason;
 pub use machine::Dialog;
 pub use outgoing::Writer;
 pub use rate::Rate;
+
+pub(crate) use machine::{attempt, failure, login_error, texts};
+pub(crate) use names::{is_reply, reply_name, subscribed_names};
 
 /// Which of the two kinds of peer the connection is for.
 #[derive(Clone, Debug)]

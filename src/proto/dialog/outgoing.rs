@@ -16,7 +16,6 @@ pub struct Writer {
 impl Writer {
     /// Hands the frames of `message` to `frame`, in order. Encodes at most once per format, however many peers share it.
     pub fn write(&self, message: &Shared, mut frame: impl FnMut(Text)) {
-        let _ = (self, message);
-        frame(Text::new());
+        frame(crate::codec::outgoing::text(message, self.format).clone());
     }
 }

@@ -151,11 +151,6 @@ pub enum Ask {
     },
     /// The picture for console and commands.
     Snapshot,
-    /// The session a browser brings: whose is it? Answered at once, used by the login check.
-    Session {
-        /// `sessionid` as the client sent it.
-        id: Text,
-    },
 }
 
 /// A dynamic method called from outside.

@@ -1,9 +1,270 @@
-//! Machine two: the state of a node.
+//! Machine two: the state of a node. Envelopes, telephone events, verdicts and questions go in; messages to send, orders for
+//! the telephone system, facts to keep and answers come out. It sees no bytes of a format it would have to read itself, and
+//! no peer whose identity was not checked.
+//!
+//! How to drive it: [`Hub::handle`] for what happens, then [`Hub::poll_output`] until `None`; [`Hub::handle_timeout`] when
+//! [`Hub::poll_timeout`] has come. Read [`input`] and [`output`] first; then each file owns one table:
+//!
+//! - `link`: the CRMs, what they offer, their tunnels; - `session`, `user`: who people are and where; - `call`: calls and phones;
+//! - `dynamic` (with `declaration`): methods the CRM answers; - `form`: cards and what becomes of them;
+//! - `subscription`: who hears what; - `route` and `rpc`: from a message to who handles it; - `timer`, `ids`: time and names.
 
+mod call;
+mod declaration;
+mod dynamic;
+mod form;
+mod ids;
 pub mod input;
+mod link;
 pub mod output;
+mod rights;
+mod route;
+mod rpc;
+mod session;
+pub mod settings;
 pub mod snapshot;
+mod subscription;
+mod timer;
+mod user;
+mod view;
+
+use std::collections::{HashMap, VecDeque};
+use std::time::Duration;
+
+use crate::Time;
+use crate::dialog::CloseReason;
+use crate::message::{PeerId, Text};
 
 pub use input::Input;
 pub use output::Output;
+pub use rights::Rights;
+pub use settings::Settings;
 pub use snapshot::Snapshot;
+
+use call::Calls;
+use dynamic::Executions;
+use form::Forms;
+use ids::Ids;
+use input::Ticket;
+use link::Link;
+use route::PendingLogin;
+use session::Sessions;
+use subscription::{Event, Subscriptions};
+use timer::{Timer, Timers};
+use user::{UserIx, Users};
+
+/// How often ended things are forgotten.
+const SWEEP_EVERY: Duration = Duration::from_secs(60);
+
+/// The state of a node.
+#[derive(Debug)]
+pub struct Hub {
+    settings: Settings,
+    /// The latest moment that was handed in.
+    now: Time,
+    out: VecDeque<Output>,
+    ids: Ids,
+    timers: Timers,
+    peers: HashMap<PeerId, Peer>,
+    links: Vec<Link>,
+    users: Users,
+    sessions: Sessions,
+    executions: Executions,
+    forms: Forms,
+    calls: Calls,
+    /// Logins that came through a link and are being checked.
+    logins: HashMap<Ticket, PendingLogin>,
+    next_ticket: u64,
+    next_call: u64,
+}
+
+/// A peer that is open.
+#[derive(Debug)]
+enum Peer {
+    /// The connection of a link.
+    Link(usize),
+    /// A direct tab.
+    Tab(Tab),
+}
+
+/// A direct tab.
+#[derive(Debug)]
+struct Tab {
+    user: UserIx,
+    /// Hash of the session it uses.
+    session: Text,
+    subscriptions: Subscriptions,
+    /// How many names it subscribed to; bounded.
+    subscribed: usize,
+    address: Text,
+    tls: bool,
+    since_ms: i64,
+    /// When it last said that it has the focus.
+    focus: Option<Time>,
+    has_focus: bool,
+    /// Executions it asked for, and those it was asked to carry out.
+    asked: Vec<Text>,
+    serving: Vec<Text>,
+    /// Set by a logout: nothing more is read from it.
+    leaving: bool,
+}
+
+impl Tab {
+    fn hears(&self, event: Event) -> bool {
+        !self.leaving && self.subscriptions.has(event)
+    }
+}
+
+impl Hub {
+    /// A node at its start: links down, nobody here. What a store kept is put back with [`Self::restore_session`] and
+    /// [`Self::restore_form`] before the first peer opens.
+    pub fn new(settings: Settings) -> Self {
+        let users = Users::new(settings.accounts.clone());
+        let links = settings.links.iter().map(|l| Link::new(l.clone(), &users, settings.wall_ms)).collect();
+        let mut timers = Timers::default();
+        timers.set(Time::ZERO + SWEEP_EVERY, Timer::Sweep);
+        Self {
+            now: Time::ZERO,
+            out: VecDeque::new(),
+            ids: Ids::new(settings.seed),
+            timers,
+            peers: HashMap::new(),
+            links,
+            sessions: Sessions::new(users.len()),
+            users,
+            executions: Executions::default(),
+            forms: Forms::default(),
+            calls: Calls::default(),
+            logins: HashMap::new(),
+            next_ticket: 1,
+            next_call: 1,
+            settings,
+        }
+    }
+
+    /// Something happened at `now`. Cheap, and never fails for reasons of the world.
+    pub fn handle(&mut self, now: Time, input: Input) {
+        self.now = self.now.max(now);
+        match input {
+            Input::Received { peer, envelope } => self.received(peer, envelope),
+            Input::Opened { peer, identity, opening } => self.opened(peer, &identity, opening),
+            Input::Undelivered { peer, qid, why } => self.undelivered(peer, qid.as_ref(), &why),
+            Input::Closed { peer, reason } => self.closed(peer, &reason),
+            Input::LinkState { link, state } => self.link_state(&link, state),
+            Input::Authenticated { ticket, verdict } => self.login_checked(ticket, verdict),
+            Input::Pbx(event) => self.telephone(event),
+            Input::Ask { ticket, ask } => self.asked(ticket, ask),
+            Input::AskGone { ticket } => self.asker_gone(ticket),
+        }
+    }
+
+    /// Time has passed; safe to call early or twice.
+    pub fn handle_timeout(&mut self, now: Time) {
+        self.now = self.now.max(now);
+        while let Some(timer) = self.timers.pop(self.now) {
+            match timer {
+                Timer::ExecutionDeadline(id) => self.execution_deadline(&id),
+                Timer::ExecutionLate(id) => self.execution_expired(&id),
+                Timer::FormExpires(id) => self.form_expires(&id),
+                Timer::UserLeaves(user) => self.user_leaves(user),
+                Timer::TunnelGrace(link) => self.tunnel_grace_over(link),
+                Timer::Question(link, qid) => self.question_unanswered(link, &qid),
+                Timer::ContestOver(link) => self.contest_over(link),
+                Timer::Login(ticket) => self.login_unchecked(ticket),
+                Timer::Sweep => {
+                    self.sweep_sessions();
+                    self.executions.sweep(self.now);
+                    self.forms.sweep(self.now);
+                    self.timers.set(self.now + SWEEP_EVERY, Timer::Sweep);
+                }
+            }
+        }
+    }
+
+    /// What follows, until `None`. Worth calling after every [`Self::handle`] and [`Self::handle_timeout`].
+    pub fn poll_output(&mut self) -> Option<Output> {
+        let output = self.out.pop_front();
+        if output.is_none() && self.out.capacity() > 4096 {
+            self.out = VecDeque::new();
+        }
+        output
+    }
+
+    /// When to call [`Self::handle_timeout`] at the latest.
+    pub fn poll_timeout(&self) -> Option<Time> {
+        self.timers.first()
+    }
+
+    /// The sizes of the tables, for metrics and for whoever checks that nothing grows without bound.
+    pub fn sizes(&self) -> Sizes {
+        Sizes {
+            peers: self.peers.len(),
+            sessions: self.sessions.len(),
+            executions: self.executions.len(),
+            forms: self.forms.len(),
+            calls: self.calls.len(),
+            timers: self.timers.len(),
+            logins: self.logins.len(),
+        }
+    }
+
+    /// The wall clock at `now`, milliseconds since 1970.
+    fn wall(&self, now: Time) -> i64 {
+        self.settings.wall_ms.saturating_add(i64::try_from(now.as_millis()).unwrap_or(i64::MAX))
+    }
+
+    fn closed(&mut self, peer: PeerId, reason: &CloseReason) {
+        match self.peers.remove(&peer) {
+            Some(Peer::Link(link)) => self.link_closed(link, peer, reason),
+            Some(Peer::Tab(tab)) => self.tab_closed(peer, tab),
+            None => {}
+        }
+    }
+
+    fn tab_closed(&mut self, peer: PeerId, tab: Tab) {
+        self.users[tab.user].tabs.retain(|t| *t != peer);
+        for id in tab.asked {
+            self.cancel_execution(&id, "the tab is gone");
+        }
+        for id in tab.serving {
+            self.target_gone(&id, peer);
+        }
+        self.form_tab_gone(tab.user, peer);
+        if !tab.leaving {
+            self.release_session(&tab.session);
+        }
+        self.presence_changed(tab.user);
+    }
+
+    /// Closes the direct tabs that use a session which has ended.
+    fn close_tabs_of_session(&mut self, user: UserIx, hash: &str) {
+        for peer in self.users[user].tabs.clone() {
+            if let Some(Peer::Tab(tab)) = self.peers.get_mut(&peer)
+                && tab.session == hash
+                && !tab.leaving
+            {
+                tab.leaving = true;
+                self.out.push_back(Output::Close { peer, reason: CloseReason::LOGOUT });
+            }
+        }
+    }
+}
+
+/// How much a Hub holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Sizes {
+    /// Open peers.
+    pub peers: usize,
+    /// Sessions.
+    pub sessions: usize,
+    /// Dynamic methods in flight, and those that ended a moment ago.
+    pub executions: usize,
+    /// Forms open, and those that ended a moment ago.
+    pub forms: usize,
+    /// Calls going on.
+    pub calls: usize,
+    /// Timers.
+    pub timers: usize,
+    /// Logins being checked.
+    pub logins: usize,
+}

@@ -125,8 +125,6 @@ pub enum Answer {
     Refused(crate::message::CallError),
     /// The picture.
     Snapshot(Box<super::snapshot::Snapshot>),
-    /// Whose session it is: the login, when the session lives.
-    Session(Option<Text>),
 }
 
 /// Something operators should hear of; the shell logs and counts it.

@@ -1,0 +1,482 @@
+//! The CRM links: who is connected, what it offers, who came through its tunnel. `proto-spec/link.md`.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::Time;
+use crate::dialog::CloseReason;
+use crate::message::{Body, Envelope, Object, PeerId, Qid, Shared, Text, Value};
+
+use super::declaration::{self, Form, Method};
+use super::input::{Introduction, LinkState, Opening, Undelivered};
+use super::output::{Notice, Output};
+use super::settings::LinkSettings;
+use super::timer::{Key, Timer};
+use super::user::{UserIx, Users};
+use super::{Hub, Peer};
+
+/// How long a CRM may think about a question of the introduction.
+const QUESTION_WAIT: Duration = Duration::from_secs(10);
+/// So many replacements within the window mean that two CRMs compete.
+const CONTEST: (usize, Duration) = (3, Duration::from_secs(60));
+/// For how long newcomers are turned away then.
+const CONTEST_PAUSE: Duration = Duration::from_secs(30);
+/// Most people a CRM may name in `activeusers`, and most tabs of one of them.
+const MAX_ACTIVE: usize = 10_000;
+const MAX_TUNNEL_TABS: usize = 64;
+/// Longest `tabid`, bytes.
+pub(super) const MAX_TABID: usize = 64;
+
+/// One link.
+#[derive(Debug)]
+pub(super) struct Link {
+    pub(super) settings: LinkSettings,
+    /// Users it is for; `None`: everybody.
+    users: Option<BTreeSet<UserIx>>,
+    /// The open connection.
+    pub(super) peer: Option<PeerId>,
+    /// Whether events are sent to it (a link that is only posted to gets none).
+    pub(super) hears_events: bool,
+    pub(super) introduction: Option<Introduction>,
+    pub(super) methods: Vec<Arc<Method>>,
+    pub(super) forms: Vec<Arc<Form>>,
+    /// People the CRM named in `activeusers`, and their tabs.
+    pub(super) active: BTreeMap<UserIx, Vec<Text>>,
+    /// People who are logged in through it.
+    pub(super) tunnel: BTreeMap<UserIx, Tunnel>,
+    /// Executions that wait for its answer.
+    pub(super) in_flight: BTreeSet<Text>,
+    /// Failures in a row, by method.
+    pub(super) circuits: HashMap<Text, Circuit>,
+    questions: BTreeMap<Text, (Question, Key)>,
+    grace: Option<Key>,
+    replaced: VecDeque<Time>,
+    contested: bool,
+    pub(super) state: &'static str,
+    pub(super) since_ms: i64,
+    pub(super) detail: String,
+}
+
+/// What we asked a CRM.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Question {
+    Methods,
+    Forms,
+    Users,
+}
+
+/// One person behind a link.
+#[derive(Debug, Default)]
+pub(super) struct Tunnel {
+    pub(super) tabs: Vec<TunnelTab>,
+    /// The hash of the session, for a person who logged in; `None` for one the link vouches for.
+    pub(super) session: Option<Text>,
+}
+
+/// One tab behind a link.
+#[derive(Debug)]
+pub(super) struct TunnelTab {
+    pub(super) id: Text,
+    pub(super) since_ms: i64,
+    pub(super) focus: Option<Time>,
+    pub(super) has_focus: bool,
+}
+
+/// Whether a method of a link is worth asking.
+#[derive(Debug, Default)]
+pub(super) struct Circuit {
+    pub(super) failures: u32,
+    pub(super) open_until: Option<Time>,
+    /// A trial is under way.
+    pub(super) trying: bool,
+}
+
+impl Link {
+    pub(super) fn new(settings: LinkSettings, users: &Users, wall_ms: i64) -> Self {
+        let of = settings.users.as_ref().map(|logins| logins.iter().filter_map(|l| users.by_login(l)).collect());
+        let state = if settings.mode.starts_with("accept") { "waiting" } else { "dialing" };
+        Self {
+            users: of,
+            settings,
+            peer: None,
+            hears_events: false,
+            introduction: None,
+            methods: Vec::new(),
+            forms: Vec::new(),
+            active: BTreeMap::new(),
+            tunnel: BTreeMap::new(),
+            in_flight: BTreeSet::new(),
+            circuits: HashMap::new(),
+            questions: BTreeMap::new(),
+            grace: None,
+            replaced: VecDeque::new(),
+            contested: false,
+            state,
+            since_ms: wall_ms,
+            detail: String::new(),
+        }
+    }
+
+    /// Whether the link is for this user.
+    pub(super) fn has_user(&self, user: UserIx) -> bool {
+        self.users.as_ref().is_none_or(|u| u.contains(&user))
+    }
+
+    /// Whether the user can be reached behind this link now: through the tunnel, or named in `activeusers`.
+    pub(super) fn reaches(&self, user: UserIx) -> bool {
+        self.tunnel.contains_key(&user) || self.active.contains_key(&user)
+    }
+
+    pub(super) fn method(&self, name: &str) -> Option<&Arc<Method>> {
+        self.methods.iter().find(|m| m.name == name)
+    }
+
+    pub(super) fn form(&self, name: &str) -> Option<&Arc<Form>> {
+        self.forms.iter().find(|f| f.name == name)
+    }
+
+    /// Whether it is still being asked what it offers.
+    pub(super) fn introducing(&self) -> bool {
+        self.questions.values().any(|(q, _)| *q == Question::Methods)
+    }
+}
+
+impl Hub {
+    pub(super) fn link_index(&self, name: &str) -> Option<usize> {
+        self.links.iter().position(|l| l.settings.name == name)
+    }
+
+    /// A CRM has introduced itself: the newest wins, unless two of them fight for the place.
+    pub(super) fn link_opened(&mut self, link: usize, peer: PeerId, opening: Opening) {
+        let now = self.now;
+        if let Some(old) = self.links[link].peer {
+            if self.links[link].contested {
+                let reason = CloseReason::new(1013, "two CRMs compete for this link, try again later");
+                self.out.push_back(Output::Close { peer, reason });
+                return;
+            }
+            self.note_replacement(link);
+            // The old connection is forgotten first, so that what waits on it fails and its close changes nothing.
+            self.peers.remove(&old);
+            self.out.push_back(Output::Close { peer: old, reason: CloseReason::REPLACED });
+            self.fail_in_flight(link);
+        }
+        self.peers.insert(peer, Peer::Link(link));
+        let wall = self.wall(now);
+        let l = &mut self.links[link];
+        if let Some(key) = l.grace.take() {
+            self.timers.cancel(key);
+        }
+        l.peer = Some(peer);
+        l.hears_events = !opening.post || opening.polls;
+        l.introduction = opening.introduction;
+        (l.state, l.since_ms) = ("up", wall);
+        l.detail = format!("connected from {}", opening.address);
+        if l.contested {
+            l.detail.push_str("; two CRMs compete for this link");
+        }
+        for (_, key) in std::mem::take(&mut l.questions).into_values() {
+            self.timers.cancel(key);
+        }
+        let name = l.settings.name.clone();
+        self.out.push_back(Output::Notice(Notice::LinkUp { link: name }));
+        self.forms_forget_link(link);
+        self.ask_capabilities(link);
+    }
+
+    fn note_replacement(&mut self, link: usize) {
+        let now = self.now;
+        let l = &mut self.links[link];
+        l.replaced.push_back(now);
+        while l.replaced.front().is_some_and(|t| now.since(*t) > CONTEST.1) {
+            l.replaced.pop_front();
+        }
+        if l.replaced.len() >= CONTEST.0 && !l.contested {
+            l.contested = true;
+            l.detail = "two CRMs compete for this link".to_owned();
+            let name = l.settings.name.clone();
+            self.out.push_back(Output::Notice(Notice::LinkContested { link: name }));
+            self.timers.set(now + CONTEST_PAUSE, Timer::ContestOver(link));
+        }
+    }
+
+    pub(super) fn contest_over(&mut self, link: usize) {
+        let l = &mut self.links[link];
+        l.contested = false;
+        l.replaced.clear();
+    }
+
+    /// The three questions, in their order; asked again when the CRM says that its methods changed.
+    pub(super) fn ask_capabilities(&mut self, link: usize) {
+        let Some(peer) = self.links[link].peer else { return };
+        for (name, question) in [
+            ("getavailablemethods", Question::Methods),
+            ("getavailableforms", Question::Forms),
+            ("getactiveusers", Question::Users),
+        ] {
+            let qid = self.call_qid();
+            let key = self.timers.set(self.now + QUESTION_WAIT, Timer::Question(link, qid.clone()));
+            self.links[link].questions.insert(qid.clone(), (question, key));
+            self.send(peer, Envelope::new(name, Body::new().with("qid", qid)));
+        }
+    }
+
+    /// `availablemethods`, `availableforms` or `activeusers`, asked or unasked.
+    pub(super) fn capabilities(&mut self, link: usize, envelope: &Envelope) {
+        let question = match &*envelope.name {
+            "availablemethods" => Question::Methods,
+            "availableforms" => Question::Forms,
+            _ => Question::Users,
+        };
+        self.question_done(link, envelope.qid().and_then(|q| q.to_text()).as_ref(), question);
+        let odd = match question {
+            Question::Methods => {
+                let (methods, odd) = declaration::methods(envelope.body.value("methods").as_ref());
+                self.links[link].methods = methods.into_iter().map(Arc::new).collect();
+                self.links[link].circuits.clear();
+                odd
+            }
+            Question::Forms => {
+                let (forms, odd) = declaration::forms(envelope.body.value("forms").as_ref());
+                self.links[link].forms = forms.into_iter().map(Arc::new).collect();
+                self.show_forms_on_link(link, None);
+                odd
+            }
+            Question::Users => self.active_users(link, envelope.body.value("users").as_ref()),
+        };
+        for what in odd {
+            self.odd(format!("link {}", self.links[link].settings.name), what);
+        }
+    }
+
+    /// Takes the question out; an answer without our qid counts for the oldest question of its kind.
+    fn question_done(&mut self, link: usize, qid: Option<&Text>, question: Question) {
+        let questions = &mut self.links[link].questions;
+        let known = qid.filter(|q| questions.contains_key(*q)).cloned();
+        let found = known.or_else(|| questions.iter().find(|(_, (q, _))| *q == question).map(|(id, _)| id.clone()));
+        if let Some((_, key)) = found.and_then(|id| questions.remove(&id)) {
+            self.timers.cancel(key);
+        }
+    }
+
+    /// No answer in time: the CRM simply has none.
+    pub(super) fn question_unanswered(&mut self, link: usize, qid: &str) {
+        let l = &mut self.links[link];
+        match l.questions.remove(qid) {
+            Some((Question::Methods, _)) => l.methods.clear(),
+            Some((Question::Forms, _)) => l.forms.clear(),
+            Some((Question::Users, _)) => drop(self.active_users(link, Some(&Value::Array(Vec::new())))),
+            None => {}
+        }
+    }
+
+    fn active_users(&mut self, link: usize, list: Option<&Value>) -> Vec<String> {
+        let Some(items) = list.and_then(Value::as_array) else {
+            return vec!["activeusers: users is no array; taken as empty".to_owned()];
+        };
+        let mut odd = Vec::new();
+        let mut active: BTreeMap<UserIx, Vec<Text>> = BTreeMap::new();
+        for item in items.iter().take(MAX_ACTIVE) {
+            let text =
+                |name| item.as_object().and_then(|o| o.get(name)).and_then(Value::to_text).filter(|t| !t.is_empty());
+            let user = match (text("userid"), text("userlogin")) {
+                (Some(id), _) if self.users.by_id(&id).is_some() => self.users.by_id(&id),
+                (_, Some(login)) => self.users.by_login(&login),
+                _ => None,
+            };
+            match user.filter(|u| self.links[link].has_user(*u)) {
+                Some(user) => {
+                    let tabs =
+                        item.as_object().and_then(|o| o.get("tabs")).and_then(Value::as_array).unwrap_or_default();
+                    let tabs = tabs.iter().filter_map(Value::to_text).filter(|t| t.len() <= MAX_TABID);
+                    active.entry(user).or_default().extend(tabs.take(MAX_TUNNEL_TABS));
+                }
+                None if odd.len() < 8 => odd.push("activeusers names somebody who is no user of this link".to_owned()),
+                None => {}
+            }
+        }
+        self.links[link].active = active;
+        if self.links[link].settings.trust_users {
+            self.trust_active_users(link);
+        }
+        self.show_forms_on_link(link, None);
+        odd
+    }
+
+    /// With `trust_users` the list is the tunnel: tabs come and go with it. People who logged in by themselves stay.
+    fn trust_active_users(&mut self, link: usize) {
+        let wall = self.wall(self.now);
+        let active = self.links[link].active.clone();
+        let gone: Vec<UserIx> = self.links[link]
+            .tunnel
+            .iter()
+            .filter(|(u, t)| t.session.is_none() && !active.contains_key(u))
+            .map(|(u, _)| *u)
+            .collect();
+        for user in gone {
+            self.links[link].tunnel.remove(&user);
+            self.presence_changed(user);
+        }
+        for (user, ids) in active {
+            let tunnel = self.links[link].tunnel.entry(user).or_default();
+            let ids = if ids.is_empty() { vec![Text::new()] } else { ids };
+            tunnel.tabs.retain(|t| ids.contains(&t.id));
+            for id in ids {
+                if !tunnel.tabs.iter().any(|t| t.id == id) {
+                    tunnel.tabs.push(TunnelTab { id, since_ms: wall, focus: None, has_focus: false });
+                }
+            }
+            self.presence_changed(user);
+        }
+    }
+
+    /// A person is behind the link with this tab; makes both known.
+    pub(super) fn enter_tunnel(&mut self, link: usize, user: UserIx, tab: &Text, session: Option<Text>) {
+        let wall = self.wall(self.now);
+        let tunnel = self.links[link].tunnel.entry(user).or_default();
+        if session.is_some() {
+            if let Some(old) = std::mem::replace(&mut tunnel.session, session) {
+                self.release_session(&old);
+            }
+        }
+        self.touch_tunnel_tab(link, user, tab, wall);
+        self.presence_changed(user);
+        self.show_forms_on_link(link, Some(user));
+    }
+
+    fn touch_tunnel_tab(&mut self, link: usize, user: UserIx, tab: &Text, wall: i64) {
+        let Some(tunnel) = self.links[link].tunnel.get_mut(&user) else { return };
+        if !tunnel.tabs.iter().any(|t| t.id == *tab) && tunnel.tabs.len() < MAX_TUNNEL_TABS {
+            // A login without a tab id stands for all tabs of the person; it gives way to the first that has one.
+            tunnel.tabs.retain(|t| !t.id.is_empty() || tab.is_empty());
+            tunnel.tabs.push(TunnelTab { id: tab.clone(), since_ms: wall, focus: None, has_focus: false });
+        }
+    }
+
+    /// A tunnelled request named a tab: it exists, then.
+    pub(super) fn saw_tunnel_tab(&mut self, link: usize, user: UserIx, tab: Option<&Text>) {
+        if let Some(tab) = tab {
+            let wall = self.wall(self.now);
+            self.touch_tunnel_tab(link, user, tab, wall);
+        }
+    }
+
+    /// A person leaves the tunnel: with a tab id only that tab, and the person with the last one.
+    pub(super) fn leave_tunnel(&mut self, link: usize, user: UserIx, tab: Option<&Text>) {
+        let Some(tunnel) = self.links[link].tunnel.get_mut(&user) else { return };
+        if let Some(tab) = tab {
+            tunnel.tabs.retain(|t| t.id != *tab);
+            if !tunnel.tabs.is_empty() {
+                return;
+            }
+        }
+        let session = tunnel.session.take();
+        self.links[link].tunnel.remove(&user);
+        self.links[link].active.remove(&user);
+        if let Some(hash) = session {
+            self.release_session(&hash);
+        }
+        self.presence_changed(user);
+    }
+
+    pub(super) fn leave_tunnels_of_session(&mut self, user: UserIx, hash: &str) {
+        for link in 0..self.links.len() {
+            if self.links[link].tunnel.get(&user).is_some_and(|t| t.session.as_deref() == Some(hash)) {
+                self.links[link].tunnel.remove(&user);
+                self.presence_changed(user);
+            }
+        }
+    }
+
+    pub(super) fn link_closed(&mut self, link: usize, peer: PeerId, reason: &CloseReason) {
+        if self.links[link].peer != Some(peer) {
+            return;
+        }
+        let wall = self.wall(self.now);
+        let l = &mut self.links[link];
+        l.peer = None;
+        l.hears_events = false;
+        (l.state, l.since_ms) = (if l.settings.mode.starts_with("accept") { "waiting" } else { "dialing" }, wall);
+        l.detail =
+            format!("lost: {}", if reason.text.is_empty() { "the CRM closed the connection" } else { &reason.text });
+        for (_, key) in std::mem::take(&mut l.questions).into_values() {
+            self.timers.cancel(key);
+        }
+        if !l.tunnel.is_empty() || !l.active.is_empty() {
+            l.grace = Some(self.timers.set(self.now + l.settings.tunnel_grace, Timer::TunnelGrace(link)));
+        }
+        let (name, why) = (l.settings.name.clone(), l.detail.clone());
+        self.out.push_back(Output::Notice(Notice::LinkDown { link: name, why }));
+        self.forms_forget_link(link);
+        self.fail_in_flight(link);
+    }
+
+    pub(super) fn tunnel_grace_over(&mut self, link: usize) {
+        let l = &mut self.links[link];
+        l.grace = None;
+        l.active.clear();
+        for (user, tunnel) in std::mem::take(&mut l.tunnel) {
+            if let Some(hash) = tunnel.session {
+                self.release_session(&hash);
+            }
+            self.presence_changed(user);
+        }
+    }
+
+    /// What a link that is not open does, for people to see.
+    pub(super) fn link_state(&mut self, name: &str, state: LinkState) {
+        let Some(link) = self.link_index(name) else { return };
+        let wall = self.wall(self.now);
+        let l = &mut self.links[link];
+        if l.peer.is_some() {
+            return;
+        }
+        let (word, detail) = match state {
+            LinkState::Waiting => ("waiting", "waiting for the CRM".to_owned()),
+            LinkState::Dialing => ("dialing", String::new()),
+            LinkState::Retrying { why, after } => {
+                ("retrying", format!("{why}; next try in {} s", after.as_secs().max(1)))
+            }
+            LinkState::Refused(why) => ("refused", why),
+            LinkState::Competing => ("competing", "two CRMs compete for this link".to_owned()),
+        };
+        if !(word == "dialing" && l.state == "retrying") {
+            if l.state != word {
+                l.since_ms = wall;
+            }
+            (l.state, l.detail) = (word, detail);
+        }
+    }
+
+    /// A message did not arrive: an execution fails, a question counts as unanswered.
+    pub(super) fn undelivered(&mut self, peer: PeerId, qid: Option<&Qid>, why: &Undelivered) {
+        let Some(Peer::Link(link)) = self.peers.get(&peer) else { return };
+        let link = *link;
+        let Some(qid) = qid.and_then(Qid::to_text) else { return };
+        if self.links[link].questions.contains_key(&qid) {
+            return self.question_unanswered(link, &qid);
+        }
+        self.execution_undelivered(link, &qid, why);
+    }
+
+    pub(super) fn send(&mut self, to: PeerId, envelope: Envelope) {
+        self.out.push_back(Output::Send { to, message: Arc::new(Shared::new(envelope)) });
+    }
+
+    /// The qid of a call we make: short, unique in the node.
+    pub(super) fn call_qid(&mut self) -> Text {
+        self.next_call += 1;
+        format!("c{}", self.next_call).into()
+    }
+
+    pub(super) fn odd(&mut self, who: String, what: String) {
+        self.out.push_back(Output::Notice(Notice::Odd { who, what }));
+    }
+
+    /// The identity that every message about a user carries on a link.
+    pub(super) fn identity(&self, user: UserIx) -> Object {
+        let account = &self.users[user].account;
+        Object::new().with("userid", account.id.clone()).with("userlogin", account.login.clone())
+    }
+}

@@ -1,0 +1,465 @@
+//! From a message to who handles it: who speaks, may they, and which file answers.
+
+use std::sync::Arc;
+
+use crate::auth::{Identity, LoginError, Who};
+use crate::dialog::{CloseReason, attempt, failure, is_reply, login_error, reply_name};
+use crate::message::{Body, CallError, Code, Envelope, Part, PeerId, Qid, Shared, Text};
+use crate::method::{self, Class, Message};
+
+use super::input::{Opening, Ticket};
+use super::link::MAX_TABID;
+use super::output::Output;
+use super::rights::Rights;
+use super::subscription::Subscriptions;
+use super::timer::{Key, Timer};
+use super::user::UserIx;
+use super::{Hub, Peer, Tab};
+
+/// How long the check of a login through a link may take.
+const LOGIN_WAIT: std::time::Duration = std::time::Duration::from_secs(30);
+
+/// Who made a call, and how the reply finds back.
+#[derive(Clone, Debug)]
+pub(super) struct Caller {
+    pub(super) peer: PeerId,
+    /// The acting user; `None`: the CRM itself.
+    pub(super) user: Option<UserIx>,
+    /// The link, when the call came through one.
+    pub(super) link: Option<usize>,
+    pub(super) qid: Option<Qid>,
+    /// The tab behind the link.
+    pub(super) tab: Option<Text>,
+    pub(super) rights: Rights,
+}
+
+/// What a handler says: a reply now, none (or later), or a failure.
+pub(super) type Handled = Result<Option<Body>, CallError>;
+
+/// A login through a link whose check is under way.
+#[derive(Debug)]
+pub(super) struct PendingLogin {
+    caller: Caller,
+    login: Text,
+    expires: Option<i64>,
+    key: Key,
+}
+
+impl Hub {
+    /// A peer's dialog is open.
+    pub(super) fn opened(&mut self, peer: PeerId, identity: &Identity, opening: Opening) {
+        match identity.who() {
+            Who::Link(name) => match self.link_index(name) {
+                Some(link) => self.link_opened(link, peer, opening),
+                None => self.out.push_back(Output::Close { peer, reason: CloseReason::new(1008, "no such link") }),
+            },
+            Who::User { login, by } => {
+                let Some(user) = self.users.by_login(login) else {
+                    return self.out.push_back(Output::Close { peer, reason: CloseReason::new(1008, "no such user") });
+                };
+                let refusal = if self.users[user].tabs.len() >= self.settings.limits.tabs_per_user {
+                    Some(CallError::new(Code::TooManyRequests, "too many tabs of this user are open"))
+                } else if self.no_seat_for(user) {
+                    Some(Code::NoSeat.into())
+                } else {
+                    None
+                };
+                if let Some(error) = refusal {
+                    let body = failure(opening.qid, &error).with("userlogin", login.clone());
+                    self.send(peer, Envelope::new("loginresult", body));
+                    return self
+                        .out
+                        .push_back(Output::Close { peer, reason: CloseReason::with_text(1008, error.errormsg()) });
+                }
+                let (id, hash) = self.begin_session(user, by, opening.expires);
+                let mut tab = Tab {
+                    user,
+                    session: hash,
+                    subscriptions: Subscriptions::default(),
+                    subscribed: 0,
+                    address: opening.address,
+                    tls: opening.tls,
+                    since_ms: self.wall(self.now),
+                    focus: None,
+                    has_focus: false,
+                    asked: Vec::new(),
+                    serving: Vec::new(),
+                    leaving: false,
+                };
+                opening.subscribed.iter().for_each(|name| tab.subscriptions.add(name));
+                tab.subscribed = opening.subscribed.len();
+                self.peers.insert(peer, Peer::Tab(tab));
+                self.users[user].tabs.push(peer);
+                self.send(peer, Envelope::new("loginresult", self.login_reply(user, opening.qid, &id)));
+                self.presence_changed(user);
+                self.show_forms_in_tab(user, peer);
+            }
+        }
+    }
+
+    /// Whether `max_users` leaves no room for one more.
+    fn no_seat_for(&self, user: UserIx) -> bool {
+        let max = self.settings.limits.max_users;
+        max > 0 && !self.users[user].online() && self.users.iter().filter(|(_, u)| u.online()).count() >= max
+    }
+
+    fn login_reply(&self, user: UserIx, qid: Option<Qid>, session: &Text) -> Body {
+        let account = &self.users[user].account;
+        Body::new()
+            .with_some("qid", qid)
+            .with("result", 1)
+            .with("userid", account.id.clone())
+            .with("userlogin", account.login.clone())
+            .with("sessionid", session.clone())
+    }
+
+    /// A message of an open peer.
+    pub(super) fn received(&mut self, peer: PeerId, envelope: Envelope) {
+        match self.peers.get(&peer) {
+            Some(Peer::Tab(tab)) if !tab.leaving => self.received_from_tab(peer, envelope),
+            Some(Peer::Link(link)) => self.received_from_link(peer, *link, envelope),
+            Some(Peer::Tab(_)) | None => {}
+        }
+    }
+
+    fn received_from_tab(&mut self, peer: PeerId, envelope: Envelope) {
+        let Some(Peer::Tab(tab)) = self.peers.get(&peer) else { return };
+        let user = tab.user;
+        let account = &self.users[user].account;
+        let caller =
+            Caller { peer, user: Some(user), link: None, qid: envelope.qid(), tab: None, rights: account.rights };
+        // Most clients repeat the login in every call; another's is refused.
+        let foreign = envelope.body.text("userlogin").is_some_and(|l| !l.is_empty() && l != account.login);
+        if foreign && envelope.name != "login" {
+            let detail = format!("userlogin is not {}, who is logged in here", account.login);
+            return self.fail(&caller, &envelope.name, &CallError::new(Code::NotAuthorized, detail));
+        }
+        self.dispatch(&caller, envelope);
+    }
+
+    fn received_from_link(&mut self, peer: PeerId, link: usize, envelope: Envelope) {
+        let name = &*envelope.name;
+        match name {
+            "availablemethods" | "availableforms" | "activeusers" => return self.capabilities(link, &envelope),
+            "methodresult" => {
+                let handled = self.method_result(peer, &envelope.body);
+                if let Err(error) = handled {
+                    self.odd(format!("link {}", self.links[link].settings.name), format!("methodresult: {error}"));
+                }
+                return;
+            }
+            "iam" | "methodschanged" => {
+                self.ask_capabilities(link);
+                if name == "methodschanged" {
+                    let caller = self.link_caller(peer, link, &envelope);
+                    self.succeed(&caller, name, Body::new());
+                }
+                return;
+            }
+            _ if is_reply(name) => return self.stray_reply(link, &envelope),
+            _ => {}
+        }
+        let mut caller = self.link_caller(peer, link, &envelope);
+        if caller.tab.as_ref().is_some_and(|t| t.len() > MAX_TABID) {
+            let error = CallError::new(Code::BadRequest, format!("tabid is longer than {MAX_TABID} bytes"));
+            return self.fail(&caller, name, &error);
+        }
+        match self.acting_user(link, &envelope) {
+            Ok(user) => {
+                caller.user = user;
+                if let Some(user) = user {
+                    caller.rights = caller.rights.and(self.users[user].account.rights);
+                    self.saw_tunnel_tab(link, user, caller.tab.as_ref());
+                }
+                self.dispatch(&caller, envelope);
+            }
+            Err(error) => self.fail(&caller, name, &error),
+        }
+    }
+
+    fn link_caller(&self, peer: PeerId, link: usize, envelope: &Envelope) -> Caller {
+        Caller {
+            peer,
+            user: None,
+            link: Some(link),
+            qid: envelope.qid(),
+            tab: envelope.body.text("tabid").filter(|t| !t.is_empty()),
+            rights: self.links[link].settings.rights,
+        }
+    }
+
+    /// The user a tunnelled message acts for: named by id or login, known to the link, and logged in through it unless the
+    /// link is trusted. Nobody named: the CRM itself.
+    fn acting_user(&mut self, link: usize, envelope: &Envelope) -> Result<Option<UserIx>, CallError> {
+        let named = |field| envelope.body.text(field).filter(|t| !t.is_empty());
+        let (id, login) = (named("userid"), named("userlogin"));
+        let by_id = id.as_ref().map(|id| self.users.by_id(id).ok_or("userid"));
+        let by_login = login.as_ref().map(|login| self.users.by_login(login).ok_or("userlogin"));
+        if envelope.name == "login" {
+            return Ok(None);
+        }
+        let unknown = |field| CallError::new(Code::NotAuthorized, format!("{field} names no user"));
+        let user = match (by_id.transpose().map_err(unknown)?, by_login.transpose().map_err(unknown)?) {
+            (Some(a), Some(b)) if a != b => {
+                return Err(CallError::new(Code::NotAuthorized, "userid and userlogin name different users"));
+            }
+            (Some(user), _) | (None, Some(user)) => user,
+            (None, None) => return Ok(None),
+        };
+        let l = &self.links[link];
+        if !l.has_user(user) {
+            return Err(CallError::new(Code::NotAuthorized, "userlogin is no user of this link"));
+        }
+        // A form's answer and a custom event may name a person who is only in `activeusers`.
+        let here = l.tunnel.contains_key(&user) || (envelope.name == "formresult" && l.reaches(user));
+        if !here && !l.settings.trust_users {
+            return Err(CallError::new(Code::NotAuthorized, "userlogin is not logged in through this link"));
+        }
+        if !here {
+            self.enter_tunnel(link, user, &envelope.body.text("tabid").unwrap_or_default(), None);
+        }
+        Ok(Some(user))
+    }
+
+    fn dispatch(&mut self, caller: &Caller, envelope: Envelope) {
+        let name = envelope.name.clone();
+        let Some(message) = method::find(&name) else {
+            if !is_reply(&name) {
+                self.fail(caller, &name, &CallError::new(Code::UnknownMethod, name.to_string()));
+            }
+            return;
+        };
+        match self.call(caller, message, envelope) {
+            Ok(Some(body)) => self.succeed(caller, &name, body),
+            Ok(None) => {}
+            Err(error) => self.fail(caller, &name, &error),
+        }
+    }
+
+    fn call(&mut self, caller: &Caller, message: &'static Message, envelope: Envelope) -> Handled {
+        if message.telephony {
+            return Err(CallError::new(Code::UnknownMethod, format!("{} is not served yet", message.name)));
+        }
+        if let Some(right) = message.right.filter(|r| !caller.rights.has(*r)) {
+            return Err(CallError::new(Code::AccessDenied, format!("the right {} is missing", right.word())));
+        }
+        if message.class == Class::Reply && message.name != "methodresult" {
+            return Ok(None);
+        }
+        let body = envelope.body;
+        match message.name {
+            "login" => self.login(caller, &body),
+            "logout" => self.logout(caller),
+            "subscribeevent" => self.subscribe(caller, &body),
+            "getversion" => self.version(caller, &body),
+            "getmyuserinfo" => self.my_info(caller),
+            "getpbxnumbers" => Ok(Some(self.numbers())),
+            "getallusernumbers" => Ok(Some(self.user_numbers(caller))),
+            "getuserstate" => self.user_state(caller),
+            "getextendedlineinfo" => self.line_of(caller),
+            "pbxanswercall" => self.answer_call(caller),
+            "pbxabortcall" | "pbxdeclinecall" => self.hang_up(caller, message.name == "pbxdeclinecall"),
+            "triggercustomevent" => self.custom_event(caller, body),
+            "executemethod" => self.execute_for_peer(caller, &body),
+            "methodresult" => self.method_result(caller.peer, &body).map(|()| Some(Body::new())),
+            "cancelmethod" => self.cancel_for_peer(caller, &body),
+            "tabfocus" => self.tab_focus(caller, &body),
+            "dlgcard_values" => self.card_values(caller, &body),
+            "dlgcard_confirm" => self.card_confirm(caller, &body),
+            "formresult" => self.form_result(caller, &body),
+            "error" => {
+                let what = format!("reports: {}", body.text("errormsg").unwrap_or_default());
+                self.odd(self.who(caller), what);
+                Ok(None)
+            }
+            _ => Err(CallError::new(Code::UnknownMethod, format!("{} is not sent to the gateway", message.name))),
+        }
+    }
+
+    /// Sends the reply of a call: its qid, `result` 1, on a link the identity, then the body.
+    pub(super) fn succeed(&mut self, caller: &Caller, name: &str, body: Body) {
+        let mut whole = self.head(caller, 1);
+        for (name, part) in body.iter() {
+            whole.set(name.clone(), part.clone());
+        }
+        let reply = Envelope { name: reply_name(name), body: whole };
+        self.out.push_back(Output::Send { to: caller.peer, message: Arc::new(Shared::new(reply)) });
+    }
+
+    /// Sends the reply of a call that failed.
+    pub(super) fn fail(&mut self, caller: &Caller, name: &str, error: &CallError) {
+        let mut body = self.head(caller, 0);
+        if let Some(code) = error.code {
+            body.set("error", code.number());
+        }
+        body.set("errormsg", error.errormsg());
+        let reply = Envelope { name: reply_name(name), body };
+        self.out.push_back(Output::Send { to: caller.peer, message: Arc::new(Shared::new(reply)) });
+    }
+
+    fn head(&self, caller: &Caller, result: i64) -> Body {
+        let mut body = Body::new().with_some("qid", caller.qid.as_ref()).with("result", result);
+        if caller.link.is_some() {
+            match caller.user {
+                Some(user) => self.identity(user).into_iter().for_each(|(n, v)| body.set(n, v)),
+                None => ["userid", "userlogin"].into_iter().for_each(|n| body.set(n, "")),
+            }
+            if let Some(tab) = &caller.tab {
+                body.set("tabid", tab.clone());
+            }
+        }
+        body
+    }
+
+    /// The caller in words, for the log.
+    pub(super) fn who(&self, caller: &Caller) -> String {
+        let user = caller.user.map(|u| self.users[u].account.login.clone());
+        match (caller.link, user) {
+            (Some(link), Some(user)) => format!("user {user} behind link {}", self.links[link].settings.name),
+            (Some(link), None) => format!("link {}", self.links[link].settings.name),
+            (None, Some(user)) => format!("tab of {user}"),
+            (None, None) => "a peer".to_owned(),
+        }
+    }
+
+    /// `login` on a channel that is open: again for the same user, through a link for one of its people.
+    fn login(&mut self, caller: &Caller, body: &Body) -> Handled {
+        let attempt = attempt(body)?;
+        if let Some(user) = caller.user.filter(|_| caller.link.is_none())
+            && self.users[user].account.login != attempt.login
+        {
+            let detail = format!("{} is logged in here, log out first", self.users[user].account.login);
+            return Err(CallError::new(Code::NotAuthorized, detail));
+        }
+        let mut caller = caller.clone();
+        if let Some(link) = caller.link {
+            let user = self.users.by_login(&attempt.login);
+            if user.is_some_and(|u| !self.links[link].has_user(u)) {
+                return Err(CallError::new(Code::NotAuthorized, "userlogin is no user of this link"));
+            }
+            if self.logins.len() >= self.settings.limits.in_flight_link {
+                return Err(Code::TooManyRequests.into());
+            }
+            caller.user = None;
+        }
+        if attempt.hash.is_none()
+            && attempt.folded_hash.is_none()
+            && let Some(session) = &attempt.session
+        {
+            let verdict = self.check_session(self.now, session, &attempt.login);
+            self.finish_login(&caller, &attempt.login, attempt.expires, verdict);
+            return Ok(None);
+        }
+        let ticket = Ticket(self.next_ticket);
+        self.next_ticket += 1;
+        let key = self.timers.set(self.now + LOGIN_WAIT, Timer::Login(ticket));
+        let peer = caller.peer;
+        let pending = PendingLogin { caller, login: attempt.login.clone(), expires: attempt.expires, key };
+        self.logins.insert(ticket, pending);
+        self.out.push_back(Output::Authenticate { ticket, peer, attempt });
+        Ok(None)
+    }
+
+    pub(super) fn login_checked(&mut self, ticket: Ticket, verdict: Result<Identity, LoginError>) {
+        let Some(pending) = self.logins.remove(&ticket) else { return };
+        self.timers.cancel(pending.key);
+        if self.peers.contains_key(&pending.caller.peer) {
+            self.finish_login(&pending.caller, &pending.login, pending.expires, verdict);
+        }
+    }
+
+    /// The check did not come back.
+    pub(super) fn login_unchecked(&mut self, ticket: Ticket) {
+        if let Some(pending) = self.logins.remove(&ticket) {
+            self.finish_login(&pending.caller, &pending.login, pending.expires, Err(LoginError::NotAvailable));
+        }
+    }
+
+    fn finish_login(
+        &mut self,
+        caller: &Caller,
+        login: &Text,
+        expires: Option<i64>,
+        verdict: Result<Identity, LoginError>,
+    ) {
+        let checked = verdict.and_then(|identity| match identity.who() {
+            Who::User { login, by } => {
+                let user = self.users.by_login(login).ok_or(LoginError::WrongPassword)?;
+                if self.no_seat_for(user) { Err(LoginError::NoSeat) } else { Ok((user, by.clone())) }
+            }
+            Who::Link(_) => Err(LoginError::WrongPassword),
+        });
+        match checked {
+            Ok((user, by)) => {
+                let (id, hash) = self.begin_session(user, &by, expires);
+                let mut body = self.login_reply(user, None, &id);
+                if let Some(link) = caller.link {
+                    let tab = caller.tab.clone().unwrap_or_default();
+                    body.remove("result");
+                    let caller = Caller { user: Some(user), ..caller.clone() };
+                    self.succeed(&caller, "login", body);
+                    self.enter_tunnel(link, user, &tab, Some(hash));
+                } else {
+                    if let Some(Peer::Tab(tab)) = self.peers.get_mut(&caller.peer) {
+                        let old = std::mem::replace(&mut tab.session, hash);
+                        self.release_session(&old);
+                    }
+                    self.succeed(caller, "login", body);
+                }
+            }
+            Err(error) => {
+                let error = login_error(error);
+                let mut body = self.head(caller, 0);
+                body.set("userlogin", login.clone());
+                if let Some(code) = error.code {
+                    body.set("error", code.number());
+                }
+                body.set("errormsg", error.errormsg());
+                self.send(caller.peer, Envelope::new("loginresult", body));
+            }
+        }
+    }
+
+    /// A reply nobody waits for, or one that only says whether something went well.
+    fn stray_reply(&mut self, link: usize, envelope: &Envelope) {
+        if envelope.body.int("result") == Some(0) || envelope.body.has("error") {
+            let message = envelope.body.text("errormsg").unwrap_or_default();
+            self.odd(
+                format!("link {}", self.links[link].settings.name),
+                format!("{} failed: {message}", envelope.name),
+            );
+        }
+    }
+
+    /// The user of a call that only a user can make.
+    pub(super) fn acting(&self, caller: &Caller) -> Result<UserIx, CallError> {
+        caller.user.ok_or_else(|| CallError::new(Code::BadRequest, "userlogin is missing: this method acts for a user"))
+    }
+}
+
+/// A required text parameter.
+pub(super) fn required(body: &Body, field: &'static str) -> Result<Text, CallError> {
+    match body.get(field) {
+        None => Err(CallError::new(Code::BadRequest, format!("{field} is missing"))),
+        Some(_) => body
+            .text(field)
+            .filter(|t| !t.is_empty())
+            .ok_or_else(|| CallError::new(Code::BadRequest, format!("{field} is empty or no text, expected a string"))),
+    }
+}
+
+/// A parameter that may be left out and else must be an object.
+pub(super) fn object_part(body: &Body, fields: &[&'static str]) -> Result<Part, CallError> {
+    let Some(field) = fields.iter().find(|f| body.has(f)) else {
+        return Ok(Part::from(crate::message::Object::new()));
+    };
+    let part = body.get(field).cloned().unwrap_or_else(|| Part::from(crate::message::Object::new()));
+    match &part {
+        Part::Raw(r) if r.kind() == crate::message::Kind::Object => Ok(part),
+        Part::Value(crate::message::Value::Object(_)) => Ok(part),
+        Part::Value(crate::message::Value::Null) => Ok(Part::from(crate::message::Object::new())),
+        other => {
+            Err(CallError::new(Code::BadRequest, format!("{field} is {}, expected an object", other.open().kind())))
+        }
+    }
+}

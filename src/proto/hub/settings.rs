@@ -1,0 +1,229 @@
+//! What a Hub is made of: accounts, links and rules, as the configuration or a store gave them.
+
+use std::time::Duration;
+
+use super::rights::Rights;
+use crate::message::{Object, Text};
+
+/// Everything a Hub is told at its beginning.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Seeds ids and sessions. Must come from the system's generator: session ids are as secret as it is.
+    pub seed: [u8; 32],
+    /// The wall clock at [`crate::Time::ZERO`], milliseconds since 1970.
+    pub wall_ms: i64,
+    /// The ports that `getversion` names: plain and TLS.
+    pub web_ports: (u16, u16),
+    /// The accounts. Logins, ids and numbers are unique.
+    pub accounts: Vec<Account>,
+    /// The links, in the order of the configuration.
+    pub links: Vec<LinkSettings>,
+    /// The form rules.
+    pub forms: Vec<FormRule>,
+    /// Numbers that belong to nobody: queues and groups.
+    pub numbers: Vec<GroupNumber>,
+    /// The bounds.
+    pub limits: Limits,
+    /// How open forms are written for keeping and read back: JSON, from the codec.
+    pub notation: Notation,
+}
+
+/// Writing and reading what is kept. The Hub knows no format; the shell lends it one.
+#[derive(Clone, Copy, Debug)]
+pub struct Notation {
+    /// An object as text.
+    pub write: fn(&Object) -> Text,
+    /// The object, if the text is one.
+    pub read: fn(&Text) -> Option<Object>,
+}
+
+/// Bounds of the Hub's tables.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// Calls of one tab that wait for an answer.
+    pub in_flight_tab: usize,
+    /// Calls to or from one link that wait for an answer.
+    pub in_flight_link: usize,
+    /// Direct tabs of one user.
+    pub tabs_per_user: usize,
+    /// Users logged in at a time; 0: no limit.
+    pub max_users: usize,
+    /// Open forms of one user; the oldest closes when one more opens.
+    pub forms_per_user: usize,
+    /// Sessions of one user; the oldest ends when one more begins.
+    pub sessions_per_user: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            in_flight_tab: 256,
+            in_flight_link: 4096,
+            tabs_per_user: 64,
+            max_users: 0,
+            forms_per_user: 64,
+            sessions_per_user: 64,
+        }
+    }
+}
+
+/// One person.
+#[derive(Clone, Debug, Default)]
+pub struct Account {
+    /// `userid`: a GUID in lower case.
+    pub id: Text,
+    /// The login.
+    pub login: Text,
+    /// The display name.
+    pub name: Text,
+    /// The number; empty: none.
+    pub number: Text,
+    /// The id of the number: a GUID.
+    pub number_id: Text,
+    /// The department; empty: none.
+    pub department: Text,
+    /// The id of the department: a GUID, zero for none.
+    pub department_id: Text,
+    /// What the person may do.
+    pub rights: Rights,
+    /// Logins of the subordinates.
+    pub subordinates: Vec<Text>,
+}
+
+/// A number of a queue or group.
+#[derive(Clone, Debug, Default)]
+pub struct GroupNumber {
+    /// The number.
+    pub number: Text,
+    /// Its id: a GUID.
+    pub id: Text,
+    /// What people call it.
+    pub name: Text,
+}
+
+/// One link.
+#[derive(Clone, Debug)]
+pub struct LinkSettings {
+    /// Its name.
+    pub name: Text,
+    /// Its mode, for people to see.
+    pub mode: Text,
+    /// Whether it is posted to.
+    pub post: bool,
+    /// Logins it is for; `None`: everybody.
+    pub users: Option<Vec<Text>>,
+    /// Whether a `userlogin` that exists is enough in its tunnel.
+    pub trust_users: bool,
+    /// What the link may do, and at most its tunnelled users.
+    pub rights: Rights,
+    /// How long tunnelled users stay when the link is lost.
+    pub tunnel_grace: Duration,
+    /// Events it does not want.
+    pub silent_events: Vec<Text>,
+}
+
+/// Which phone event opens or closes a form.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Trigger {
+    /// The user's phone rings.
+    Ring,
+    /// The user answered.
+    Answer,
+    /// The user's part in the call is over, or the call is.
+    Hangup,
+    /// The call came into a queue (for the users the rule names).
+    Queue,
+    /// Only on request of the HTTP interface or a scenario.
+    Api,
+}
+
+impl Trigger {
+    /// The word of the configuration.
+    pub fn parse(word: &str) -> Option<Self> {
+        Some(match word {
+            "ring" => Self::Ring,
+            "answer" => Self::Answer,
+            "hangup" => Self::Hangup,
+            "queue" => Self::Queue,
+            "api" => Self::Api,
+            _ => return None,
+        })
+    }
+}
+
+/// Which card a form is for direct tabs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum FormKind {
+    /// "You are reserved": shown, not answered.
+    Reserve,
+    /// Accept or decline.
+    Confirm,
+    /// Fields to fill in.
+    #[default]
+    Dialog,
+    /// The closing form of a call: fields, a result and a comment.
+    Stop,
+}
+
+impl FormKind {
+    /// The word of the configuration.
+    pub fn parse(word: &str) -> Option<Self> {
+        Some(match word {
+            "reserve" => Self::Reserve,
+            "confirm" => Self::Confirm,
+            "dialog" => Self::Dialog,
+            "stop" => Self::Stop,
+            _ => return None,
+        })
+    }
+
+    /// The word of the configuration.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Reserve => "reserve",
+            Self::Confirm => "confirm",
+            Self::Dialog => "dialog",
+            Self::Stop => "stop",
+        }
+    }
+}
+
+/// One `[[form]]` of the configuration.
+#[derive(Clone, Debug)]
+pub struct FormRule {
+    /// The form's name.
+    pub name: Text,
+    /// What opens it.
+    pub on: Trigger,
+    /// What closes it.
+    pub close_on: Vec<Trigger>,
+    /// Logins it is for; empty: everybody whose phone it is.
+    pub users: Vec<Text>,
+    /// Its input parameters: templates with `{caller}`, `{called}`, `{chainid}`, `{user}`, `{ask.…}`.
+    pub parameters: Vec<(Text, Text)>,
+    /// A dynamic method asked before it opens. Its input: those of `parameters` that need no `{ask.…}` and that it declares.
+    pub ask: Option<Text>,
+    /// Which card it is for direct tabs.
+    pub kind: FormKind,
+    /// Whether it shows in one tab only.
+    pub one: bool,
+    /// How long it stays open without an answer.
+    pub expire: Duration,
+}
+
+impl FormRule {
+    /// What a form gets that no rule names: a dialog in all tabs for ten minutes, closed by an answer or by request.
+    pub fn default_for(name: Text) -> Self {
+        Self {
+            name,
+            on: Trigger::Api,
+            close_on: Vec::new(),
+            users: Vec::new(),
+            parameters: Vec::new(),
+            ask: None,
+            kind: FormKind::Dialog,
+            one: false,
+            expire: Duration::from_secs(600),
+        }
+    }
+}

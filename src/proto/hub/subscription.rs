@@ -1,0 +1,119 @@
+//! Who hears which events. A browser hears what it subscribed to; a link hears everything of its people and all broadcasts.
+
+use std::sync::Arc;
+
+use crate::message::{Body, Envelope, PeerId, Shared, Text};
+use crate::method;
+
+use super::Hub;
+use super::Peer;
+use super::user::UserIx;
+
+/// A set of messages, by their place in the catalogue.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Subscriptions([u64; WORDS]);
+
+const WORDS: usize = method::MESSAGES.len().div_ceil(64);
+
+/// One event's place in a [`Subscriptions`]; looked up once, however many tabs are asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct EventIx(usize);
+
+impl EventIx {
+    /// `customevent` goes to every logged-in tab: known clients forget to subscribe it again.
+    const ALWAYS: &str = "customevent";
+
+    pub(super) fn of(event: &str) -> Option<Self> {
+        method::MESSAGES.binary_search_by(|m| m.name.cmp(event)).ok().map(Self)
+    }
+}
+
+/// An event that is about to be told.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Event {
+    index: Option<EventIx>,
+    always: bool,
+}
+
+impl Event {
+    pub(super) fn of(name: &str) -> Self {
+        Self { index: EventIx::of(name), always: name == EventIx::ALWAYS }
+    }
+}
+
+impl Subscriptions {
+    /// Adds an event, or all members of a group. Names nobody knows are accepted and forgotten.
+    pub(super) fn add(&mut self, name: &str) {
+        let one = [name];
+        for member in method::group(name).map_or(&one[..], |g| g.members) {
+            if let Some(EventIx(i)) = EventIx::of(member) {
+                self.0[i / 64] |= 1 << (i % 64);
+            }
+        }
+    }
+
+    pub(super) fn has(&self, event: Event) -> bool {
+        event.always || event.index.is_some_and(|EventIx(i)| self.0[i / 64] & 1 << (i % 64) != 0)
+    }
+}
+
+impl Hub {
+    /// An event of one user: to the tabs that subscribed and to the links whose user it is.
+    pub(super) fn tell_user(&mut self, user: UserIx, event: &'static str, body: Body) {
+        let mut to = self.tabs_hearing(user, event);
+        to.extend((0..self.links.len()).filter_map(|l| self.link_hears(l, Some(user), event)));
+        let account = &self.users[user].account;
+        let (id, login) = (account.id.clone(), account.login.clone());
+        self.fan(to, event, |qid| {
+            let mut whole = Body::new().with("qid", qid).with("userid", id).with("userlogin", login);
+            for (name, part) in body.iter() {
+                whole.set(name.clone(), part.clone());
+            }
+            whole
+        });
+    }
+
+    /// An event for everybody.
+    pub(super) fn tell_all(&mut self, event: &'static str, body: Body) {
+        let mut to = Vec::new();
+        for user in 0..self.users.len() {
+            to.append(&mut self.tabs_hearing(user, event));
+        }
+        to.extend((0..self.links.len()).filter_map(|l| self.link_hears(l, None, event)));
+        self.fan(to, event, |qid| {
+            let mut whole = Body::new().with("qid", qid);
+            for (name, part) in body.iter() {
+                whole.set(name.clone(), part.clone());
+            }
+            whole
+        });
+    }
+
+    /// The direct tabs of a user that hear an event.
+    pub(super) fn tabs_hearing(&self, user: UserIx, event: &str) -> Vec<PeerId> {
+        let event = Event::of(event);
+        let hears = |peer: &&PeerId| matches!(self.peers.get(*peer), Some(Peer::Tab(t)) if t.hears(event));
+        self.users[user].tabs.iter().filter(hears).copied().collect()
+    }
+
+    /// The peer of a link that hears an event of this user (`None`: a broadcast).
+    pub(super) fn link_hears(&self, link: usize, user: Option<UserIx>, event: &str) -> Option<PeerId> {
+        let l = &self.links[link];
+        let peer = l.peer.filter(|_| l.hears_events)?;
+        let of_link = user.is_none_or(|u| l.has_user(u));
+        (of_link && !l.settings.silent_events.iter().any(|e| e == event)).then_some(peer)
+    }
+
+    /// One message, encoded once per format, to all of these; with an event id of its own.
+    pub(super) fn fan(&mut self, to: Vec<PeerId>, name: &'static str, body: impl FnOnce(Text) -> Body) {
+        if to.is_empty() {
+            return;
+        }
+        let qid = self.ids.guid();
+        let message = Arc::new(Shared::new(Envelope::new(name, body(qid))));
+        self.out.push_back(match <[PeerId; 1]>::try_from(to) {
+            Ok([to]) => super::Output::Send { to, message },
+            Err(to) => super::Output::Fan { to: to.into(), message },
+        });
+    }
+}

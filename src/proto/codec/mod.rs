@@ -7,14 +7,19 @@
 //! What a decoded message holds are slices of the text it was decoded from, and keep that text alive. Whoever stores a
 //! word of a message for longer than the message lives copies it (`Text::from(&*word)`).
 
+mod ascii;
 mod json;
+pub mod multipart;
 mod names;
 pub mod outgoing;
+pub mod post;
 mod xml;
 
 use thiserror::Error;
 
 use crate::message::{Envelope, Format, Text, Value};
+
+pub use ascii::to_ascii;
 
 /// The deepest nesting that any [`Limits`] can allow. Readers descend by recursion, so the stack sets a bound of its own.
 pub const MAX_DEPTH: usize = 256;

@@ -1,3 +1,1 @@
-//! The real server.
-
-mod config;
+//! x

@@ -2,3 +2,9 @@
 
 // The catalogue as its callers see it.
 mod catalogue;
+// A validator for the schemas of the specification, and the ways to its files.
+mod schema;
+// The catalogue and the specification name the same messages, parameters, groups and errors.
+mod spec;
+// The vectors of the specification: good pairs, and broken ones with the error that is due.
+mod vectors;

@@ -99,6 +99,8 @@ pub enum Outcome {
     Always,
     /// A CRM may leave it out; absent means 1.
     Optional,
+    /// It is one of the message's own parameters: the data, or 0 with `error` and `errormsg`.
+    Data,
 }
 
 /// What an account may do, by group of methods.
@@ -375,6 +377,11 @@ impl Message {
     /// A reply whose sender may leave `result` out.
     pub(super) const fn lax(self) -> Self {
         Self { outcome: Outcome::Optional, ..self }
+    }
+
+    /// A reply whose `result` is its data.
+    pub(super) const fn data(self) -> Self {
+        Self { outcome: Outcome::Data, ..self }
     }
 
     pub(super) const fn ours(self) -> Self {

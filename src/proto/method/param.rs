@@ -253,7 +253,10 @@ impl Param for i64 {
     const TYPE: Type = Type::Int;
 
     fn read(given: Given<'_>) -> Result<Self, Wrong> {
-        given.open().to_i64().ok_or_else(|| Wrong::kind(given, Self::TYPE))
+        given.open().to_i64().ok_or_else(|| {
+            let wrong = Wrong::kind(given, Self::TYPE);
+            if wrong.found == "int" { Wrong { found: "int past 64 bits".to_owned(), ..wrong } } else { wrong }
+        })
     }
 
     fn into_value(self) -> Option<Value> {

@@ -18,7 +18,7 @@ messages! {
     GetTotalQueue: call("gettotalqueue").by_both().replied("gettotalqueueresult").right(Right::Queue).telephony() => {}
 
     /// All queues. Here `result` is the data itself; a failure has 0 there, as everywhere.
-    GetTotalQueueResult: reply("gettotalqueueresult").to_both().bare().telephony() => {
+    GetTotalQueueResult: reply("gettotalqueueresult").to_both().data().telephony() => {
         /// One entry for each queue.
         result: Vec<QueueRule>,
     }

@@ -57,13 +57,20 @@ function makeDesk(gateway) {
   const colleagues = colleaguesCard(gateway);
   const forms = formsColumn(gateway, past.tell, complain);
   const bar = topBar(gateway, past.tell, complain);
-  const node = h("div", { class: "page" },
-    bar.node, notices,
-    h("main", { class: "desks" },
+  const node = h(
+    "div",
+    { class: "page" },
+    bar.node,
+    notices,
+    h(
+      "main",
+      { class: "desks" },
       h("div", { class: "side" }, phone.node),
       forms.node,
       h("div", { class: "side" }, colleagues.node),
-      h("div", { class: "side past" }, past.node)));
+      h("div", { class: "side past" }, past.node),
+    ),
+  );
 
   let was = "";
   gateway.on("state", ({ state }) => {
@@ -81,9 +88,12 @@ function makeDesk(gateway) {
 
   /** What the gateway wants to be shown: a dynamic method that a scenario may call. */
   function hint({ text: words }) {
-    const note = h("div", { class: "note hint row" },
+    const note = h(
+      "div",
+      { class: "note hint row" },
       h("span", { class: "grow" }, String(words ?? "")),
-      h("button", { class: "little", type: "button", onclick: () => note.remove() }, say("dismiss")));
+      h("button", { class: "little", type: "button", onclick: () => note.remove() }, say("dismiss")),
+    );
     notices.append(note);
     setTimeout(() => note.remove(), HINT_MS);
     past.tell(say("did.hint", { text: String(words ?? "") }), "accent");
@@ -105,15 +115,27 @@ function topBar(gateway, tell, complain) {
   const name = h("span", { class: "me" }, gateway.login);
   const number = h("span", { class: "quiet number" });
   const other = h("option", { value: "", disabled: true, hidden: true }); // a state that nobody chooses: busy, offline
-  const chosen = h("select", { "aria-label": say("myState"), title: say("myState"), disabled: true },
-    other, CHOSEN_STATES.map((id) => h("option", { value: String(id) }, stateWord(id))));
+  const chosen = h(
+    "select",
+    { "aria-label": say("myState"), title: say("myState"), disabled: true },
+    other,
+    CHOSEN_STATES.map((id) => h("option", { value: String(id) }, stateWord(id))),
+  );
   const leave = h("button", { class: "plain", type: "button", onclick: () => gateway.logout() }, say("logout"));
-  const node = h("header", { class: "bar" },
-    h("a", { class: "brand", href: "/" }, h("img", { src: "/page/icon.svg", alt: "" }), "ctigate"), link,
+  const node = h(
+    "header",
+    { class: "bar" },
+    h("a", { class: "brand", href: "/" }, h("img", { src: "/page/icon.svg", alt: "" }), "ctigate"),
+    link,
     h("span", { class: "grow" }),
     h("span", { class: "row mine" }, h("span", {}, name, " ", number), chosen),
-    h("span", { class: "row leave" },
-      h("button", { class: "plain", type: "button", lang: otherLanguage, onclick: change }, otherName), leave));
+    h(
+      "span",
+      { class: "row leave" },
+      h("button", { class: "plain", type: "button", lang: otherLanguage, onclick: change }, otherName),
+      leave,
+    ),
+  );
   let now = { state: gateway.state, retryAt: 0 };
   let shown = null;
   let fixed = false;

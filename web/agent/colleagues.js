@@ -17,13 +17,16 @@ export function stateTone(id) {
 /** Joins the two lists: people by their main number, and numbers that belong to nobody. */
 export function join(numbers, users, me) {
   const byNumber = new Map(numbers.map((number) => [number.number, number]));
-  const people = users.filter(({ id, main }) => main && id !== me).map(({ id, name, main }) => {
-    const number = byNumber.get(main);
-    return { id, name, number: main, state: number?.state, group: number?.department ?? "" };
-  });
+  const people = users
+    .filter(({ id, main }) => main && id !== me)
+    .map(({ id, name, main }) => {
+      const number = byNumber.get(main);
+      return { id, name, number: main, state: number?.state, group: number?.department ?? "" };
+    });
   const owned = new Set(users.flatMap(({ main, nums }) => [main, ...(nums ?? [])]));
-  const others = numbers.filter(({ number }) => !owned.has(number)).map(({ number, caption, state }) =>
-    ({ id: number, name: caption ?? "", number, state, group: say("numbers") }));
+  const others = numbers
+    .filter(({ number }) => !owned.has(number))
+    .map(({ number, caption, state }) => ({ id: number, name: caption ?? "", number, state, group: say("numbers") }));
   const order = (a, b) => a.group.localeCompare(b.group) || a.name.localeCompare(b.name);
   return [...people.sort(order), ...others.sort(order)];
 }

@@ -55,7 +55,7 @@ function endingWords({ reason, mine, by }) {
 }
 
 function formCard(form, complain) {
-  const opened = Date.now();
+  let opened = Date.now();
   const title = h("h3", {});
   const age = h("span", { class: "quiet small number" });
   const facts = h("dl", { class: "facts" });
@@ -63,11 +63,16 @@ function formCard(form, complain) {
   const trouble = h("p", { class: "note bad", role: "alert", hidden: true });
   const buttons = h("div", { class: "row actions" });
   const body = h("form", { novalidate: true, onsubmit: submit }, facts, inputs, trouble, buttons);
-  const node = h("article", { class: `card form ${form.kind}`, "data-form": form.id, "data-name": form.name },
-    h("header", { class: "row" }, title, h("span", { class: "grow" }), age), body);
+  const node = h(
+    "article",
+    { class: `card form ${form.kind}`, "data-form": form.id, "data-name": form.name },
+    h("header", { class: "row" }, title, h("span", { class: "grow" }), age),
+    body,
+  );
   let drawn = "";
 
   function update() {
+    opened = Date.now();
     text(title, form.caption || say("form"));
     const shape = JSON.stringify([form.kind, form.fields, form.card]);
     if (shape === drawn) return;
@@ -95,6 +100,15 @@ function formCard(form, complain) {
   async function send(act) {
     const bad = inputs.querySelector("[data-bad]");
     if (bad) return warn(bad.dataset.bad, bad);
+    const missing =
+      form.kind !== "confirm" &&
+      form.fields.find(
+        ({ name, required, readonly }) => required && !readonly && ["", null, undefined].includes(form.values[name]),
+      );
+    if (missing) {
+      const field = inputs.querySelector(`[name="${CSS.escape(missing.name)}"]`);
+      return warn(say("missing", { field: missing.caption || missing.name }), field);
+    }
     warn("");
     for (const button of buttons.children) button.disabled = true;
     try {
@@ -129,8 +143,13 @@ function formCard(form, complain) {
     node.replaceChildren(
       h("header", { class: "row" }, title, h("span", { class: "grow" }), close),
       h("p", { class: "note warn ending", role: "status" }, how),
-      typed.length > 0 && h("div", { class: "typed small" }, h("p", { class: "quiet" }, say("typed")),
-        typed.map(([caption, value]) => h("p", {}, `${caption}: ${value}`))),
+      typed.length > 0 &&
+        h(
+          "div",
+          { class: "typed small" },
+          h("p", { class: "quiet" }, say("typed")),
+          typed.map(([caption, value]) => h("p", {}, `${caption}: ${value}`)),
+        ),
     );
     if (!typed.length) node.querySelector(".typed")?.remove();
     if (held) close.focus();
@@ -138,7 +157,11 @@ function formCard(form, complain) {
   }
 
   update();
-  const tick = () => text(age, say("openFor", { time: length(Date.now() - opened) }));
+  function tick() {
+    const passed = Date.now() - opened;
+    const limit = form.card.timeoutms;
+    text(age, limit ? say("closesIn", { time: length(limit - passed) }) : say("openFor", { time: length(passed) }));
+  }
   tick();
   return { node, update, focus, end, tick };
 }
@@ -150,7 +173,8 @@ function factsOf({ kind, card, fields }) {
   if (kind === "confirm") facts.push(["", say("confirmAsk")]);
   const caller = [card.callerid, card.callername].filter(Boolean).join(", ");
   if (caller) facts.push([say("caller"), caller]);
-  for (const field of fields) if (field.readonly) facts.push([field.caption || field.name, shown(field.value, field.type)]);
+  for (const field of fields)
+    if (field.readonly) facts.push([field.caption || field.name, shown(field.value, field.type)]);
   return facts;
 }
 
@@ -183,7 +207,8 @@ function inputOf(form, field) {
   const id = `${form.id}-${name}`;
   const value = form.values[name];
   const results = form.card.results;
-  if (name === "resultcode" && Array.isArray(results) && results.length) return choice(form, { ...field, caption }, results);
+  if (name === "resultcode" && Array.isArray(results) && results.length)
+    return choice(form, { ...field, caption }, results);
   if (type === "bool") {
     const box = h("input", { type: "checkbox", id, name, checked: value === true || value === "true" });
     box.addEventListener("change", () => form.set(name, box.checked));
@@ -192,12 +217,22 @@ function inputOf(form, field) {
   const structured = type === "object" || type === "array";
   const long = structured || name === "comment";
   const input = h(long ? "textarea" : "input", {
-    id, name, autocomplete: "off", maxlength: "4000", required: field.required,
+    id,
+    name,
+    autocomplete: "off",
+    maxlength: "4000",
+    required: field.required,
     type: long ? null : type === "datetime" ? "datetime-local" : "text",
     step: type === "datetime" ? "1" : null,
     inputmode: type === "int" ? "numeric" : type === "float" ? "decimal" : null,
-    value: value === undefined || value === null ? "" : structured ? JSON.stringify(value)
-      : type === "datetime" ? String(value).replace(" ", "T") : String(value),
+    value:
+      value === undefined || value === null
+        ? ""
+        : structured
+          ? JSON.stringify(value)
+          : type === "datetime"
+            ? String(value).replace(" ", "T")
+            : String(value),
   });
   input.addEventListener("input", () => {
     const [read, complaint] = readAs(type, input.value);
@@ -241,11 +276,13 @@ function choice(form, { name, caption }, results) {
 }
 
 function typedIn(form) {
-  const lines = form.fields.filter((field) => !field.readonly).map((field) => {
-    const value = form.values[field.name];
-    const same = value === undefined || value === null || value === "" || value === field.value;
-    return same ? null : [field.caption || field.name, shown(value, field.type)];
-  });
+  const lines = form.fields
+    .filter((field) => !field.readonly)
+    .map((field) => {
+      const value = form.values[field.name];
+      const same = value === undefined || value === null || value === "" || value === field.value;
+      return same ? null : [field.caption || field.name, shown(value, field.type)];
+    });
   if (form.comment) lines.push([say("comment"), form.comment]);
   return lines.filter(Boolean);
 }

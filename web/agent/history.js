@@ -14,9 +14,15 @@ export function historyCard() {
   function tell(text, tone = "") {
     empty.hidden = true;
     const now = new Date();
-    list.prepend(h("li", {},
-      h("time", { class: "quiet small number", datetime: now.toISOString() }, clock(now)),
-      h("span", { class: `dot ${tone}` }), h("span", {}, text)));
+    list.prepend(
+      h(
+        "li",
+        {},
+        h("time", { class: "quiet small number", datetime: now.toISOString() }, clock(now)),
+        h("span", { class: `dot ${tone}` }),
+        h("span", {}, text),
+      ),
+    );
     while (list.childElementCount > KEPT) list.lastElementChild.remove();
   }
 

@@ -13,8 +13,22 @@ export function refusal(error) {
 
 /** `enter({login, password?})` logs in and throws when that fails. */
 export function loginPage(enter, { login = "", error = null } = {}) {
-  const name = h("input", { id: "login", name: "login", autocomplete: "username", autocapitalize: "none", spellcheck: "false", value: login, required: true });
-  const word = h("input", { id: "password", name: "password", type: "password", autocomplete: "current-password", required: true });
+  const name = h("input", {
+    id: "login",
+    name: "login",
+    autocomplete: "username",
+    autocapitalize: "none",
+    spellcheck: "false",
+    value: login,
+    required: true,
+  });
+  const word = h("input", {
+    id: "password",
+    name: "password",
+    type: "password",
+    autocomplete: "current-password",
+    required: true,
+  });
   const button = h("button", { class: "main", type: "submit" }, say("enter"));
   const trouble = h("p", { class: "note bad", role: "alert", hidden: !error }, error ? refusal(error) : "");
 
@@ -34,30 +48,44 @@ export function loginPage(enter, { login = "", error = null } = {}) {
     }
   }
 
-  const form = h("form", {
-    novalidate: true,
-    onsubmit: (event) => {
-      event.preventDefault();
-      const who = { login: name.value.trim(), password: word.value };
-      if (who.login && who.password) return attempt(who);
-      trouble.textContent = say("required");
-      trouble.hidden = false;
-      (who.login ? word : name).focus();
+  const form = h(
+    "form",
+    {
+      novalidate: true,
+      onsubmit: (event) => {
+        event.preventDefault();
+        const who = { login: name.value.trim(), password: word.value };
+        if (who.login && who.password) return attempt(who);
+        trouble.textContent = say("required");
+        trouble.hidden = false;
+        (who.login ? word : name).focus();
+      },
     },
-  },
-  h("div", {}, h("label", { for: "login" }, say("login")), name),
-  h("div", {}, h("label", { for: "password" }, say("password")), word),
-  trouble, button);
+    h("div", {}, h("label", { for: "login" }, say("login")), name),
+    h("div", {}, h("label", { for: "password" }, say("password")), word),
+    trouble,
+    button,
+  );
 
   const kept = keptLogins().map((who) =>
-    h("button", { type: "button", onclick: () => attempt({ login: who }) }, say("goOn", { login: who })));
-  const node = h("main", { class: "enter" },
-    h("div", { class: "card" },
-      h("div", { class: "row" },
+    h("button", { type: "button", onclick: () => attempt({ login: who }) }, say("goOn", { login: who })),
+  );
+  const node = h(
+    "main",
+    { class: "enter" },
+    h(
+      "div",
+      { class: "card" },
+      h(
+        "div",
+        { class: "row" },
         h("img", { src: "/page/icon.svg", alt: "", width: "36", height: "36" }),
         h("div", { class: "grow" }, h("h1", {}, "ctigate"), h("p", { class: "quiet small" }, say("title"))),
-        h("button", { class: "plain", type: "button", lang: other, onclick: change }, otherName)),
+        h("button", { class: "plain", type: "button", lang: other, onclick: change }, otherName),
+      ),
       form,
-      kept.length > 0 && h("div", { class: "kept" }, kept)));
+      kept.length > 0 && h("div", { class: "kept" }, kept),
+    ),
+  );
   return { node, focus: () => (login ? word : name).focus() };
 }

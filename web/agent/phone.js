@@ -23,7 +23,8 @@ export function fromLine(info, now) {
   };
   if (party.isautocall) return { ...call, phase: "calling" };
   if (party.isringing) return { ...call, phase: party.direction === "acm_callback" ? "back" : "ringing" };
-  if (party.iscommutated || party.iswaitinginflash || party.isconference || party.isivr) return { ...call, phase: "talking" };
+  if (party.iscommutated || party.iswaitinginflash || party.isconference || party.isivr)
+    return { ...call, phase: "talking" };
   if (call.number) return { ...call, phase: "calling" };
   return info.linestatestr === "lsDisconnected" ? { ...IDLE, phase: "off" } : IDLE;
 }
@@ -52,8 +53,14 @@ export function fromEvent(name, event, before, now) {
 }
 
 const EVENTS = [
-  "phoneevent_ringstarted", "phoneevent_ringstopped", "phoneevent_commstarted", "phoneevent_commstopped",
-  "phoneevent_acmcallstarted", "phoneevent_acmcallstopped", "linestatechanged", "flashstatechanged",
+  "phoneevent_ringstarted",
+  "phoneevent_ringstopped",
+  "phoneevent_commstarted",
+  "phoneevent_commstopped",
+  "phoneevent_acmcallstarted",
+  "phoneevent_acmcallstopped",
+  "linestatechanged",
+  "flashstatechanged",
 ];
 const TONES = { ringing: "accent", back: "accent", talking: "good", calling: "warn", off: "bad" };
 
@@ -70,14 +77,23 @@ export function phoneCard(gateway, tell, complain) {
   const name = h("div", { class: "whose" });
   const where = h("div", { class: "quiet small" });
   const press = (key, tone, method) =>
-    h("button", { class: tone, type: "button", onclick: (event) => command(event.currentTarget, key, method()) }, say(key));
+    h(
+      "button",
+      { class: tone, type: "button", onclick: (event) => command(event.currentTarget, key, method()) },
+      say(key),
+    );
   const answer = press("answer", "good", () => "pbxanswercall");
   const decline = press("decline", "bad", () => "pbxdeclinecall");
   const hangup = press("hangup", "bad", () => (now.auto ? "pbxautocallabort" : "pbxabortcall"));
   const party = h("div", { class: "party" }, who, name, where);
-  const node = h("section", { class: "card phone", "aria-live": "polite" },
-    h("h2", {}, say("phone")), h("div", { class: "row" }, phase, time), party,
-    h("div", { class: "row actions" }, answer, decline, hangup));
+  const node = h(
+    "section",
+    { class: "card phone", "aria-live": "polite" },
+    h("h2", {}, say("phone")),
+    h("div", { class: "row" }, phase, time),
+    party,
+    h("div", { class: "row actions" }, answer, decline, hangup),
+  );
 
   async function command(button, key, method) {
     button.disabled = true;

@@ -81,7 +81,10 @@ export class Gateway {
   on(event: string, handler: (body: any) => void): Off;
   subscribe(...names: string[]): Promise<void>;
   call<Reply = Body>(method: string, params?: Body, options?: { timeout?: number }): Promise<Reply>;
-  provide(name: string, run: (input: any, context: ExecutionContext) => Body | void | Promise<Body | void>): Promise<void>;
+  provide(
+    name: string,
+    run: (input: any, context: ExecutionContext) => Body | void | Promise<Body | void>,
+  ): Promise<void>;
   execute<Output = Body>(name: string, input?: Body, options?: { timeout?: number }): Promise<Output>;
 }
 

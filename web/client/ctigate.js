@@ -57,7 +57,10 @@ export async function connect(options) {
 
 /** Logins that have a session kept in this browser. */
 export function keptLogins() {
-  return Object.keys(localStorage).filter((key) => key.startsWith(KEPT)).map((key) => key.slice(KEPT.length)).sort();
+  return Object.keys(localStorage)
+    .filter((key) => key.startsWith(KEPT))
+    .map((key) => key.slice(KEPT.length))
+    .sort();
 }
 
 const KEPT = "ctigate.session.";
@@ -98,7 +101,8 @@ export class Gateway extends Emitter {
     this.on("executemethod", (body) => this.#run(body));
     this.on("cancelmethod", ({ executionid }) => this.#cancel(executionid));
     this.on("executemethodwaitaborted", ({ executionid, waitresponsems = 0 }) =>
-      setTimeout(() => this.#cancel(executionid), waitresponsems));
+      setTimeout(() => this.#cancel(executionid), waitresponsems),
+    );
     this.on("statereset", ({ userstate }) => userstate && this.emit("userstatechanged", userstate));
   }
 
@@ -431,4 +435,3 @@ function parse(data) {
     return null;
   }
 }
-

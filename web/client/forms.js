@@ -32,7 +32,10 @@ export class Forms extends Emitter {
     gateway.on("statereset", ({ forms }) => {
       if (!Array.isArray(forms)) return;
       this.recount();
-      for (const card of forms) this.#show(card, card.kind ?? "dialog");
+      for (const open of forms) {
+        if (this.#open.has(open.formid)) this.#again.add(open.formid);
+        else this.#show(cardOf(open), "dialog");
+      }
       this.counted();
     });
   }
@@ -159,6 +162,18 @@ export class Form {
     }
     this.#gateway.forms.end(this.id, { reason: "answered", mine: true, by: this.#gateway.login });
   }
+}
+
+/** A card for a form that is told by a `statereset`: its values are there, its declaration is not. */
+function cardOf({ formid, name, chainid, inputparameters }) {
+  const fields = Object.entries(inputparameters ?? {}).map(([field, value]) => ({
+    name: field,
+    type: typeof value === "boolean" ? "bool" : "string",
+    caption: field,
+    value,
+    readonly: true,
+  }));
+  return { cardid: formid, formid, formname: name, chainid, fields };
 }
 
 /** What follows the first colon of an `errormsg`: there it names who was first. */

@@ -23,7 +23,12 @@ function windows1251(text) {
   return Uint8Array.from(bytes);
 }
 
-const SHIFTS = [[7, 12, 17, 22], [5, 9, 14, 20], [4, 11, 16, 23], [6, 10, 15, 21]];
+const SHIFTS = [
+  [7, 12, 17, 22],
+  [5, 9, 14, 20],
+  [4, 11, 16, 23],
+  [6, 10, 15, 21],
+];
 const SINES = Array.from({ length: 64 }, (_, i) => Math.floor(Math.abs(Math.sin(i + 1)) * 2 ** 32));
 
 /** MD5 (RFC 1321) in hex. The protocol asks for it; it protects nothing without TLS. */
@@ -38,7 +43,7 @@ export function md5(bytes) {
     for (let i = 0; i < 64; i++) {
       const round = i >> 4;
       const mixed = [(b & c) | (~b & d), (b & d) | (c & ~d), b ^ c ^ d, c ^ (b | ~d)][round];
-      const word = words[block + [i, 5 * i + 1, 3 * i + 5, 7 * i][round] % 16];
+      const word = words[block + ([i, 5 * i + 1, 3 * i + 5, 7 * i][round] % 16)];
       const turned = (a + mixed + word + SINES[i]) | 0;
       const shift = SHIFTS[round][i % 4];
       [a, d, c, b] = [d, c, b, (b + ((turned << shift) | (turned >>> (32 - shift)))) | 0];

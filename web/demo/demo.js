@@ -29,13 +29,25 @@ const messages = messagesCard(TAIL, () => soon(SOON_MS));
 
 document.title = "ctigate demo";
 document.body.replaceChildren(
-  h("header", { class: "bar" },
-    h("a", { class: "brand", href: "/demo" }, h("img", { src: "/page/icon.svg", alt: "" }), "ctigate demo"), live,
+  h(
+    "header",
+    { class: "bar" },
+    h("a", { class: "brand", href: "/demo" }, h("img", { src: "/page/icon.svg", alt: "" }), "ctigate demo"),
+    live,
     h("span", { class: "grow" }),
-    h("button", { class: "plain", type: "button", lang: other, onclick: change }, otherName)),
-  h("main", { class: "board" },
+    h("button", { class: "plain", type: "button", lang: other, onclick: change }, otherName),
+  ),
+  h(
+    "main",
+    { class: "board" },
     h("section", { class: "card" }, h("h2", {}, say("people")), people),
-    playCard(), links.node, users.node, calls.node, h("div", { class: "stack" }, forms.node, executions.node), messages.node),
+    playCard(),
+    links.node,
+    users.node,
+    calls.node,
+    h("div", { class: "stack" }, forms.node, executions.node),
+    messages.node,
+  ),
 );
 setInterval(tickAges, 1000);
 document.addEventListener("visibilitychange", () => document.hidden || soon(0));
@@ -74,10 +86,22 @@ function show(snapshot) {
 /** One of the demo's people: only the demo tells passwords, and it serves nobody but this machine. */
 function account({ login, name, password }) {
   return {
-    node: h("li", { class: "row" },
-      h("span", { class: "grow" }, h("strong", {}, login), name && h("span", { class: "quiet small" }, `, ${name}`),
-        password && h("div", { class: "quiet small" }, `${say("passwordOf")} `, h("code", { class: "mono" }, password))),
-      h("a", { class: "button", href: `/?login=${encodeURIComponent(login)}`, target: "_blank", rel: "noopener" }, say("open"))),
+    node: h(
+      "li",
+      { class: "row" },
+      h(
+        "span",
+        { class: "grow" },
+        h("strong", {}, login),
+        name && h("span", { class: "quiet small" }, `, ${name}`),
+        password && h("div", { class: "quiet small" }, `${say("passwordOf")} `, h("code", { class: "mono" }, password)),
+      ),
+      h(
+        "a",
+        { class: "button", href: `/?login=${encodeURIComponent(login)}`, target: "_blank", rel: "noopener" },
+        say("open"),
+      ),
+    ),
   };
 }
 
@@ -85,21 +109,38 @@ function playCard() {
   const caller = h("input", { id: "caller", list: "callers", inputmode: "tel", value: CALLERS[0], required: true });
   const called = h("input", { id: "called", inputmode: "tel", value: "500", required: true });
   const phone = h("input", { id: "phone", inputmode: "tel", value: "101", required: true });
-  const press = (op) => h("button", { type: "button", onclick: () => play({ op, number: phone.value.trim() }) }, say(op));
-  return h("section", { class: "card play" }, h("h2", {}, say("play")),
-    h("form", {
-      onsubmit: (event) => {
-        event.preventDefault();
-        play({ op: "incoming", caller: caller.value.trim(), called: called.value.trim() });
+  const press = (op) =>
+    h("button", { type: "button", onclick: () => play({ op, number: phone.value.trim() }) }, say(op));
+  return h(
+    "section",
+    { class: "card play" },
+    h("h2", {}, say("play")),
+    h(
+      "form",
+      {
+        onsubmit: (event) => {
+          event.preventDefault();
+          play({ op: "incoming", caller: caller.value.trim(), called: called.value.trim() });
+        },
       },
-    },
-    h("div", {}, h("label", { for: "caller" }, say("caller")), caller),
-    h("div", { class: "short" }, h("label", { for: "called" }, say("called")), called),
-    h("button", { class: "main", type: "submit" }, say("call"))),
-    h("datalist", { id: "callers" }, CALLERS.map((value) => h("option", { value }))),
-    h("div", { class: "phones" },
-      h("div", { class: "short" }, h("label", { for: "phone" }, say("numbers")), phone), press("answer"), press("hangup")),
-    result);
+      h("div", {}, h("label", { for: "caller" }, say("caller")), caller),
+      h("div", { class: "short" }, h("label", { for: "called" }, say("called")), called),
+      h("button", { class: "main", type: "submit" }, say("call")),
+    ),
+    h(
+      "datalist",
+      { id: "callers" },
+      CALLERS.map((value) => h("option", { value })),
+    ),
+    h(
+      "div",
+      { class: "phones" },
+      h("div", { class: "short" }, h("label", { for: "phone" }, say("numbers")), phone),
+      press("answer"),
+      press("hangup"),
+    ),
+    result,
+  );
 }
 
 async function play(order) {

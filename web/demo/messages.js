@@ -16,14 +16,32 @@ export function messagesCard(url, heard) {
   const list = h("ol", { class: "messages" });
   const empty = h("p", { class: "empty" }, say("noMessages"));
   const more = h("p", { class: "quiet small", hidden: true });
-  const filter = h("input", { type: "search", placeholder: say("filter"), "aria-label": say("filter"), oninput: redraw });
+  const filter = h("input", {
+    type: "search",
+    placeholder: say("filter"),
+    "aria-label": say("filter"),
+    oninput: redraw,
+  });
   const pings = h("input", { type: "checkbox", id: "pings", checked: true, onchange: redraw });
   const stop = h("button", { class: "little", type: "button", onclick: pause }, say("pause"));
   const wipe = h("button", { class: "little", type: "button", onclick: clear }, say("clear"));
-  const node = h("section", { class: "card wide" },
-    h("div", { class: "row head" }, h("h2", {}, say("messages")), h("span", { class: "grow" }),
-      h("label", { class: "check small", for: "pings" }, pings, say("pings")), filter, stop, wipe),
-    empty, list, more);
+  const node = h(
+    "section",
+    { class: "card wide" },
+    h(
+      "div",
+      { class: "row head" },
+      h("h2", {}, say("messages")),
+      h("span", { class: "grow" }),
+      h("label", { class: "check small", for: "pings" }, pings, say("pings")),
+      filter,
+      stop,
+      wipe,
+    ),
+    empty,
+    list,
+    more,
+  );
 
   const source = new EventSource(url);
   source.addEventListener("message", ({ data }) => {
@@ -82,17 +100,24 @@ export function messagesCard(url, heard) {
 function line({ ms, direction, peer, link, user, method, qid, bytes, text }) {
   const inward = direction === "in";
   const pretty = h("pre", { class: "mono" });
-  const fold = h("details", { "data-method": method },
-    h("summary", {},
+  const fold = h(
+    "details",
+    { "data-method": method },
+    h(
+      "summary",
+      {},
       h("time", { class: "quiet number" }, clock(ms)),
       h("span", { class: `way ${inward ? "in" : "out"}`, title: say(inward ? "in" : "out") }, inward ? "→" : "←"),
       h("span", { class: "peer" }, [link, user].filter(Boolean).join(" · ") || String(peer ?? "")),
       h("strong", { class: "method" }, method),
       h("span", { class: "mono quiet text" }, text),
-      h("span", { class: "quiet small number size" }, say("bytes", { n: bytes }))),
-    pretty);
+      h("span", { class: "quiet small number size" }, say("bytes", { n: bytes })),
+    ),
+    pretty,
+  );
   fold.addEventListener("toggle", () => {
-    if (fold.open && !pretty.textContent) pretty.textContent = [qid ? `qid ${qid}, peer ${peer}` : `peer ${peer}`, indent(text)].join("\n");
+    if (fold.open && !pretty.textContent)
+      pretty.textContent = [qid ? `qid ${qid}, peer ${peer}` : `peer ${peer}`, indent(text)].join("\n");
   });
   return h("li", {}, fold);
 }

@@ -245,7 +245,7 @@ function inputOf(form, field) {
 }
 
 function readAs(type, typed) {
-  if (typed === "") return [null];
+  if (typed === "") return [type === "string" ? "" : null];
   if (type === "int") return /^[+-]?\d{1,15}$/.test(typed.trim()) ? [Number(typed)] : [null, "notNumber"];
   if (type === "float") {
     const number = Number(typed.trim().replace(",", "."));

@@ -131,9 +131,10 @@ export class Form {
     this.#keep();
   }
 
-  /** Sends the values and the comment. The first tab wins; another one gets the code 59013. */
+  /** Sends the values that are filled in, and the comment. The first tab wins; another one gets the code 59013. */
   answer() {
-    const params = { cardid: this.id, values: this.values };
+    const filled = Object.entries(this.values).filter(([, value]) => value !== null && value !== undefined);
+    const params = { cardid: this.id, values: Object.fromEntries(filled) };
     if (this.comment) params.comment = this.comment;
     return this.#reply("dlgcard_values", params);
   }

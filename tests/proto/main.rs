@@ -8,3 +8,5 @@ mod schema;
 mod spec;
 // The vectors of the specification: good pairs, and broken ones with the error that is due.
 mod vectors;
+// Proofs: Digest, Basic, tickets.
+mod auth;

@@ -1,8 +1,23 @@
 //! Who a peer is, as values. Nothing here reads a clock or a file; time, secrets and random bytes are arguments.
+//!
+//! - [`basic`], [`digest`], [`ticket`]: what CRMs show at the door, and what we show at theirs.
+//! - [`password`]: what people log in with.
+//! - [`throttle`]: slowing down who guesses.
+//!
+//! Every check that passes gives a [`Proof`], and only a proof makes an [`Identity`].
 
+pub mod basic;
+pub mod digest;
+mod header;
+mod hex;
 pub mod password;
+mod secret;
+pub mod throttle;
+pub mod ticket;
 
 use crate::message::Text;
+
+pub use header::{HeaderError, scheme};
 
 /// That somebody's word was checked. Only the checks of this module make one; whoever holds it cannot have skipped them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

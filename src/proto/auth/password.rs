@@ -6,7 +6,7 @@ use std::fmt;
 use md5::{Digest, Md5};
 use subtle::ConstantTimeEq;
 
-use super::Proof;
+use super::{Proof, hex};
 
 /// The hash of a password as typed (`Password` of `login`): 32 lower-case hex digits.
 ///
@@ -21,7 +21,7 @@ pub fn hash(password: &str) -> Result<String, Unfit> {
             None => return Err(Unfit { at: at + 1 }),
         }
     }
-    Ok(hex(&Md5::digest(&bytes)))
+    Ok(hex::encode(&Md5::digest(&bytes)))
 }
 
 /// The hash of the lower-cased password (`password` of `login`). It ignores case, so it is weaker.
@@ -38,9 +38,18 @@ pub fn dropped(password: &str) -> Option<usize> {
     password.encode_utf16().position(|unit| byte(unit) == Some(None)).map(|at| at + 1)
 }
 
-/// Whether a client's hash is the one expected; takes the same time wherever they differ.
+/// Whether a client's hash is the one expected; takes the same time wherever they differ. What is no hash (32 hex digits,
+/// of either case) proves nothing.
 pub fn verify(expected: &str, given: &str) -> Option<Proof> {
-    bool::from(expected.as_bytes().ct_eq(given.as_bytes())).then_some(Proof(()))
+    let (expected, given) = (hex::decode::<16>(expected)?, hex::decode::<16>(given)?);
+    bool::from(expected.ct_eq(&given)).then_some(Proof(()))
+}
+
+/// As [`verify`], for an account of which only a slow hash over the hash is kept, which the shell checks: `verifier` gets
+/// the client's hash in lower case and says whether it fits. It is not asked about what is no hash.
+pub fn verify_by(given: &str, verifier: impl FnOnce(&str) -> bool) -> Option<Proof> {
+    let given = hex::encode(&hex::decode::<16>(given)?);
+    verifier(&given).then_some(Proof(()))
 }
 
 /// What clients make of a UTF-16 code unit: a byte, nothing (`Some(None)`), or something that is no byte (`None`). Russian
@@ -53,15 +62,6 @@ fn byte(unit: u16) -> Option<Option<u8>> {
         1105 => Some(Some(0xB8)),
         _ => u8::try_from(unit - 848).ok().map(Some),
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        for half in [byte >> 4, byte & 15] {
-            text.push(char::from_digit(u32::from(half), 16).expect("four bits are a hex digit"));
-        }
-        text
-    })
 }
 
 /// A password that clients hash into garbage: they could never log in with it.
@@ -101,6 +101,10 @@ mod tests {
     fn what_clients_cannot_hash_is_told_by_its_place() {
         assert_eq!(hash("abc漢"), Err(Unfit { at: 4 }));
         assert_eq!(hash("😀"), Err(Unfit { at: 1 }));
+        for (last, first) in [("\u{44f}", "\u{450}"), ("\u{451}", "\u{452}")] {
+            assert!(hash(last).is_ok());
+            assert_eq!(hash(first), Err(Unfit { at: 1 }));
+        }
         assert_eq!(dropped("naïve"), Some(3));
         assert_eq!(dropped("plain"), None);
     }
@@ -110,6 +114,18 @@ mod tests {
         let expected = hash("Secret1").unwrap();
         assert!(verify(&expected, &hash("Secret1").unwrap()).is_some());
         assert!(verify(&expected, &hash("secret1").unwrap()).is_none());
+        assert!(verify(&expected, &expected.to_uppercase()).is_some());
         assert!(verify(&expected, "").is_none());
+        assert!(verify("", "").is_none());
+    }
+
+    #[test]
+    fn a_slow_check_gets_the_hash_in_lower_case_and_nothing_else() {
+        let hash = hash("Secret1").unwrap();
+        assert!(verify_by(&hash.to_uppercase(), |given| given == hash).is_some());
+        assert!(verify_by(&hash, |_| false).is_none());
+        for bad in ["", "Secret1", &hash[1..]] {
+            assert!(verify_by(bad, |_| panic!("asked")).is_none());
+        }
     }
 }

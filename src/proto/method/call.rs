@@ -123,7 +123,7 @@ messages! {
         /// The line's number.
         linenumber: Option<Text>,
         /// The state by its number.
-        linestate: i64,
+        linestate: Option<i64>,
         /// The state by its name.
         linestatestr: Text,
         /// The call; the zero GUID when there is none.

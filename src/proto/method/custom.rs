@@ -23,13 +23,13 @@ messages! {
 
     /// An event of the application's own. Every logged-in tab gets those meant for its user, subscribed or not.
     CustomEvent: event("customevent").to_both() => {
+        /// The sender's id; absent when a CRM sent it for itself.
+        userid: Option<Text>,
+        /// The sender's login; absent likewise.
+        userlogin: Option<Text>,
         /// The event's name.
         eventname: Text,
         /// What goes with it, as it was written.
         eventparam: Any,
-        /// The sender's id.
-        senderid: Option<Text>,
-        /// The sender's login.
-        senderlogin: Option<Text>,
     }
 }

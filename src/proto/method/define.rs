@@ -11,8 +11,8 @@ pub struct Message {
     pub name: &'static str,
     /// What it is.
     pub class: Class,
-    /// The name of its reply, if one is due. A reply may have one too: a tab that hands in a `methodresult` gets a
-    /// `methodresultresult`.
+    /// The name of its reply, if one is due. What is no call everywhere may have one too, for tabs: one that hands in a
+    /// `methodresult` gets a `methodresultresult`, one that sends `cancelmethod` a `cancelmethodresult`.
     pub reply: Option<&'static str>,
     /// Whether it carries `result`, and `error` with `errormsg` on failure.
     pub outcome: Outcome,

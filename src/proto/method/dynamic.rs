@@ -31,14 +31,14 @@ messages! {
         userid: Option<Text>,
         /// The same user's login. What a tab sends here is replaced.
         userlogin: Option<Text>,
-        /// The call it is about; the zero GUID or empty for none.
+        /// The call it is about; empty for none.
         chainid: Option<Text>,
     }
 
     /// What a dynamic method gave. Known by `executionid` alone: its `qid` may be new or missing.
     MethodResult: reply("methodresult").by_both().to_both().replied("methodresultresult").bare().right(Right::Dynamic) => {
-        /// The execution.
-        executionid: Text,
+        /// The execution. Absent only in the answer to a tab whose call was refused before it began.
+        executionid: Option<Text>,
         /// 1, or 0 for a failure; 1 when absent.
         result: Option<i64>,
         /// The code of a failure.
@@ -52,11 +52,14 @@ messages! {
     /// The result was taken. Sent to tabs; a CRM is not told.
     MethodResultResult: reply("methodresultresult").to_both() => {}
 
-    /// The result of an execution is wanted no more.
-    CancelMethod: event("cancelmethod").to_both().subscribed() => {
+    /// The result of an execution is wanted no more. A tab takes back with it what it asked itself.
+    CancelMethod: event("cancelmethod").by_both().to_both().replied("cancelmethodresult").subscribed() => {
         /// The execution.
         executionid: Text,
     }
+
+    /// The execution is cancelled. Sent to tabs that cancelled; nobody answers the gateway's own `cancelmethod`.
+    CancelMethodResult: reply("cancelmethodresult").to_both().ours() => {}
 
     /// The caller waits no longer, but a late result is still welcome for a while.
     ExecuteMethodWaitAborted: event("executemethodwaitaborted").to_both().subscribed() => {

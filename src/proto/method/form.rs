@@ -26,7 +26,7 @@ messages! {
         userid: Text,
         /// The user's login.
         userlogin: Text,
-        /// The call it is about; the zero GUID for none.
+        /// The call it is about; empty for none.
         chainid: Text,
         /// The values to show.
         inputparameters: Members,
@@ -62,7 +62,10 @@ messages! {
     }
 
     /// The answer was taken. Sent to tabs; a CRM is not told. A second answer fails with 59013.
-    FormResultResult: reply("formresultresult").to_both().ours() => {}
+    FormResultResult: reply("formresultresult").to_both().ours() => {
+        /// Which opening.
+        formid: Text,
+    }
 
     /// Opens a card: a task has reserved the user.
     ShowReserve: event("dlgcard_showreserve").to_tab().subscribed() => {
@@ -143,7 +146,10 @@ messages! {
     }
 
     /// Taken. A second answer fails with 59013.
-    CardConfirmResult: reply("dlgcard_confirmresult").to_tab().ours() => {}
+    CardConfirmResult: reply("dlgcard_confirmresult").to_tab().ours() => {
+        /// Which card.
+        cardid: Text,
+    }
 
     /// The user has filled in a card.
     CardValues: call("dlgcard_values").by_tab().replied("dlgcard_valuesresult").right(Right::Forms).ours() => {
@@ -156,7 +162,10 @@ messages! {
     }
 
     /// Taken. A second answer fails with 59013.
-    CardValuesResult: reply("dlgcard_valuesresult").to_tab().ours() => {}
+    CardValuesResult: reply("dlgcard_valuesresult").to_tab().ours() => {
+        /// Which card.
+        cardid: Text,
+    }
 }
 
 choice! {
@@ -194,7 +203,7 @@ records! {
         taskid: Option<Text>,
         /// The task's name.
         taskname: Option<Text>,
-        /// The call it is about; the zero GUID for none.
+        /// The call it is about; empty for none.
         chainid: Text,
         /// How long it stays open, in milliseconds from now.
         timeoutms: Option<i64>,

@@ -47,7 +47,10 @@ messages! {
     TabFocusResult: reply("tabfocusresult").to_both().ours() => {}
 
     /// The CRM offers other methods or forms now: the gateway asks for both, and for the users, again.
-    MethodsChanged: event("methodschanged").by_link().ours() => {}
+    MethodsChanged: call("methodschanged").by_link().replied("methodschangedresult").ours() => {}
+
+    /// They are being asked for.
+    MethodsChangedResult: reply("methodschangedresult").to_link().ours() => {}
 
     /// Asks a CRM that can only be posted to for what it has to say: messages in the answer are its calls.
     Poll: event("poll").to_link().ours() => {}
@@ -90,7 +93,7 @@ records! {
         userid: Text,
         /// The user's login.
         userlogin: Text,
-        /// The call it is about; the zero GUID for none.
+        /// The call it is about; empty for none.
         chainid: Text,
         /// The values to show.
         inputparameters: Members,

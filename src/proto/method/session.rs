@@ -99,7 +99,7 @@ messages! {
     }
 
     /// Answers something that could not be read as a message, and so has no name and no qid to answer to.
-    ErrorReply: reply("error").to_both().bare().ours() => {
+    ErrorReply: reply("error").by_both().to_both().bare().ours() => {
         /// 0.
         result: i64,
         /// The error code, 59002.

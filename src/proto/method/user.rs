@@ -174,8 +174,8 @@ records! {
         main: Text,
         /// All their numbers.
         nums: Vec<Text>,
-        /// Whether the user is a subordinate of the caller, who may listen in then.
-        sub: bool,
+        /// 1: the user is a subordinate of the caller, who may listen in then. Else 0.
+        sub: i64,
     }
 
     /// A user's photo, as paths on the web port.

@@ -3,8 +3,10 @@
 //! - [`proto`]: the pure protocol, a crate of its own.
 //! - [`config`]: what an operator may choose.
 //! - [`engine`]: what owns the Hub, and the outboxes.
+//! - [`transport`]: how peers reach us and we them.
 
 pub use ctigate_proto as proto;
 
 pub mod config;
 pub mod engine;
+pub mod transport;

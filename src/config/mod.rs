@@ -5,26 +5,34 @@
 //! anything but whether the choices fit together.
 
 mod cidr;
+mod finding;
 mod form;
 mod keyword;
 mod limits;
 mod link;
+mod load;
 mod pbx;
 mod plan;
+pub mod schema;
 mod secret;
+mod source;
 mod storage;
 pub mod units;
+mod url;
 mod user;
+mod validate;
 mod web;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
 pub use cidr::Cidr;
+pub use finding::{Finding, Place, Refused};
 pub use form::{Form, FormEvent, FormKind, FormPlace, Parameters, Piece, Placeholder, Template};
 pub use limits::Limits;
 pub use link::{Auth, Link, LinkFormat, LinkMode, WebSocketVersion};
+pub use load::{DEFAULT_FILE, Loaded, Sources};
 pub use pbx::{Asterisk, Pbx, PbxKind};
 pub use plan::{Break, Procedure, Queue, QueueStrategy, Recordings};
 pub use secret::Secret;
@@ -68,6 +76,16 @@ pub struct Config {
     /// `[[procedure]]`, in the order of the file.
     #[serde(rename = "procedure")]
     pub procedures: Vec<Procedure>,
+    /// The folder that relative paths count from: that of the file, or empty for the current one.
+    #[serde(skip)]
+    pub folder: PathBuf,
+}
+
+impl Config {
+    /// The file with the token that the admin port demands.
+    pub fn admin_token(&self) -> PathBuf {
+        self.folder.join(Path::new("data/admin.token"))
+    }
 }
 
 /// A path that may be left empty.

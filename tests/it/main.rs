@@ -1,1 +1,3 @@
-//! x
+//! The real server.
+
+mod config;

@@ -1,0 +1,115 @@
+//! The door for browsers: pages and `/rpc` for whoever asks by HTTP, a tab's channel for whoever asks for a WebSocket, on any
+//! path, both on one port.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Body;
+use ctigate_proto::dialog::{self, Role};
+use ctigate_proto::message::Text;
+use hyper::header::{self, HeaderValue};
+use hyper::service::Service;
+use hyper::{Request, StatusCode};
+use hyper_util::service::TowerToHyperService;
+use tokio::net::TcpListener;
+
+use crate::config::Config;
+use crate::engine::outbox;
+
+use super::http::{self, Answer, Refusal};
+use super::listen::{self, Admitted, Arrival, Door, Security};
+use super::{Transport, upgrade};
+
+/// How much may wait for a tab.
+const OUTBOX: outbox::Limit = outbox::Limit { messages: 4096, bytes: 8 << 20 };
+
+/// What the web listeners are told.
+#[derive(Clone, Debug)]
+pub struct Browsers {
+    door: Door,
+    /// Whether tabs may connect at all.
+    open: bool,
+    router: Router,
+}
+
+impl Browsers {
+    /// From the configuration. `router` answers everything that is no WebSocket.
+    pub fn new(config: &Config, security: Security, router: Router) -> Self {
+        let limits = &config.limits;
+        let dialog = dialog::Settings {
+            max_message: limits.max_message_tab,
+            max_message_guest: limits.max_message_guest,
+            max_multipart: limits.multipart_size,
+            max_packets: limits.multipart_packets,
+            depth: limits.nesting,
+            rate: (limits.tab_rate, limits.tab_burst),
+            ..dialog::Settings::tab()
+        };
+        let redirecting = dialog::Settings { redirect: config.web.require_tls, ..dialog.clone() };
+        let door = Door {
+            name: Text::from_static("tab"),
+            security,
+            origins: upgrade::Origins::new(
+                config.web.allowed_origins.iter().map(String::as_str),
+                &config.web.public_url,
+            ),
+            trusted_proxies: config.web.trusted_proxies.clone(),
+            plain: Arc::new(redirecting),
+            tls: Arc::new(dialog),
+            outbox: OUTBOX,
+        };
+        Self { door, open: config.web.browsers, router }
+    }
+}
+
+/// Serves browsers on one listener until the transport stops.
+pub async fn serve(transport: Arc<Transport>, listener: TcpListener, browsers: Browsers) {
+    let Browsers { door, open, router } = browsers;
+    let door = Arc::new(door);
+    let arrived = {
+        let (transport, door) = (Arc::clone(&transport), Arc::clone(&door));
+        move |arrival| attend(Arc::clone(&transport), Arc::clone(&door), open, router.clone(), arrival)
+    };
+    listen::accept(transport, listener, door, arrived).await;
+}
+
+/// One connection, from its first byte of HTTP to its end.
+async fn attend(transport: Arc<Transport>, door: Arc<Door>, open: bool, router: Router, arrival: Arrival) {
+    let Arrival { io, from, deadline, permit } = arrival;
+    let tls = io.is_tls();
+    let permit = listen::Shared::new(permit);
+    let answer = |mut request: Request<Body>| {
+        let caller = door.caller(from, tls, request.headers());
+        let counted = permit.count_for(caller.address);
+        request.extensions_mut().insert(caller);
+        let (head, body) = request.into_parts();
+        let judged = match counted {
+            Err(_) => Err(listen::too_many()),
+            Ok(()) if !upgrade::is_meant(&head) => Ok(None),
+            Ok(()) if !open => Err(Refusal::new(StatusCode::FORBIDDEN, "browsers are switched off: web.browsers")),
+            Ok(()) => upgrade::judge(&head, &door.origins).map(Some),
+        };
+        let router = router.clone();
+        async move {
+            match judged {
+                Ok(Some(wanted)) => Answer::Leave(Admitted { wanted, role: Role::Tab, caller }),
+                Err(refusal) => Answer::Respond(refusal.closing().response()),
+                Ok(None) => {
+                    let other_upgrade = head.headers.contains_key(header::UPGRADE);
+                    let routed = TowerToHyperService::new(router).call(Request::from_parts(head, body));
+                    let mut response = routed.await.unwrap_or_else(|never| match never {});
+                    if other_upgrade {
+                        // We speak no other protocol: answered as if it had not asked, and ended.
+                        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+                    }
+                    Answer::Respond(response)
+                }
+            }
+        }
+    };
+    if let Some(left) = http::serve(io, deadline, &transport.stop, answer).await {
+        // Boxed: a task is as large as its widest part, and this one lives for hours.
+        Box::pin(listen::connect(&transport, &door, left)).await;
+    }
+    drop(permit);
+}

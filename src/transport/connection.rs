@@ -1,0 +1,448 @@
+//! The pump: one task for each connection, socket ⇄ Dialog ⇄ engine. It decides nothing: what a message means is the
+//! Dialog's business and the Hub's. It reads a batch, hands it in at once, and writes what came of it at once.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ctigate_proto::Time;
+use ctigate_proto::auth::{Attempt, LoginError};
+use ctigate_proto::codec;
+use ctigate_proto::dialog::{self, CloseReason, Dialog, Opened, Output, Role};
+use ctigate_proto::hub::input::Opening;
+use ctigate_proto::message::{Body, Envelope, Format, PeerId, Qid, Shared, Text};
+use tokio::time::{Instant, Sleep, sleep_until, timeout};
+
+use crate::engine::{Engine, Outbox, outbox};
+
+use super::frames::Side;
+use super::socket::{Heard, Socket};
+use super::wire::{GATHER, Stuck};
+use super::{Said, Transport};
+
+/// How many messages of one peer are taken in one turn, so that no peer holds up the others of its thread.
+const BATCH: usize = 64;
+
+/// How long a peer may take nothing while something is to be written.
+pub(super) const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How long the check of a login may take.
+const LOGIN_PATIENCE: Duration = Duration::from_secs(10);
+
+/// How long last words may take, and how long the peer's own may.
+const GOODBYE: Duration = Duration::from_secs(3);
+
+/// What a connection begins with, once its handshake is done.
+#[derive(Debug)]
+pub(super) struct Start {
+    /// Which end we are.
+    pub side: Side,
+    /// Whose connection it is.
+    pub role: Role,
+    /// The format, if the sub-protocol named one.
+    pub format: Option<Format>,
+    /// What the dialog is allowed.
+    pub dialog: Arc<dialog::Settings>,
+    /// How much may wait for the peer.
+    pub outbox: outbox::Limit,
+    /// Where the peer connects from, or where we dialed to.
+    pub address: IpAddr,
+    /// Whether TLS is between us, also when a trusted proxy ends it.
+    pub tls: bool,
+    /// Who it is, for the log.
+    pub name: Text,
+}
+
+/// How a connection ended.
+#[derive(Debug)]
+pub(super) struct Ended {
+    /// Why.
+    pub reason: CloseReason,
+    /// How long the peer was open; `None` when it never was.
+    pub open_for: Option<Duration>,
+}
+
+/// Runs a connection to its end. Tells the engine of its beginning and its end, whatever happens.
+pub(super) async fn run(transport: &Transport, socket: Socket, start: Start) -> Ended {
+    let engine = &transport.engine;
+    let peer = engine.next_peer();
+    let outbox = Outbox::new(start.outbox);
+    let _registered = transport.register(peer, &outbox);
+    let now = engine.now();
+    let is_link = matches!(start.role, Role::Link(_));
+    let side = start.side;
+    let mut pump = Pump {
+        dialog: Dialog::new(now, start.role, start.format, start.dialog),
+        socket,
+        open: Open { engine: Arc::clone(engine), peer, since: None, reason: CloseReason::new(0, "the task ended") },
+        outbox,
+        is_link,
+        format: start.format,
+        address: start.address,
+        tls: start.tls,
+        name: start.name,
+        batch: Vec::new(),
+        sending: Vec::new(),
+        heard: 0,
+    };
+    let alarm = sleep_until(Instant::now() + FAR);
+    tokio::pin!(alarm);
+    let mut begun = pump.outputs().await;
+    let end = loop {
+        if let Some(end) = begun.take() {
+            break end;
+        }
+        match pump.turn(alarm.as_mut()).await {
+            Turn::Again => {}
+            Turn::Slim => pump.socket = pump.socket.slim(side).await,
+            Turn::End(end) => break end,
+        }
+    };
+    pump.end(end).await
+}
+
+/// What one turn of the loop ends in.
+enum Turn {
+    Again,
+    /// All was handled, and a buffer that grew may be given back.
+    Slim,
+    End(End),
+}
+
+/// Why the loop ends.
+enum End {
+    /// We close.
+    Ours(CloseReason),
+    /// The peer closed; its echo waits to be written.
+    Theirs(CloseReason),
+    /// The peer broke the rules.
+    Broken(CloseReason),
+    /// The peer takes nothing.
+    Slow,
+    /// The connection is gone.
+    Gone(String),
+}
+
+impl From<Stuck> for End {
+    fn from(stuck: Stuck) -> Self {
+        match stuck {
+            Stuck::Slow => Self::Slow,
+            Stuck::Broken(e) => Self::Gone(e.to_string()),
+        }
+    }
+}
+
+/// Tells the engine of the end, exactly once, if it was told of the beginning; also when the task panics.
+struct Open {
+    engine: Arc<Engine>,
+    peer: PeerId,
+    since: Option<Instant>,
+    reason: CloseReason,
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        if self.since.is_some() {
+            let reason = std::mem::replace(&mut self.reason, CloseReason::NORMAL);
+            self.engine.closed(self.peer, reason);
+        }
+    }
+}
+
+struct Pump {
+    dialog: Dialog,
+    socket: Socket,
+    open: Open,
+    outbox: Arc<Outbox>,
+    is_link: bool,
+    format: Option<Format>,
+    address: IpAddr,
+    tls: bool,
+    name: Text,
+    batch: Vec<Envelope>,
+    sending: Vec<Arc<Shared>>,
+    heard: u64,
+}
+
+impl Pump {
+    /// Writes what waits, then waits for something and handles it.
+    async fn turn(&mut self, mut alarm: std::pin::Pin<&mut Sleep>) -> Turn {
+        match self.send_waiting().await {
+            Ok(None) => {}
+            Ok(Some(reason)) => return Turn::End(End::Ours(reason)),
+            Err(stuck) => return Turn::End(stuck.into()),
+        }
+        self.set_alarm(alarm.as_mut());
+        tokio::select! {
+            biased;
+            heard = self.socket.next() => return self.read(heard).await,
+            () = self.outbox.ready() => {
+                if self.is_link {
+                    // Many write to a link: let them, once, so that one write takes it all.
+                    tokio::task::yield_now().await;
+                }
+            }
+            () = alarm.as_mut() => {
+                let heard = self.socket.heard();
+                let now = self.now();
+                if heard != std::mem::replace(&mut self.heard, heard) {
+                    self.dialog.handle_alive(now);
+                }
+                self.dialog.handle_timeout(now);
+                if let Some(end) = self.outputs().await {
+                    return Turn::End(end);
+                }
+                self.deliver();
+            }
+        }
+        Turn::Again
+    }
+
+    fn now(&self) -> Time {
+        self.open.engine.now()
+    }
+
+    /// Arms the alarm for the dialog's next deadline. An alarm that is too early is left alone: it costs one empty call, moving
+    /// it with every message would cost more.
+    fn set_alarm(&self, alarm: std::pin::Pin<&mut Sleep>) {
+        let wait = self.dialog.poll_timeout().map_or(FAR, |due| due.since(self.now()));
+        let due = Instant::now() + wait;
+        if alarm.is_elapsed() || due < alarm.deadline() {
+            alarm.reset(due);
+        }
+    }
+
+    /// Handles what was heard, and what else is here already.
+    async fn read(&mut self, first: Heard) -> Turn {
+        let mut next = Some(first);
+        let mut taken = 0;
+        let mut end = None;
+        while let Some(heard) = next {
+            end = self.handle(heard).await;
+            taken += 1;
+            if end.is_some() || taken >= BATCH {
+                break;
+            }
+            next = self.socket.next_if_here();
+        }
+        self.deliver();
+        match end {
+            Some(end) => Turn::End(end),
+            None if taken < BATCH && self.socket.is_fat() => Turn::Slim,
+            None => Turn::Again,
+        }
+    }
+
+    async fn handle(&mut self, heard: Heard) -> Option<End> {
+        let now = self.now();
+        match heard {
+            Heard::Text(text) => self.dialog.handle_text(now, &text),
+            Heard::Binary => self.dialog.handle_binary(now),
+            Heard::Alive => self.dialog.handle_alive(now),
+            Heard::Close(reason) => return Some(End::Theirs(reason)),
+            Heard::Broken(reason) => return Some(End::Broken(reason)),
+            Heard::Gone(why) => return Some(End::Gone(why)),
+        }
+        let end = self.outputs().await;
+        self.socket.set_limit(self.dialog.max_message());
+        end
+    }
+
+    /// Carries out what the dialog says.
+    async fn outputs(&mut self) -> Option<End> {
+        while let Some(output) = self.dialog.poll_output() {
+            match output {
+                Output::Deliver(envelope) => self.batch.push(envelope),
+                Output::Transmit(text) => self.socket.put_text(text.as_bytes()),
+                Output::Ping => self.ping(),
+                Output::Authenticate(attempt) => self.authenticate(attempt).await,
+                Output::Opened(opened) => self.opened(*opened),
+                Output::Close(reason) => return Some(End::Ours(reason)),
+                Output::Odd(what) => {
+                    tracing::info!(peer = %self.name, address = %self.address, what = %Said(&what), "odd message");
+                }
+            }
+        }
+        None
+    }
+
+    /// A ping of the WebSocket, or of the protocol where the WebSocket has none.
+    fn ping(&mut self) {
+        if !self.socket.put_ping()
+            && let Some(format) = self.format
+        {
+            let ping = Envelope::new("ping", Body::new().with("qid", Qid::ours("alive")));
+            self.socket.put_text(codec::encode(&ping, format).as_bytes());
+        }
+    }
+
+    /// Has a login checked. What was read before it is handed in first; nothing is read meanwhile.
+    async fn authenticate(&mut self, attempt: Attempt) {
+        self.deliver();
+        let check = self.open.engine.authenticate(&attempt, self.address);
+        let verdict = timeout(LOGIN_PATIENCE, check).await.unwrap_or(Err(LoginError::NotAvailable));
+        if let Err(why) = &verdict {
+            tracing::info!(peer = %self.name, address = %self.address, login = %Said(&attempt.login), ?why, "login refused");
+        }
+        self.dialog.handle_verdict(self.open.engine.now(), verdict);
+    }
+
+    fn opened(&mut self, opened: Opened) {
+        if let ctigate_proto::auth::Who::User { login, .. } = opened.identity.who() {
+            self.name = login.clone();
+        }
+        tracing::debug!(peer = %Said(&self.name), address = %self.address, "peer is open");
+        let opening = Opening {
+            qid: opened.qid,
+            expires: opened.expires,
+            subscribed: opened.subscribed,
+            address: self.address.to_string().into(),
+            introduction: opened.introduction,
+            post: false,
+            polls: false,
+            tls: self.tls,
+        };
+        self.open.since = Some(Instant::now());
+        self.open.engine.opened(self.open.peer, opened.identity, opening, Arc::clone(&self.outbox));
+    }
+
+    /// Hands what was read to the Hub.
+    fn deliver(&mut self) {
+        if !self.batch.is_empty() {
+            self.open.engine.received(self.open.peer, &mut self.batch);
+            self.batch.clear();
+            if self.batch.capacity() > 8 {
+                self.batch = Vec::new();
+            }
+        }
+    }
+
+    /// Writes everything that waits: what the dialog said, what the library answered, what the Hub sends. Says whether the peer
+    /// is to be closed now.
+    async fn send_waiting(&mut self) -> Result<Option<CloseReason>, Stuck> {
+        let close = self.outbox.take(&mut self.sending);
+        if !self.sending.is_empty() {
+            let mut sending = std::mem::take(&mut self.sending);
+            let sent = self.write(&sending).await;
+            sending.clear();
+            if sending.capacity() <= 8 {
+                self.sending = sending;
+            }
+            sent?;
+        }
+        if self.socket.waiting() > 0 {
+            self.socket.flush().await?;
+        }
+        Ok(close)
+    }
+
+    /// Frames messages, and writes whenever enough has gathered.
+    async fn write(&mut self, messages: &[Arc<Shared>]) -> Result<(), Stuck> {
+        let Some(writer) = self.dialog.writer() else { return Ok(()) };
+        let mut long = Vec::new();
+        for message in messages {
+            let socket = &mut self.socket;
+            writer.write(message, |text| {
+                if long.is_empty() && text.len() <= GATHER && socket.waiting() <= GATHER {
+                    socket.put_text(text.as_bytes());
+                } else {
+                    long.push(text);
+                }
+            });
+            for text in long.drain(..) {
+                if text.len() > GATHER {
+                    self.socket.send_long(text.as_bytes()).await?;
+                } else {
+                    self.socket.put_text(text.as_bytes());
+                }
+                if self.socket.waiting() > GATHER {
+                    self.socket.flush().await?;
+                }
+            }
+            if self.socket.waiting() > GATHER {
+                self.socket.flush().await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Tells the engine and the log, then says goodbye as the end demands it.
+    async fn end(self, end: End) -> Ended {
+        let reason = match &end {
+            End::Ours(reason) | End::Theirs(reason) | End::Broken(reason) => reason.clone(),
+            End::Slow => CloseReason::SLOW,
+            End::Gone(why) => CloseReason::with_text(0, why.clone()),
+        };
+        self.log(&end, &reason);
+        let open_for = self.open.since.map(|since| since.elapsed());
+        let Self { mut socket, mut open, outbox, dialog, .. } = self;
+        open.reason = reason.clone();
+        drop(open);
+        drop(outbox);
+        drop(dialog);
+        socket.set_patience(GOODBYE);
+        match end {
+            End::Ours(reason) if reason.code == 0 => socket.stream().abandon(),
+            End::Ours(reason) => {
+                socket.put_close(&reason);
+                if socket.flush().await.is_err() {
+                    socket.stream().abandon();
+                } else {
+                    // What the peer still says before its own close is of no interest.
+                    let answered = async {
+                        while !matches!(socket.next().await, Heard::Close(_) | Heard::Gone(_) | Heard::Broken(_)) {}
+                    };
+                    let _ = timeout(GOODBYE, answered).await;
+                    socket.linger(GOODBYE).await;
+                }
+            }
+            End::Theirs(_) => {
+                // The library writes its echo when it is asked for more.
+                let _ = socket.next_if_here();
+                if socket.flush().await.is_ok() {
+                    socket.linger(GOODBYE).await;
+                }
+            }
+            End::Broken(reason) => {
+                socket.put_close(&reason);
+                if socket.flush().await.is_ok() {
+                    socket.linger(GOODBYE).await;
+                }
+            }
+            End::Slow => {
+                // It will hardly read this either: one short try, then what waits is thrown away.
+                socket.set_patience(Duration::from_millis(200));
+                socket.put_close(&reason);
+                let _ = socket.flush().await;
+                socket.stream().abandon();
+            }
+            End::Gone(_) => {}
+        }
+        Ended { reason, open_for }
+    }
+
+    /// The one line about the end of this connection. Links are few and their ends matter; tabs come and go, and sockets that
+    /// only ever ping are how clients look for a server.
+    fn log(&self, end: &End, reason: &CloseReason) {
+        let (peer, address, code) = (Said(&self.name), self.address, reason.code);
+        let (why, open) = (Said(&reason.text), self.open.since.is_some());
+        let by = match end {
+            End::Ours(_) => "us",
+            End::Theirs(_) | End::Gone(_) => "the peer",
+            End::Broken(_) => "us: it broke the rules of frames",
+            End::Slow => "us: it reads nothing",
+        };
+        match end {
+            End::Broken(_) | End::Slow => {
+                tracing::warn!(%peer, %address, code, %why, open, by, "connection closed");
+            }
+            _ if self.is_link || (code != 1000 && code != 1001 && code != 0) => {
+                tracing::info!(%peer, %address, code, %why, open, by, "connection closed");
+            }
+            _ => tracing::debug!(%peer, %address, code, %why, open, by, "connection closed"),
+        }
+    }
+}
+
+/// When the dialog has no deadline.
+const FAR: Duration = Duration::from_secs(3600);

@@ -2,6 +2,8 @@
 //!
 //! - [`proto`]: the pure protocol, a crate of its own.
 //! - [`config`]: what an operator may choose.
+//! - [`shutdown`]: the stop signal and the grace period.
+//! - [`telemetry`]: how the house speaks to operators.
 //! - [`engine`]: what owns the Hub, and the outboxes.
 //! - [`transport`]: how peers reach us and we them.
 
@@ -9,4 +11,6 @@ pub use ctigate_proto as proto;
 
 pub mod config;
 pub mod engine;
+pub mod shutdown;
+pub mod telemetry;
 pub mod transport;

@@ -1,0 +1,179 @@
+//! What operators should hear of. Each event is logged and counted here, and nowhere else.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use ctigate_proto::auth::LoginError;
+use ctigate_proto::hub::output::Notice;
+
+use super::Metrics;
+
+/// Logs and counts. Clones are the same.
+#[derive(Clone, Debug, Default)]
+pub struct Telemetry {
+    metrics: Arc<Metrics>,
+}
+
+/// Something that happened in the shell.
+#[derive(Clone, Copy, Debug)]
+pub enum Event<'a> {
+    /// A connection is open.
+    Connected {
+        /// `tab`, `link` or `admin`.
+        peer: &'static str,
+    },
+    /// It is open no more. What it was about stands in the transport's own line.
+    Disconnected {
+        /// `tab`, `link` or `admin`.
+        peer: &'static str,
+        /// The close code; 0 when it was cut.
+        code: u16,
+    },
+    /// A connection or handshake was refused.
+    Refused {
+        /// Why, in one word.
+        reason: &'static str,
+    },
+    /// A login was checked.
+    Login {
+        /// What came of it.
+        verdict: Result<(), LoginError>,
+    },
+    /// The store wrote a batch of facts.
+    Stored {
+        /// How many.
+        facts: usize,
+        /// How long it took.
+        took: Duration,
+    },
+    /// The store could not write; it tries again.
+    StoreFailed {
+        /// Why.
+        why: &'a str,
+        /// What to do.
+        advice: &'a str,
+        /// How many facts wait.
+        waiting: usize,
+        /// Whether it could not the last time either: then it is not said again.
+        still: bool,
+    },
+    /// The store writes again.
+    StoreRecovered {
+        /// For how long it could not.
+        after: Duration,
+    },
+}
+
+impl Telemetry {
+    /// The figures.
+    pub fn metrics(&self) -> &Metrics {
+        &self.metrics
+    }
+
+    /// Takes an event of the shell.
+    pub fn event(&self, event: Event<'_>) {
+        let metrics = self.metrics();
+        match event {
+            Event::Connected { peer } => {
+                metrics.connections.with(peer).inc();
+                metrics.connections_total.with(peer).inc();
+            }
+            Event::Disconnected { peer, code } => {
+                metrics.connections.with(peer).dec();
+                metrics.closed.with(&code.to_string()).inc();
+            }
+            Event::Refused { reason } => metrics.refused.with(reason).inc(),
+            Event::Login { verdict } => metrics.logins.with(verdict.err().map_or("ok", reason)).inc(),
+            Event::Stored { facts, took } => {
+                metrics.store_batches.with("ok").inc();
+                metrics.store_batch.observe(took);
+                tracing::debug!(facts, ?took, "stored");
+            }
+            Event::StoreFailed { why, advice, waiting, still } => {
+                metrics.store_batches.with("failed").inc();
+                if still {
+                    tracing::debug!(why, waiting, "the store still cannot write");
+                } else {
+                    tracing::error!(why, advice, waiting, "the store cannot write; it goes on trying");
+                }
+            }
+            Event::StoreRecovered { after } => tracing::info!(?after, "the store writes again"),
+        }
+    }
+
+    /// Takes a notice of the Hub.
+    pub fn notice(&self, notice: &Notice) {
+        let metrics = self.metrics();
+        match notice {
+            Notice::LinkUp { link } => {
+                metrics.link_up.with(link).inc();
+                tracing::info!(link = &**link, "link up");
+            }
+            Notice::LinkDown { link, why } => {
+                metrics.link_down.with(link).inc();
+                tracing::warn!(link = &**link, why, "link down");
+            }
+            Notice::LinkContested { link } => {
+                tracing::warn!(link = &**link, "two CRMs compete for the link; newcomers are sent away for a while");
+            }
+            Notice::Presence { login, online } => tracing::info!(login = &**login, online, "presence"),
+            Notice::MethodDone { method, link, outcome, millis } => {
+                metrics.methods.with(outcome).inc();
+                metrics.method_wait.with(link).observe(Duration::from_millis(*millis));
+                tracing::debug!(method = &**method, link = &**link, outcome, millis, "dynamic method");
+            }
+            Notice::Circuit { link, method, open: true } => {
+                metrics.circuits.with(link).inc();
+                tracing::warn!(link = &**link, method = &**method, "circuit open: callers get the fallback at once");
+            }
+            Notice::Circuit { link, method, open: false } => {
+                tracing::info!(link = &**link, method = &**method, "circuit closed");
+            }
+            Notice::Odd { who, what } => {
+                metrics.odd.inc();
+                tracing::warn!(who, what, "odd");
+            }
+            Notice::Form { id, name, login, state } => {
+                metrics.forms.with(state).inc();
+                tracing::info!(form = &**name, id = &**id, login = &**login, state, "form");
+            }
+        }
+    }
+}
+
+/// Why a login was refused, in one word.
+fn reason(error: LoginError) -> &'static str {
+    match error {
+        LoginError::WrongPassword => "password",
+        LoginError::NoSession => "session",
+        LoginError::ForeignSession => "foreign",
+        LoginError::NotAvailable => "unavailable",
+        LoginError::NoSeat => "seat",
+        LoginError::Throttled => "throttled",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_told_is_counted() {
+        let telemetry = Telemetry::default();
+        telemetry.event(Event::Connected { peer: "tab" });
+        telemetry.event(Event::Connected { peer: "tab" });
+        telemetry.event(Event::Disconnected { peer: "tab", code: 1001 });
+        telemetry.event(Event::Login { verdict: Err(LoginError::Throttled) });
+        telemetry.notice(&Notice::LinkUp { link: "crm".into() });
+        let circuit = |open| Notice::Circuit { link: "crm".into(), method: "F".into(), open };
+        telemetry.notice(&circuit(true));
+        telemetry.notice(&circuit(false));
+        let metrics = telemetry.metrics();
+        assert_eq!(metrics.connections.with("tab").get(), 1);
+        assert_eq!(metrics.connections_total.with("tab").get(), 2);
+        assert_eq!(metrics.closed.with("1001").get(), 1);
+        assert_eq!(metrics.logins.with("throttled").get(), 1);
+        assert_eq!(metrics.link_up.with("crm").get(), 1);
+        assert_eq!(metrics.circuits.with("crm").get(), 1);
+    }
+}

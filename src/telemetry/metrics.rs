@@ -1,0 +1,370 @@
+//! Figures for Prometheus. Counting is an atomic addition; only the first use of a label takes a lock, so whoever counts
+//! often keeps what [`Family::with`] gave.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use ctigate_proto::hub::Snapshot;
+
+/// What the page is served as.
+pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
+
+/// Most label values of one family; what comes after counts as `other`.
+const MOST_LABELS: usize = 256;
+
+/// A figure that only grows.
+#[derive(Debug, Default)]
+pub struct Counter(AtomicU64);
+
+impl Counter {
+    /// Adds one.
+    pub fn inc(&self) {
+        self.add(1);
+    }
+
+    /// Adds `n`.
+    pub fn add(&self, n: u64) {
+        self.0.fetch_add(n, Ordering::Relaxed);
+    }
+
+    /// The figure.
+    pub fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// A figure that goes up and down.
+#[derive(Debug, Default)]
+pub struct Gauge(AtomicI64);
+
+impl Gauge {
+    /// Adds one.
+    pub fn inc(&self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Takes one away.
+    pub fn dec(&self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// Sets the figure.
+    pub fn set(&self, value: i64) {
+        self.0.store(value, Ordering::Relaxed);
+    }
+
+    /// The figure.
+    pub fn get(&self) -> i64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// Upper bounds of the buckets of a [`Histogram`], in milliseconds.
+const BOUNDS: [u64; 14] = [1, 2, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10_000, 60_000];
+
+/// How long things took.
+#[derive(Debug, Default)]
+pub struct Histogram {
+    /// How many fell into each bucket; the last is for all that took longer.
+    buckets: [AtomicU64; BOUNDS.len() + 1],
+    micros: AtomicU64,
+}
+
+impl Histogram {
+    /// Counts one that took so long.
+    pub fn observe(&self, took: Duration) {
+        let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+        let bucket = BOUNDS.iter().position(|bound| micros <= bound * 1000).unwrap_or(BOUNDS.len());
+        self.buckets[bucket].fetch_add(1, Ordering::Relaxed);
+        self.micros.fetch_add(micros, Ordering::Relaxed);
+    }
+}
+
+/// One figure for each value of a label.
+#[derive(Debug)]
+pub struct Family<T> {
+    label: &'static str,
+    values: Mutex<BTreeMap<String, Arc<T>>>,
+}
+
+impl<T: Default> Family<T> {
+    fn new(label: &'static str) -> Self {
+        Self { label, values: Mutex::default() }
+    }
+
+    /// The figure for a value of the label, made at the first asking. The values must be few: names from the configuration,
+    /// words of the code.
+    pub fn with(&self, value: &str) -> Arc<T> {
+        let mut values = self.values.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(figure) = values.get(value) {
+            return Arc::clone(figure);
+        }
+        let value = if values.len() < MOST_LABELS { value } else { "other" };
+        Arc::clone(values.entry(value.to_owned()).or_default())
+    }
+
+    fn snapshot(&self) -> Vec<(String, Arc<T>)> {
+        let values = self.values.lock().unwrap_or_else(PoisonError::into_inner);
+        values.iter().map(|(value, figure)| (value.clone(), Arc::clone(figure))).collect()
+    }
+}
+
+/// Every figure of the node.
+#[derive(Debug)]
+pub struct Metrics {
+    started: SystemTime,
+    /// Connections open now, by kind of peer: `tab`, `link`, `admin`.
+    pub connections: Family<Gauge>,
+    /// Connections accepted or dialed, by kind of peer.
+    pub connections_total: Family<Counter>,
+    /// Connections and handshakes refused, by reason in one word.
+    pub refused: Family<Counter>,
+    /// Connections ended, by close code; `0` when cut.
+    pub closed: Family<Counter>,
+    /// Messages received, by kind of peer.
+    pub messages_in: Family<Counter>,
+    /// Messages sent, by kind of peer.
+    pub messages_out: Family<Counter>,
+    /// Messages that could not be read, by kind of peer.
+    pub unreadable: Family<Counter>,
+    /// Logins, by outcome in one word.
+    pub logins: Family<Counter>,
+    /// How often each link came up.
+    pub link_up: Family<Counter>,
+    /// How often each link was lost.
+    pub link_down: Family<Counter>,
+    /// Dynamic methods, by outcome.
+    pub methods: Family<Counter>,
+    /// How long callers of dynamic methods waited, by link (empty: a user's tabs).
+    pub method_wait: Family<Histogram>,
+    /// Circuits that opened, by link.
+    pub circuits: Family<Counter>,
+    /// Forms, by what became of them.
+    pub forms: Family<Counter>,
+    /// Things peers did that deserved a line in the log.
+    pub odd: Counter,
+    /// Facts waiting to be written to the store.
+    pub store_waiting: Gauge,
+    /// Batches written to the store, by outcome: `ok`, `failed`.
+    pub store_batches: Family<Counter>,
+    /// How long a batch took.
+    pub store_batch: Histogram,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self {
+            started: SystemTime::now(),
+            connections: Family::new("peer"),
+            connections_total: Family::new("peer"),
+            refused: Family::new("reason"),
+            closed: Family::new("code"),
+            messages_in: Family::new("peer"),
+            messages_out: Family::new("peer"),
+            unreadable: Family::new("peer"),
+            logins: Family::new("outcome"),
+            link_up: Family::new("link"),
+            link_down: Family::new("link"),
+            methods: Family::new("outcome"),
+            method_wait: Family::new("link"),
+            circuits: Family::new("link"),
+            forms: Family::new("state"),
+            odd: Counter::default(),
+            store_waiting: Gauge::default(),
+            store_batches: Family::new("outcome"),
+            store_batch: Histogram::default(),
+        }
+    }
+}
+
+impl Metrics {
+    /// The page, with what the Hub knows now if that is at hand.
+    pub fn page(&self, now: Option<&Snapshot>) -> String {
+        let mut page = Page::default();
+        page.head("ctigate_build_info", "gauge", "What runs here.");
+        page.line("ctigate_build_info", &[("version", env!("CARGO_PKG_VERSION"))], 1);
+        page.gauges("ctigate_connections", "Connections open now.", &self.connections);
+        page.counters("ctigate_connections_total", "Connections accepted or dialed.", &self.connections_total);
+        page.counters("ctigate_refused_total", "Connections and handshakes refused.", &self.refused);
+        page.counters("ctigate_closed_total", "Connections ended, by close code.", &self.closed);
+        page.counters("ctigate_messages_in_total", "Messages received.", &self.messages_in);
+        page.counters("ctigate_messages_out_total", "Messages sent.", &self.messages_out);
+        page.counters("ctigate_unreadable_total", "Messages that could not be read.", &self.unreadable);
+        page.counters("ctigate_logins_total", "Logins, by outcome.", &self.logins);
+        page.counters("ctigate_link_up_total", "How often a link came up.", &self.link_up);
+        page.counters("ctigate_link_down_total", "How often a link was lost.", &self.link_down);
+        page.counters("ctigate_methods_total", "Dynamic methods, by outcome.", &self.methods);
+        page.histograms(
+            "ctigate_method_wait_seconds",
+            "How long callers of dynamic methods waited.",
+            &self.method_wait,
+        );
+        page.counters("ctigate_circuits_opened_total", "Circuits that opened.", &self.circuits);
+        page.counters("ctigate_forms_total", "Forms, by what became of them.", &self.forms);
+        page.head("ctigate_odd_total", "counter", "Things peers did that deserved a line in the log.");
+        page.line("ctigate_odd_total", &[], self.odd.get());
+        page.head("ctigate_store_waiting", "gauge", "Facts waiting to be written to the store.");
+        page.line("ctigate_store_waiting", &[], self.store_waiting.get());
+        page.counters("ctigate_store_batches_total", "Batches written to the store.", &self.store_batches);
+        page.head("ctigate_store_batch_seconds", "histogram", "How long a batch took.");
+        page.histogram("ctigate_store_batch_seconds", None, &self.store_batch);
+        if let Some(now) = now {
+            page.hub(now);
+        }
+        page.process(self.started);
+        page.0
+    }
+}
+
+/// A page being written.
+#[derive(Default)]
+struct Page(String);
+
+impl Page {
+    fn head(&mut self, name: &str, kind: &str, help: &str) {
+        let _ = writeln!(self.0, "# HELP {name} {help}\n# TYPE {name} {kind}");
+    }
+
+    fn line(&mut self, name: &str, labels: &[(&str, &str)], value: impl std::fmt::Display) {
+        self.0.push_str(name);
+        for (at, (label, value)) in labels.iter().enumerate() {
+            let value = value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
+            let _ = write!(self.0, "{}{label}=\"{value}\"", if at == 0 { "{" } else { "," });
+        }
+        if !labels.is_empty() {
+            self.0.push('}');
+        }
+        let _ = writeln!(self.0, " {value}");
+    }
+
+    fn counters(&mut self, name: &str, help: &str, family: &Family<Counter>) {
+        self.head(name, "counter", help);
+        for (value, figure) in family.snapshot() {
+            self.line(name, &[(family.label, &value)], figure.get());
+        }
+    }
+
+    fn gauges(&mut self, name: &str, help: &str, family: &Family<Gauge>) {
+        self.head(name, "gauge", help);
+        for (value, figure) in family.snapshot() {
+            self.line(name, &[(family.label, &value)], figure.get());
+        }
+    }
+
+    fn histograms(&mut self, name: &str, help: &str, family: &Family<Histogram>) {
+        self.head(name, "histogram", help);
+        for (value, figure) in family.snapshot() {
+            self.histogram(name, Some((family.label, &value)), &figure);
+        }
+    }
+
+    fn histogram(&mut self, name: &str, label: Option<(&str, &str)>, histogram: &Histogram) {
+        let labels: Vec<(&str, &str)> = label.into_iter().collect();
+        let mut count = 0;
+        for (at, bucket) in histogram.buckets.iter().enumerate() {
+            count += bucket.load(Ordering::Relaxed);
+            let bound = BOUNDS.get(at).map_or_else(|| "+Inf".to_owned(), |bound| seconds(bound * 1000));
+            self.line(&format!("{name}_bucket"), &[labels.as_slice(), &[("le", &bound)]].concat(), count);
+        }
+        self.line(&format!("{name}_sum"), &labels, seconds(histogram.micros.load(Ordering::Relaxed)));
+        self.line(&format!("{name}_count"), &labels, count);
+    }
+
+    fn hub(&mut self, now: &Snapshot) {
+        self.head("ctigate_link_open", "gauge", "Whether a link is up.");
+        for link in &now.links {
+            self.line("ctigate_link_open", &[("link", &link.name)], i64::from(link.state == "up"));
+        }
+        self.head("ctigate_link_in_flight", "gauge", "Calls to a link that wait for an answer.");
+        for link in &now.links {
+            self.line("ctigate_link_in_flight", &[("link", &link.name)], link.in_flight);
+        }
+        let online = now.users.iter().filter(|user| user.online).count();
+        let tabs = now.users.iter().map(|user| user.tabs.len()).sum();
+        let figures = [
+            ("ctigate_users_online", "Users with a tab open.", online),
+            ("ctigate_tabs", "Tabs open, direct and behind links.", tabs),
+            ("ctigate_forms_open", "Forms open.", now.forms.len()),
+            ("ctigate_methods_in_flight", "Dynamic methods in flight.", now.executions.len()),
+            ("ctigate_calls", "Telephone calls going on.", now.calls.len()),
+        ];
+        for (name, help, value) in figures {
+            self.head(name, "gauge", help);
+            self.line(name, &[], value);
+        }
+    }
+
+    /// The figures every process gives, as far as the system tells them.
+    fn process(&mut self, started: SystemTime) {
+        let since = started.duration_since(UNIX_EPOCH).unwrap_or_default();
+        self.head("process_start_time_seconds", "gauge", "When the process started, seconds since 1970.");
+        self.line("process_start_time_seconds", &[], since.as_secs());
+        if let Ok(status) = std::fs::read_to_string("/proc/self/status") {
+            let kib = status
+                .lines()
+                .find_map(|line| line.strip_prefix("VmRSS:")?.trim().strip_suffix(" kB")?.parse::<u64>().ok());
+            if let Some(kib) = kib {
+                self.head("process_resident_memory_bytes", "gauge", "Resident memory.");
+                self.line("process_resident_memory_bytes", &[], kib * 1024);
+            }
+        }
+        if let Ok(open) = std::fs::read_dir("/proc/self/fd") {
+            self.head("process_open_fds", "gauge", "Open descriptors.");
+            self.line("process_open_fds", &[], open.count());
+        }
+    }
+}
+
+/// Microseconds as seconds, exactly.
+fn seconds(micros: u64) -> String {
+    let text = format!("{}.{:06}", micros / 1_000_000, micros % 1_000_000);
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use ctigate_proto::hub::snapshot::LinkView;
+
+    use super::*;
+
+    #[test]
+    fn the_page_shows_what_was_counted() {
+        let metrics = Metrics::default();
+        metrics.logins.with("ok").add(3);
+        metrics.logins.with("wrong \"\\\n").inc();
+        metrics.connections.with("tab").inc();
+        metrics.method_wait.with("crm").observe(Duration::from_millis(7));
+        metrics.method_wait.with("crm").observe(Duration::from_secs(100));
+        let link = LinkView { name: "crm".into(), state: "up", in_flight: 2, ..LinkView::default() };
+        let page = metrics.page(Some(&Snapshot { links: vec![link], ..Snapshot::default() }));
+        for line in [
+            "# TYPE ctigate_logins_total counter",
+            "ctigate_logins_total{outcome=\"ok\"} 3",
+            "ctigate_logins_total{outcome=\"wrong \\\"\\\\\\n\"} 1",
+            "ctigate_connections{peer=\"tab\"} 1",
+            "ctigate_method_wait_seconds_bucket{link=\"crm\",le=\"0.005\"} 0",
+            "ctigate_method_wait_seconds_bucket{link=\"crm\",le=\"0.01\"} 1",
+            "ctigate_method_wait_seconds_bucket{link=\"crm\",le=\"60\"} 1",
+            "ctigate_method_wait_seconds_bucket{link=\"crm\",le=\"+Inf\"} 2",
+            "ctigate_method_wait_seconds_sum{link=\"crm\"} 100.007",
+            "ctigate_method_wait_seconds_count{link=\"crm\"} 2",
+            "ctigate_link_open{link=\"crm\"} 1",
+            "ctigate_link_in_flight{link=\"crm\"} 2",
+        ] {
+            assert!(page.lines().any(|found| found == line), "{line}\n{page}");
+        }
+    }
+
+    #[test]
+    fn labels_are_bounded() {
+        let family: Family<Counter> = Family::new("x");
+        for n in 0..2000 {
+            family.with(&n.to_string()).inc();
+        }
+        assert_eq!(family.snapshot().len(), MOST_LABELS + 1);
+        assert_eq!(family.with("other").get(), 2000 - MOST_LABELS as u64);
+    }
+}

@@ -1,0 +1,12 @@
+//! How the house speaks to operators: lines on standard error and a page of figures.
+//!
+//! - [`logging`] writes the lines. What peers sent is escaped and cut before it gets there.
+//! - [`metrics`] holds the figures and writes the page. Labels have few values: never a login, a method or an address.
+//! - [`events`] is for what deserves both: it logs and counts in one place.
+
+pub mod events;
+pub mod logging;
+pub mod metrics;
+
+pub use events::{Event, Telemetry};
+pub use metrics::Metrics;

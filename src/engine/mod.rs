@@ -44,7 +44,10 @@ pub struct Outlets {
 /// Checks logins by password.
 pub trait Accounts: Send + Sync {
     /// Whether the hashes of the attempt fit the account. Costs the same for an account that does not exist.
-    fn verify<'a>(&'a self, attempt: &'a Attempt) -> Pin<Box<dyn Future<Output = Result<Identity, LoginError>> + Send + 'a>>;
+    fn verify<'a>(
+        &'a self,
+        attempt: &'a Attempt,
+    ) -> Pin<Box<dyn Future<Output = Result<Identity, LoginError>> + Send + 'a>>;
 }
 
 /// The Hub and everything its outputs reach. Held in an `Arc` by whoever has something to tell it.
@@ -117,7 +120,8 @@ impl Engine {
             Who::Link(name) => (name.clone(), Text::new()),
             Who::User { login, .. } => (Text::new(), login.clone()),
         };
-        let address = opening.address.split(' ').next().and_then(|a| a.parse().ok()).unwrap_or(IpAddr::from([0, 0, 0, 0]));
+        let address =
+            opening.address.split(' ').next().and_then(|a| a.parse().ok()).unwrap_or(IpAddr::from([0, 0, 0, 0]));
         self.peers.insert(peer, Entry { outbox, address, link, user });
         self.visit([Input::Opened { peer, identity, opening }]);
     }

@@ -161,7 +161,7 @@ pub fn masked(envelope: &Envelope) -> Envelope {
     let known = method::find(&envelope.name);
     let secret = |name: &str| match known {
         Some(message) if message.fields().any(|f| f.name == name) => {
-            message.fields().any(|f| f.name == name && f.is_secret())
+            message.fields().any(|f| f.name == name && f.secret)
         }
         _ => {
             let name = name.to_ascii_lowercase();

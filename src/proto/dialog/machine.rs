@@ -7,10 +7,10 @@ use std::time::Duration;
 use crate::Time;
 use crate::auth::{Attempt, Identity, LoginError, Who};
 use crate::codec;
+use crate::codec::multipart::{Assembler, SetLimits};
 use crate::hub::input::Introduction;
 use crate::message::{Body, CallError, Code, Envelope, Format, Qid, Text, Value};
 
-use super::multipart::Inbox;
 use super::names::{is_reply, reply_name, subscribed_names};
 use super::{CloseReason, Opened, Output, Rate, Role, Settings, Verdict, Writer};
 
@@ -34,7 +34,7 @@ pub struct Dialog {
     /// When the current window of unreadable messages began, and how many it holds.
     strikes: (Time, u32),
     /// Multipart sets that are not whole yet; made at the first packet.
-    inbox: Option<Box<Inbox>>,
+    inbox: Option<Box<Assembler>>,
 }
 
 /// Named for what is awaited.
@@ -150,10 +150,7 @@ impl Dialog {
         if let Some(inbox) = &mut self.inbox {
             let dropped = inbox.handle_timeout(now);
             if dropped > 0 {
-                self.odd(format!("{dropped} incomplete multipart message(s) dropped after 60 s"));
-            }
-            if self.inbox.as_ref().is_some_and(|i| i.is_empty()) {
-                self.inbox = None;
+                self.odd(format!("{dropped} incomplete multipart message(s) dropped: packets did not come in time"));
             }
         }
         if !self.settings.socket {
@@ -231,7 +228,7 @@ impl Dialog {
         match &mut self.state {
             State::Open { .. } if envelope.name == "multipart" => self.collect(now, &envelope),
             State::Open { .. } => self.output.push_back(Output::Deliver(envelope)),
-            State::AwaitLogin { .. } => self.handle_guest(envelope),
+            State::AwaitLogin { .. } => self.handle_guest(&envelope),
             State::AwaitIam { identity, .. } if envelope.name == "iam" => {
                 let identity = identity.clone();
                 self.state = State::Open { link: true };
@@ -252,13 +249,13 @@ impl Dialog {
         }
     }
 
-    fn handle_guest(&mut self, envelope: Envelope) {
+    fn handle_guest(&mut self, envelope: &Envelope) {
         let State::AwaitLogin { subscribed, .. } = &mut self.state else { return };
         match &*envelope.name {
             "subscribeevent" => {
                 let names = match subscribed_names(&envelope.body) {
                     Ok(names) => names,
-                    Err(error) => return self.refuse(&envelope, &error),
+                    Err(error) => return self.refuse(envelope, &error),
                 };
                 for name in names {
                     if subscribed.len() < MAX_SUBSCRIBED && !subscribed.contains(&name) {
@@ -275,25 +272,27 @@ impl Dialog {
                     self.state = State::AwaitVerdict { qid: envelope.qid(), login, expires, subscribed };
                     self.output.push_back(Output::Authenticate(attempt));
                 }
-                Err(error) => self.refuse(&envelope, &error),
+                Err(error) => self.refuse(envelope, &error),
             },
             _ => {
                 let detail = "only ping, whoareyou, login and subscribeevent before the login";
-                self.refuse(&envelope, &CallError::new(Code::NotAuthorized, detail));
+                self.refuse(envelope, &CallError::new(Code::NotAuthorized, detail));
             }
         }
     }
 
     fn collect(&mut self, now: Time, envelope: &Envelope) {
         let (settings, Some(format)) = (Arc::clone(&self.settings), self.format) else { return };
-        let inbox =
-            self.inbox.get_or_insert_with(|| Box::new(Inbox::new(settings.max_multipart, settings.max_packets)));
-        match inbox.push(now, &envelope.body) {
+        let limits = SetLimits {
+            bytes: settings.max_multipart,
+            packets: settings.max_packets,
+            life: settings.multipart_life,
+            ..SetLimits::default()
+        };
+        let inbox = self.inbox.get_or_insert_with(|| Box::new(Assembler::new(limits)));
+        match inbox.accept(now, &envelope.body) {
             Ok(None) => {}
             Ok(Some(text)) => {
-                if inbox.is_empty() {
-                    self.inbox = None;
-                }
                 let limits = codec::Limits { depth: settings.depth, ..codec::Limits::default() };
                 match codec::decode(format, &text, &limits) {
                     Ok(inner) if inner.name == "multipart" => self.strike(now, "multipart inside multipart"),
@@ -301,7 +300,7 @@ impl Dialog {
                     Err(error) => self.strike(now, &format!("in an assembled multipart message: {error}")),
                 }
             }
-            Err(why) => self.strike(now, &why),
+            Err(why) => self.strike(now, &why.to_string()),
         }
     }
 

@@ -8,7 +8,6 @@
 
 mod close;
 mod machine;
-mod multipart;
 mod names;
 mod outgoing;
 mod rate;
@@ -47,6 +46,8 @@ pub struct Settings {
     pub max_multipart: usize,
     /// Most packets of a multipart set.
     pub max_packets: usize,
+    /// How long an incomplete multipart set is kept.
+    pub multipart_life: Duration,
     /// Deepest nesting.
     pub depth: usize,
     /// How long login or introduction may take.
@@ -77,6 +78,7 @@ impl Settings {
             max_message_guest: 64 << 10,
             max_multipart: 16 << 20,
             max_packets: 4096,
+            multipart_life: Duration::from_secs(60),
             depth: 64,
             opening: Duration::from_secs(30),
             ping_every: Duration::from_secs(20),

@@ -1,6 +1,9 @@
 //! How a message leaves: as one frame, or cut into multipart packets.
 
+use crate::codec::{self, multipart};
 use crate::message::{Format, Shared, Text};
+
+use super::names::is_reply;
 
 /// What decides how one peer is written to.
 #[derive(Clone, Copy, Debug)]
@@ -15,7 +18,14 @@ pub struct Writer {
 
 impl Writer {
     /// Hands the frames of `message` to `frame`, in order. Encodes at most once per format, however many peers share it.
-    pub fn write(&self, message: &Shared, mut frame: impl FnMut(Text)) {
-        frame(crate::codec::outgoing::text(message, self.format).clone());
+    /// `id` names the set, when one has to be made: a GUID that this connection has not seen.
+    pub fn write(&self, message: &Shared, id: impl FnOnce() -> Text, mut frame: impl FnMut(Text)) {
+        let text = codec::outgoing::text(message, self.format);
+        if text.len() <= self.threshold || !(self.cut_events || is_reply(&message.envelope().name)) {
+            return frame(text.clone());
+        }
+        for packet in multipart::split(text, self.format, &id(), multipart::PIECE) {
+            frame(codec::encode(&packet, self.format));
+        }
     }
 }

@@ -62,9 +62,9 @@ impl Hub {
                     self.form_trigger(Trigger::Queue, None, &call);
                 }
             }
-            Event::Ringing { call, number } => self.ringing(call, &number),
+            Event::Ringing { call, number } => self.ringing(&call, &number),
             Event::RingStopped { call, number, .. } => self.ring_stopped(&call, &number),
-            Event::Answered { call, number } => self.answered(call, &number),
+            Event::Answered { call, number } => self.answered(&call, &number),
             Event::Left { call, number } => self.left(&call, &number),
             Event::Ended { call, .. } => self.ended(&call),
             Event::Ask { run, ask } => self.execute_for_scenario(run, ask),
@@ -80,12 +80,12 @@ impl Hub {
         }
     }
 
-    fn ringing(&mut self, call: CallId, number: &str) {
+    fn ringing(&mut self, call: &CallId, number: &str) {
         let Some(user) = self.users.by_number(number) else { return };
         if self.users[user].line != Line::Idle {
             return;
         }
-        let Some(c) = self.calls.0.get_mut(&call) else { return };
+        let Some(c) = self.calls.0.get_mut(call) else { return };
         if c.state != "talking" {
             c.state = "ringing";
         }
@@ -93,9 +93,9 @@ impl Hub {
         self.users[user].line = Line::Ringing(call.clone());
         self.tell_state(user);
         self.tell_user(user, "linestatechanged", Body::from(self.line_event(user)));
-        let body = self.phone_event(&call);
+        let body = self.phone_event(call);
         self.tell_user(user, "phoneevent_ringstarted", body);
-        self.form_trigger(Trigger::Ring, Some(user), &call);
+        self.form_trigger(Trigger::Ring, Some(user), call);
     }
 
     fn ring_stopped(&mut self, call: &CallId, number: &str) {
@@ -111,30 +111,30 @@ impl Hub {
         self.form_trigger(Trigger::Hangup, Some(user), call);
     }
 
-    fn answered(&mut self, call: CallId, number: &str) {
+    fn answered(&mut self, call: &CallId, number: &str) {
         let Some(user) = self.users.by_number(number) else { return };
         let rang = self.users[user].line == Line::Ringing(call.clone());
         if !rang && self.users[user].line != Line::Idle {
             return;
         }
         let (wall, id) = (self.wall(self.now), self.ids.guid());
-        let Some(c) = self.calls.0.get_mut(&call) else { return };
+        let Some(c) = self.calls.0.get_mut(call) else { return };
         c.state = "talking";
         c.commutation = id;
         if !c.users.contains(&user) {
             c.users.push(user);
         }
         self.users[user].line = Line::Talking(call.clone(), wall);
-        let body = self.phone_event(&call);
+        let body = self.phone_event(call);
         if rang {
             self.tell_user(user, "phoneevent_ringstopped", body);
         } else {
             self.tell_state(user);
         }
         self.tell_user(user, "linestatechanged", Body::from(self.line_event(user)));
-        let body = self.talk_event(&call);
+        let body = self.talk_event(call);
         self.tell_user(user, "phoneevent_commstarted", body);
-        self.form_trigger(Trigger::Answer, Some(user), &call);
+        self.form_trigger(Trigger::Answer, Some(user), call);
     }
 
     fn left(&mut self, call: &CallId, number: &str) {

@@ -12,7 +12,6 @@ use crate::telephony::{Ask, CallId, Command, Outcome, RunId};
 use super::declaration::{self, MAX_WAIT, Method, Target};
 use super::form::RuleAsk;
 use super::input::{ApiCall, Ticket, Undelivered};
-use super::link::Circuit;
 use super::output::{Answer, Notice, Output};
 use super::route::{Caller, Handled, object_part, required};
 use super::timer::{Key, Timer};
@@ -562,7 +561,7 @@ impl Hub {
                 }
             }
             Asker::Tab(caller) => self.method_result_to_tab(&caller, &id, method, outcome, error),
-            Asker::Rule(ask) => self.rule_asked(ask, outcome),
+            Asker::Rule(ask) => self.rule_asked(&ask, outcome),
         }
     }
 
@@ -626,7 +625,7 @@ impl Hub {
         let Some((link, execution)) = link.zip(self.executions.in_flight.get(id)) else { return };
         let method = execution.method.name.clone();
         let until = self.now + CIRCUIT_PAUSE;
-        let circuit = self.links[link].circuits.entry(method.clone()).or_insert_with(Circuit::default);
+        let circuit = self.links[link].circuits.entry(method.clone()).or_default();
         circuit.failures += 1;
         circuit.trying = false;
         if circuit.failures >= CIRCUIT_FAILURES {

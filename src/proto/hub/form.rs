@@ -13,7 +13,7 @@ use super::dynamic::{Asker, Order, chain_of};
 use super::input::{Ask, Ticket};
 use super::output::{Answer, Notice, Output, Record, StoredForm};
 use super::route::{Caller, Handled, object_part, required};
-use super::settings::{FormKind, FormRule, Trigger};
+use super::settings::{FormKind, FormRule, Piece, Trigger};
 use super::timer::{Key, Timer};
 use super::user::UserIx;
 use super::{Hub, Peer};
@@ -160,10 +160,9 @@ impl Hub {
             .filter_map(|l| l.method(&method))
             .find_map(|m| m.input.as_ref().map(|i| i.iter().map(|p| p.name.clone()).collect()))
             .unwrap_or_default();
-        let plain = rule
-            .parameters
-            .iter()
-            .filter(|(name, template)| !template.contains("{ask.") && (declared.is_empty() || declared.contains(name)));
+        let plain = rule.parameters.iter().filter(|(name, template)| {
+            !template.iter().any(|p| matches!(p, Piece::Ask(_))) && (declared.is_empty() || declared.contains(name))
+        });
         let input: Object = plain.map(|(name, template)| (name.clone(), self.fill(template, &ask, None))).collect();
         let (user, chain) = (Some(ask.user), ask.call.0.clone());
         let order = Order {
@@ -180,7 +179,7 @@ impl Hub {
     }
 
     /// The method that a rule asked has an outcome. Without a result the form opens all the same, with `ask.error`.
-    pub(super) fn rule_asked(&mut self, ask: RuleAsk, outcome: Outcome) {
+    pub(super) fn rule_asked(&mut self, ask: &RuleAsk, outcome: Outcome) {
         let values = match outcome {
             Outcome::Ok(output) | Outcome::Fallback(output) => output,
             Outcome::Cancelled => return,
@@ -190,7 +189,7 @@ impl Hub {
             Outcome::OpenCircuit => Object::new().with("error", "the CRM failed several times in a row"),
             Outcome::NoMethod => Object::new().with("error", "no CRM offers this method"),
         };
-        self.open_by_rule(&ask, Some(&values));
+        self.open_by_rule(ask, Some(&values));
     }
 
     fn open_by_rule(&mut self, ask: &RuleAsk, values: Option<&Object>) {
@@ -201,39 +200,25 @@ impl Hub {
     }
 
     /// Fills a template. One that is a single placeholder keeps the type of what it stands for.
-    fn fill(&self, template: &str, ask: &RuleAsk, values: Option<&Object>) -> Value {
-        let value = |name: &str| -> Value {
-            let parties = self.calls.get(&ask.call).map(|c| &c.parties);
-            match name {
-                "caller" => parties.map(|p| p.caller.clone()).into(),
-                "called" => parties.map(|p| p.called.clone()).into(),
-                "chainid" => ask.call.0.clone().into(),
-                "user" => self.users[ask.user].account.login.clone().into(),
-                _ => {
-                    let name = name.strip_prefix("ask.").unwrap_or_default();
-                    values.and_then(|v| v.get(name)).cloned().unwrap_or_else(|| "".into())
-                }
+    fn fill(&self, template: &[Piece], ask: &RuleAsk, values: Option<&Object>) -> Value {
+        let parties = self.calls.get(&ask.call).map(|c| &c.parties);
+        let value = |piece: &Piece| -> Value {
+            match piece {
+                Piece::Text(text) => text.into(),
+                Piece::Caller => parties.map(|p| p.caller.clone()).unwrap_or_default().into(),
+                Piece::Called => parties.map(|p| p.called.clone()).unwrap_or_default().into(),
+                Piece::Chain => (&ask.call.0).into(),
+                Piece::User => (&self.users[ask.user].account.login).into(),
+                Piece::Ask(name) => values.and_then(|v| v.get(name)).cloned().unwrap_or_else(|| "".into()),
             }
         };
-        if let Some(name) = template.strip_prefix('{').and_then(|t| t.strip_suffix('}'))
-            && !name.contains(['{', '}'])
-        {
-            return value(name);
+        match template {
+            [piece] => value(piece),
+            pieces => {
+                let texts = pieces.iter().map(|p| value(p).to_text().unwrap_or_default());
+                texts.fold(String::new(), |all, text| all + &text).into()
+            }
         }
-        let mut text = String::new();
-        let mut rest = template;
-        while let Some((before, after)) = rest.split_once('{') {
-            text.push_str(before);
-            let Some((name, after)) = after.split_once('}') else {
-                text.push('{');
-                rest = after;
-                continue;
-            };
-            text.push_str(&value(name).to_text().unwrap_or_default());
-            rest = after;
-        }
-        text.push_str(rest);
-        text.into()
     }
 
     /// A scenario orders a form.
@@ -623,7 +608,7 @@ impl Hub {
         let Some(user) = self.users.by_login(&stored.login) else { return false };
         let Some(body) = (self.settings.notation.read)(&stored.body) else { return false };
         let text = |name: &str| body.get(name).and_then(Value::to_text).unwrap_or_default();
-        let list = |name: &str| body.get(name).and_then(Value::as_array).map(|items| Parameter::from_values(items));
+        let list = |name: &str| body.get(name).and_then(Value::as_array).map(Parameter::from_values);
         let left = stored.expires_ms.saturating_sub(self.wall(self.now));
         let left = Duration::from_millis(u64::try_from(left).unwrap_or(0));
         let key = self.timers.set(self.now + left, Timer::FormExpires(stored.id.clone()));

@@ -335,10 +335,10 @@ impl Hub {
     pub(super) fn enter_tunnel(&mut self, link: usize, user: UserIx, tab: &Text, session: Option<Text>) {
         let wall = self.wall(self.now);
         let tunnel = self.links[link].tunnel.entry(user).or_default();
-        if session.is_some() {
-            if let Some(old) = std::mem::replace(&mut tunnel.session, session) {
-                self.release_session(&old);
-            }
+        if session.is_some()
+            && let Some(old) = std::mem::replace(&mut tunnel.session, session)
+        {
+            self.release_session(&old);
         }
         self.touch_tunnel_tab(link, user, tab, wall);
         self.presence_changed(user);

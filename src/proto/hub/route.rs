@@ -279,9 +279,7 @@ impl Hub {
     /// Sends the reply of a call: its qid, `result` 1, on a link the identity, then the body.
     pub(super) fn succeed(&mut self, caller: &Caller, name: &str, body: Body) {
         let mut whole = self.head(caller, 1);
-        for (name, part) in body.iter() {
-            whole.set(name.clone(), part.clone());
-        }
+        body.into_iter().for_each(|(name, part)| whole.set(name, part));
         let reply = Envelope { name: reply_name(name), body: whole };
         self.out.push_back(Output::Send { to: caller.peer, message: Arc::new(Shared::new(reply)) });
     }

@@ -188,6 +188,23 @@ impl FormKind {
     }
 }
 
+/// One piece of the template of a form's parameter.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Piece {
+    /// Text as it stands.
+    Text(Text),
+    /// `{caller}`: who calls.
+    Caller,
+    /// `{called}`: which number was dialled.
+    Called,
+    /// `{chainid}`: the conversation.
+    Chain,
+    /// `{user}`: the login of the form's user.
+    User,
+    /// `{ask.NAME}`: an output of the method asked.
+    Ask(Text),
+}
+
 /// One `[[form]]` of the configuration.
 #[derive(Clone, Debug)]
 pub struct FormRule {
@@ -199,8 +216,8 @@ pub struct FormRule {
     pub close_on: Vec<Trigger>,
     /// Logins it is for; empty: everybody whose phone it is.
     pub users: Vec<Text>,
-    /// Its input parameters: templates with `{caller}`, `{called}`, `{chainid}`, `{user}`, `{ask.…}`.
-    pub parameters: Vec<(Text, Text)>,
+    /// Its input parameters, each as the pieces of its template.
+    pub parameters: Vec<(Text, Vec<Piece>)>,
     /// A dynamic method asked before it opens. Its input: those of `parameters` that need no `{ask.…}` and that it declares.
     pub ask: Option<Text>,
     /// Which card it is for direct tabs.

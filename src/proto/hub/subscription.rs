@@ -66,9 +66,7 @@ impl Hub {
         let (id, login) = (account.id.clone(), account.login.clone());
         self.fan(to, event, |qid| {
             let mut whole = Body::new().with("qid", qid).with("userid", id).with("userlogin", login);
-            for (name, part) in body.iter() {
-                whole.set(name.clone(), part.clone());
-            }
+            body.into_iter().for_each(|(name, part)| whole.set(name, part));
             whole
         });
     }
@@ -82,9 +80,7 @@ impl Hub {
         to.extend((0..self.links.len()).filter_map(|l| self.link_hears(l, None, event)));
         self.fan(to, event, |qid| {
             let mut whole = Body::new().with("qid", qid);
-            for (name, part) in body.iter() {
-                whole.set(name.clone(), part.clone());
-            }
+            body.into_iter().for_each(|(name, part)| whole.set(name, part));
             whole
         });
     }

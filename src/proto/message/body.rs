@@ -184,6 +184,15 @@ impl Body {
     }
 }
 
+impl IntoIterator for Body {
+    type Item = (Text, Part);
+    type IntoIter = std::vec::IntoIter<(Text, Part)>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.into_iter()
+    }
+}
+
 impl From<Object> for Body {
     fn from(o: Object) -> Self {
         Self(o.into_iter().map(|(n, v)| (n, Part::Value(v))).collect())

@@ -10,3 +10,8 @@ mod spec;
 mod vectors;
 // Proofs: Digest, Basic, tickets.
 mod auth;
+// A node in a box, for the stories below.
+mod world;
+
+// What a browser does first.
+mod login;

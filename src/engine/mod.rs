@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use ctigate_proto::Time;
-use ctigate_proto::auth::throttle::Throttle;
+use ctigate_proto::auth::throttle::{Throttle, ThrottleLimits};
 use ctigate_proto::auth::{Attempt, Identity, LoginError, Who};
 use ctigate_proto::dialog::CloseReason;
 use ctigate_proto::hub::input::{Ask, Opening, Ticket};
@@ -97,7 +97,7 @@ impl Engine {
             next_ask: AtomicU64::new(1),
             due: AtomicU64::new(u64::MAX),
             alarm: Notify::new(),
-            throttle: Mutex::new(Throttle::default()),
+            throttle: Mutex::new(Throttle::new(ThrottleLimits::default())),
             tap: Tap::default(),
             outlets,
         };
@@ -162,7 +162,7 @@ impl Engine {
     /// # Errors
     /// Why the login is refused.
     pub async fn authenticate(&self, attempt: &Attempt, address: IpAddr) -> Result<Identity, LoginError> {
-        if self.throttle().is_blocked(self.now(), &attempt.login, address) {
+        if self.throttle().check(self.now(), address, &attempt.login).is_err() {
             return Err(LoginError::Throttled);
         }
         let verdict = match &attempt.session {
@@ -173,9 +173,9 @@ impl Engine {
         };
         let now = self.now();
         match &verdict {
-            Ok(_) => self.throttle().succeeded(now, &attempt.login, address),
+            Ok(_) => self.throttle().succeeded(address, &attempt.login),
             Err(LoginError::WrongPassword | LoginError::NoSession | LoginError::ForeignSession) => {
-                self.throttle().failed(now, &attempt.login, address);
+                self.throttle().failed(now, address, &attempt.login);
             }
             Err(LoginError::NotAvailable | LoginError::NoSeat | LoginError::Throttled) => {}
         }

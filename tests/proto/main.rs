@@ -15,3 +15,7 @@ mod world;
 
 // What a browser does first.
 mod login;
+// CRM links, their introduction and their tunnel.
+mod links;
+// What is too many, too large or not to be read.
+mod messages;

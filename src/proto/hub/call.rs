@@ -204,6 +204,13 @@ impl Hub {
         let mut event = Object::new();
         event.set("lineid", self.users[user].account.number_id.clone());
         event.set("linenumber", format!("{:0>5}", self.users[user].account.number));
+        let number = match info.get("linestatestr").and_then(crate::message::Value::as_str) {
+            Some("lsDisconnected") => 1,
+            Some("lsRing") => 16,
+            Some("lsCommutated") => 32,
+            _ => 4,
+        };
+        event.set("linestate", number);
         for name in ["linestatestr", "chainid"] {
             if let Some(v) = info.get(name) {
                 event.set(name, v.clone());

@@ -150,10 +150,6 @@ impl Hub {
             }
             "iam" | "methodschanged" => {
                 self.ask_capabilities(link);
-                if name == "methodschanged" {
-                    let caller = self.link_caller(peer, link, &envelope);
-                    self.succeed(&caller, name, Body::new());
-                }
                 return;
             }
             _ if is_reply(name) => return self.stray_reply(link, &envelope),

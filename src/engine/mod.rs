@@ -25,7 +25,7 @@ use dashmap::DashMap;
 use tokio::sync::{Notify, oneshot};
 
 pub use outbox::Outbox;
-pub use tap::{Filter, Tail, TapLine};
+pub use tap::{Filter, Tail, TapLine, masked};
 
 use tap::{Direction, Tap};
 

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use ctigate_proto::dialog::{self, Role};
 use ctigate_proto::auth::{Identity, Proof};
-use ctigate_proto::message::Format;
-use ctigate_proto::hub::input::LinkState;
+use ctigate_proto::dialog::{self, Role};
 use ctigate_proto::hub::Input;
+use ctigate_proto::hub::input::LinkState;
+use ctigate_proto::message::Format;
 
 use crate::world::{IVANOV, World, both, link, settings};
 
@@ -21,7 +21,10 @@ fn both_sides_introduce_themselves_and_then_the_crm_is_asked_in_order() {
         let iam = w.expect(crm, "iam");
         assert_eq!((iam.text("qid"), iam.text("type")), ("6F0A".into(), "commserver".into()));
         assert!(w.heard(crm).is_empty(), "nothing is asked before the CRM has said who it is");
-        w.say(crm, &format!(r#"["iam",{{"qid":"{}","type":"ws-server","name":"Demo","version":"3.1"}}]"#, hello.text("qid")));
+        w.say(
+            crm,
+            &format!(r#"["iam",{{"qid":"{}","type":"ws-server","name":"Demo","version":"3.1"}}]"#, hello.text("qid")),
+        );
         let asked: Vec<_> = w.heard(crm).iter().map(|m| m.name().to_owned()).collect();
         assert_eq!(asked, ["getavailablemethods", "getavailableforms", "getactiveusers"]);
         let view = w.hub.snapshot().links[0].clone();
@@ -105,7 +108,11 @@ fn the_crm_itself_may_ask_for_numbers() {
         let crm = w.introduced("crm", format);
         w.say(crm, r#"["getpbxnumbers",{"qid":"1","mode":"full","userlogin":"","userid":""}]"#);
         let reply = w.expect(crm, "getpbxnumbersresult");
-        assert!(reply.json("numbers").contains(r#""number":"500","id":"15cc7c11-0000-4000-8000-000000000500","caption":"Support""#));
+        assert!(
+            reply
+                .json("numbers")
+                .contains(r#""number":"500","id":"15cc7c11-0000-4000-8000-000000000500","caption":"Support""#)
+        );
         w.say(crm, r#"["getuserstate",{"qid":"2","userlogin":"","userid":""}]"#);
         w.expect(crm, "getuserstateresult").failed(59002, "userlogin");
     });
@@ -121,15 +128,24 @@ fn a_tunnelled_user_must_log_in_and_every_reply_names_user_and_tab() {
 
         w.say(crm, r#"["login",{"qid":"2","userlogin":"ivanov","Password":"0","tabid":"t1"}]"#);
         let failed = w.expect(crm, "loginresult");
-        assert_eq!((failed.text("userlogin"), failed.text("errormsg")), ("ivanov".into(), "Wrong login/pass combination".into()));
+        assert_eq!(
+            (failed.text("userlogin"), failed.text("errormsg")),
+            ("ivanov".into(), "Wrong login/pass combination".into())
+        );
 
         let reply = w.tunnel_login(crm, "ivanov", "t1");
         assert_eq!(reply.int("result"), 1);
-        assert_eq!((reply.text("userid"), reply.text("userlogin"), reply.text("tabid")), (IVANOV.into(), "ivanov".into(), "t1".into()));
+        assert_eq!(
+            (reply.text("userid"), reply.text("userlogin"), reply.text("tabid")),
+            (IVANOV.into(), "ivanov".into(), "t1".into())
+        );
         w.heard(crm);
         w.say(crm, r#"["getuserstate",{"qid":"3","userlogin":"ivanov","tabid":"t2"}]"#);
         let reply = w.expect(crm, "getuserstateresult");
-        assert_eq!((reply.text("userid"), reply.text("userlogin"), reply.text("tabid")), (IVANOV.into(), "ivanov".into(), "t2".into()));
+        assert_eq!(
+            (reply.text("userid"), reply.text("userlogin"), reply.text("tabid")),
+            (IVANOV.into(), "ivanov".into(), "t2".into())
+        );
         let tabs = w.hub.snapshot().users[0].tabs.clone();
         assert_eq!(tabs.iter().map(|t| (t.door, &*t.tab)).collect::<Vec<_>>(), [("tunnel", "t1"), ("tunnel", "t2")]);
     });
@@ -169,8 +185,12 @@ fn with_trust_the_list_of_active_users_is_the_tunnel() {
     settings.links[0].trust_users = true;
     let mut w = World::with(settings);
     let crm = w.introduced("crm", Format::Json);
-    w.say(crm, r#"["activeusers",{"users":[{"userlogin":"ivanov","type":"x","tabs":["a","b"]},{"userlogin":"petrov"}]}]"#);
-    let tabs = |w: &World, n: usize| w.hub.snapshot().users[n].tabs.iter().map(|t| t.tab.to_string()).collect::<Vec<_>>();
+    w.say(
+        crm,
+        r#"["activeusers",{"users":[{"userlogin":"ivanov","type":"x","tabs":["a","b"]},{"userlogin":"petrov"}]}]"#,
+    );
+    let tabs =
+        |w: &World, n: usize| w.hub.snapshot().users[n].tabs.iter().map(|t| t.tab.to_string()).collect::<Vec<_>>();
     assert_eq!((tabs(&w, 0), tabs(&w, 1)), (vec!["a".to_owned(), "b".to_owned()], vec![String::new()]));
     w.say(crm, r#"["activeusers",{"users":[{"userlogin":"ivanov","tabs":["b"]}]}]"#);
     assert_eq!((tabs(&w, 0), tabs(&w, 1)), (vec!["b".to_owned()], vec![]));

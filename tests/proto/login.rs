@@ -69,7 +69,10 @@ fn failed_logins_have_the_texts_that_clients_compare() {
             let tab = w.tab(format);
             w.say(tab, &format!(r#"["login",{{"userlogin":"{login}",{with},"qid":"1"}}]"#));
             let reply = w.expect(tab, "loginresult");
-            assert_eq!((reply.int("result"), reply.text("errormsg"), reply.text("userlogin")), (0, says.into(), login.into()));
+            assert_eq!(
+                (reply.int("result"), reply.text("errormsg"), reply.text("userlogin")),
+                (0, says.into(), login.into())
+            );
             assert!(w.closed(tab).is_none(), "the client closes by itself");
         }
     });
@@ -175,7 +178,8 @@ fn a_session_survives_a_restart_by_its_hash_alone() {
     let tab = w.tab(Format::Json);
     w.say(tab, &format!(r#"["login",{{"userlogin":"ivanov","Password":"{HASH}","qid":"1"}}]"#));
     let session = w.expect(tab, "loginresult").text("sessionid");
-    let Some(Record::Session(stored)) = w.records.iter().rev().find(|r| matches!(r, Record::Session(_))).cloned() else {
+    let Some(Record::Session(stored)) = w.records.iter().rev().find(|r| matches!(r, Record::Session(_))).cloned()
+    else {
         panic!("nothing was kept")
     };
     assert_ne!(stored.hash, session, "the id itself is never kept");
@@ -202,7 +206,8 @@ fn a_user_is_online_from_the_first_tab_until_five_seconds_after_the_last() {
     w.cut(back);
     w.pass(Duration::from_secs(5));
     assert_eq!(w.expect(watcher, "pbxnumberstatechanged").json("numbers"), r#"[{"num":"101","numstateid":0}]"#);
-    let presence: Vec<_> = w.notices.iter().filter(|n| matches!(n, Notice::Presence { login, .. } if login == "ivanov")).collect();
+    let presence: Vec<_> =
+        w.notices.iter().filter(|n| matches!(n, Notice::Presence { login, .. } if login == "ivanov")).collect();
     assert_eq!(presence.len(), 2, "{presence:?}");
 }
 
@@ -231,7 +236,9 @@ fn a_custom_event_reaches_whom_it_names_and_the_sender_only_on_request() {
         let my_other_tab = w.agent("ivanov", Format::Json);
         let petrov = w.agent("petrov", Format::Xml);
         let say = |recipients: &str, back: &str| {
-            format!(r#"["triggercustomevent",{{"qid":"1","userlogin":"ivanov","eventname":"order","eventparam":{{"id":55}},"recipients":{recipients},"sendback":{back}}}]"#)
+            format!(
+                r#"["triggercustomevent",{{"qid":"1","userlogin":"ivanov","eventname":"order","eventparam":{{"id":55}},"recipients":{recipients},"sendback":{back}}}]"#
+            )
         };
         w.say(me, &say("false", r#""0""#));
         assert_eq!(w.expect(petrov, "customevent").json("eventparam"), r#"{"id":55}"#);

@@ -131,8 +131,12 @@ fn a_multipart_message_counts_as_the_message_it_holds() {
 fn an_incomplete_multipart_set_is_dropped_after_a_minute() {
     let mut w = World::new();
     let crm = w.introduced("crm", Format::Json);
-    let packet = |n: u32| format!(r#"["multipart",{{"message-id":"m","packetcount":2,"packetnumber":{n},"content":"{}"}}]"#,
-        if n == 0 { "WyJwaW5nIix7InFp" } else { "ZCI6IjEifV0=" });
+    let packet = |n: u32| {
+        format!(
+            r#"["multipart",{{"message-id":"m","packetcount":2,"packetnumber":{n},"content":"{}"}}]"#,
+            if n == 0 { "WyJwaW5nIix7InFp" } else { "ZCI6IjEifV0=" }
+        )
+    };
     w.say(crm, &packet(0));
     w.pass_alive(Duration::from_secs(61));
     w.heard(crm);

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
+use ctigate_proto::Time;
 use ctigate_proto::auth::{Attempt, Identity, LoginBy, LoginError, Proof};
 use ctigate_proto::codec::{self, Limits};
 use ctigate_proto::dialog::{self, CloseReason, Dialog, Role};
@@ -14,7 +15,6 @@ use ctigate_proto::hub::{Hub, Input, Output, Rights};
 use ctigate_proto::message::{Envelope, Format, Object, PeerId, Shared, Text, Value};
 use ctigate_proto::method::{self, Failure};
 use ctigate_proto::telephony::{CallId, Command, Event, Parties};
-use ctigate_proto::Time;
 
 /// MD5 of `Secret1`, the password of everybody here.
 pub(crate) const HASH: &str = "d6cb2342e44efb6dd628276f36da2359";
@@ -215,7 +215,8 @@ impl World {
         let text = match self.conn(peer).format {
             Format::Json => text,
             Format::Xml => {
-                let envelope = codec::decode(Format::Json, &text, &Limits::default()).expect("the story's JSON is right");
+                let envelope =
+                    codec::decode(Format::Json, &text, &Limits::default()).expect("the story's JSON is right");
                 codec::encode(&envelope, Format::Xml)
             }
         };

@@ -50,7 +50,7 @@ class Link:
         self.open_forms = {}
         self.packets = {}
 
-    async def send(self, name, **body):
+    async def send(self, name, /, **body):
         await self.socket.send(json.dumps([name, body], ensure_ascii=False))
 
     async def run(self):

@@ -173,7 +173,9 @@ export class Gateway extends Emitter {
     return reply.outputparameters ?? {};
   }
 
-  async #restore(patient) {
+  /** Connects until it has worked or is refused; first waits, when `broken` tells what broke a connection. */
+  async #restore(patient, broken = null) {
+    if (broken) await this.#pause(broken);
     while (this.#wanted) {
       try {
         return await this.#connect();
@@ -213,8 +215,8 @@ export class Gateway extends Emitter {
 
     // What is shown again comes before the answer to the last of these two; forms that were not are over.
     this.forms.recount();
-    const calls = [this.#call("getuserstate", {})];
-    if (this.#names.size) calls.unshift(this.#call("subscribeevent", { eventmethod: [...this.#names] }));
+    const calls = this.#names.size ? [this.#call("subscribeevent", { eventmethod: [...this.#names] })] : [];
+    calls.push(this.#call("getuserstate", {}));
     const done = await Promise.allSettled(calls);
     const broken = done.find(({ reason }) => PASSING.has(reason?.code));
     if (broken) throw broken.reason;
@@ -275,7 +277,7 @@ export class Gateway extends Emitter {
     const online = this.state === "online";
     this.#drop(error);
     if (!this.#wanted) this.#end(error);
-    else if (online) this.#restore(true).catch(() => {});
+    else if (online) this.#restore(true, error).catch(() => {});
   }
 
   /** Lets go of the socket; whoever waits on it is told. */

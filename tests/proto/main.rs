@@ -19,3 +19,7 @@ mod login;
 mod links;
 // What is too many, too large or not to be read.
 mod messages;
+// Dynamic methods and their one outcome.
+mod dynamic;
+// Forms: shown everywhere, answered once.
+mod forms;

@@ -166,6 +166,14 @@ impl World {
         tab
     }
 
+    /// The same, with all that was heard on the way.
+    pub(crate) fn agent_heard(&mut self, login: &str, format: Format) -> (P, Vec<Heard>) {
+        let tab = self.tab(format);
+        self.say(tab, r#"["subscribeevent",{"qid":"s","eventmethod":["dlgcard"]}]"#);
+        self.say(tab, &format!(r#"["login",{{"qid":"l","userlogin":"{login}","Password":"{HASH}"}}]"#));
+        (tab, self.heard(tab))
+    }
+
     /// A CRM connects, introduces itself and offers what the stories use.
     pub(crate) fn introduced(&mut self, link: &str, format: Format) -> P {
         let crm = self.crm(link, format);

@@ -1,0 +1,376 @@
+//! Forms: state that shows in a person's tabs and is answered once. `proto-spec/forms.md`.
+
+use std::time::Duration;
+
+use ctigate_proto::hub::input::Ask;
+use ctigate_proto::hub::output::{Answer, Record};
+use ctigate_proto::hub::settings::{FormKind, Piece, Settings, Trigger};
+use ctigate_proto::message::{Format, Object};
+use ctigate_proto::telephony::{Command, Event, FormEnd, FormOrder, RingEnd, RunId};
+
+use crate::world::{IVANOV, P, World, both, rule, settings};
+
+const CHAIN: &str = "c0ffee00-0000-4000-8000-000000000001";
+
+/// A card that opens when the phone rings and closes when the call is over.
+fn ring_card() -> Settings {
+    let mut settings = settings();
+    let mut card = rule("clientcard");
+    card.on = Trigger::Ring;
+    card.close_on = vec![Trigger::Hangup];
+    card.parameters =
+        vec![("phone".into(), vec![Piece::Caller]), ("client".into(), vec![Piece::Text("for ".into()), Piece::User])];
+    settings.forms = vec![card];
+    settings
+}
+
+fn order(user: &'static str) -> FormOrder {
+    FormOrder {
+        name: "clientcard".into(),
+        user: user.into(),
+        call: None,
+        parameters: Object::new().with("phone", "79001112233").with("extra", 7),
+        expire: None,
+    }
+}
+
+fn open(w: &mut World, user: &'static str) -> String {
+    let ticket = w.ask(Ask::OpenForm(order(user)));
+    match w.answer(ticket) {
+        Some(Answer::FormOpened { id }) => id.to_string(),
+        other => panic!("{other:?}"),
+    }
+}
+
+fn values(w: &mut World, tab: P, card: &str, values: &str) {
+    w.say(tab, &format!(r#"["dlgcard_values",{{"qid":"v","cardid":"{card}","values":{values},"comment":"ok"}}]"#));
+}
+
+#[test]
+fn a_form_opens_in_every_tab_of_its_user_and_closes_when_one_answers() {
+    both(|format| {
+        let mut w = World::with(ring_card());
+        let crm = w.introduced("crm", format);
+        w.tunnel_login(crm, "ivanov", "t1");
+        let (a, b) = (w.agent("ivanov", format), w.agent("ivanov", Format::Json));
+        let other = w.agent("petrov", format);
+        w.ring(CHAIN, "79001112233", "101");
+        let card = w.expect(a, "dlgcard_showformdialog");
+        let id = card.text("cardid");
+        assert_eq!((card.text("formname"), card.text("chainid")), ("clientcard".into(), CHAIN.into()));
+        let fields = card.json("fields");
+        assert!(
+            fields
+                .contains(r#"{"name":"phone","type":"string","caption":"phone","value":"79001112233","readonly":true"#),
+            "{fields}"
+        );
+        assert!(fields.contains(r#""value":"for ivanov""#), "{fields}");
+        assert!(fields.contains(r#"{"name":"resultcode","type":"string","caption":"resultcode","value":"","readonly":false,"required":true}"#), "{fields}");
+        assert_eq!(w.expect(b, "dlgcard_showformdialog").text("cardid"), id);
+        let shown = w.expect(crm, "showform");
+        assert_eq!(
+            (shown.text("formid"), shown.text("userlogin"), shown.text("userid")),
+            (id.clone(), "ivanov".into(), IVANOV.into())
+        );
+        assert_eq!(shown.json("inputparameters"), r#"{"phone":"79001112233","client":"for ivanov"}"#);
+
+        values(&mut w, b, &id, r#"{"resultcode":"sold"}"#);
+        assert_eq!(w.expect(b, "dlgcard_valuesresult").int("result"), 1);
+        w.expect_no(b, "dlgcard_closeall");
+        let closed = w.expect(a, "dlgcard_closeall");
+        assert_eq!((closed.text("cardid"), closed.text("reason")), (id.clone(), "answered".into()));
+        let closed = w.expect(crm, "closeform");
+        assert_eq!(
+            (closed.text("formid"), closed.text("reason"), closed.text("userlogin")),
+            (id.clone(), "answered".into(), "ivanov".into())
+        );
+        values(&mut w, a, &id, r#"{"resultcode":"late"}"#);
+        w.expect(a, "dlgcard_valuesresult").failed(59013, "by ivanov");
+        let heard = w.heard(other);
+        assert!(heard.iter().all(|m| !m.name().starts_with("dlgcard")), "{heard:?}");
+    });
+}
+
+#[test]
+fn the_crm_answers_for_a_tab_behind_its_link() {
+    both(|format| {
+        let mut w = World::new();
+        let crm = w.introduced("crm", format);
+        w.tunnel_login(crm, "ivanov", "t1");
+        let tab = w.agent("ivanov", format);
+        let run = Some(RunId(5));
+        w.phone(Event::Form { run, form: order("ivanov") });
+        let id = w.expect(crm, "showform").text("formid");
+        w.expect(tab, "dlgcard_showformdialog");
+        w.say(
+            crm,
+            &format!(r#"["formresult",{{"qid":"f","formid":"{id}","userid":"{IVANOV}","outputparameters":{{"resultcode":"sold"}},"comment":"good"}}]"#),
+        );
+        assert_eq!(w.expect(tab, "dlgcard_closeall").text("reason"), "answered");
+        assert_eq!(w.expect(crm, "formresultresult").int("result"), 1);
+        let end = FormEnd::Answered {
+            by: "ivanov".into(),
+            output: Object::new().with("resultcode", "sold"),
+            comment: "good".into(),
+        };
+        assert_eq!(w.pbx, [Command::FormDone { run: RunId(5), end }]);
+    });
+}
+
+#[test]
+fn an_answer_that_does_not_fit_is_refused_and_the_form_stays() {
+    both(|format| {
+        let mut w = World::new();
+        let _crm = w.introduced("crm", format);
+        let tab = w.agent("ivanov", format);
+        let petrov = w.agent("petrov", format);
+        let id = open(&mut w, "ivanov");
+        values(&mut w, tab, &id, "{}");
+        w.expect(tab, "dlgcard_valuesresult").failed(59002, "resultcode is missing");
+        values(&mut w, tab, &id, r#"{"resultcode":"x","other":1}"#);
+        w.expect(tab, "dlgcard_valuesresult").failed(59002, "other is not declared");
+        values(&mut w, petrov, &id, r#"{"resultcode":"x"}"#);
+        w.expect(petrov, "dlgcard_valuesresult").failed(59014, "no such form");
+        values(&mut w, tab, &id, r#"{"resultcode":"x"}"#);
+        assert_eq!(w.expect(tab, "dlgcard_valuesresult").int("result"), 1);
+    });
+}
+
+#[test]
+fn the_call_that_is_over_closes_its_card() {
+    both(|format| {
+        let mut w = World::with(ring_card());
+        let _crm = w.introduced("crm", format);
+        let tab = w.agent("ivanov", format);
+        let call = w.ring(CHAIN, "79001112233", "101");
+        let id = w.expect(tab, "dlgcard_showformdialog").text("cardid");
+        w.phone(Event::Answered { call: call.clone(), number: "101".into() });
+        w.expect_no(tab, "dlgcard_closeall");
+        w.phone(Event::Ended { call: call.clone(), answered: true });
+        let closed = w.expect(tab, "dlgcard_closeall");
+        assert_eq!((closed.text("cardid"), closed.text("reason")), (id.clone(), "closed".into()));
+        values(&mut w, tab, &id, r#"{"resultcode":"x"}"#);
+        w.expect(tab, "dlgcard_valuesresult").failed(59014, "closed");
+        assert!(w.records.contains(&Record::FormEnded { id: id.into() }));
+    });
+}
+
+#[test]
+fn ringing_that_goes_on_elsewhere_closes_the_card_here() {
+    let mut w = World::with(ring_card());
+    let a = w.agent("ivanov", Format::Json);
+    let b = w.agent("petrov", Format::Json);
+    let call = w.ring(CHAIN, "79001112233", "101");
+    w.phone(Event::Ringing { call: call.clone(), number: "102".into() });
+    w.expect(b, "dlgcard_showformdialog");
+    w.phone(Event::Answered { call: call.clone(), number: "102".into() });
+    w.phone(Event::RingStopped { call, number: "101".into(), cause: RingEnd::Elsewhere });
+    assert_eq!(w.expect(a, "dlgcard_closeall").text("reason"), "closed");
+    w.expect_no(b, "dlgcard_closeall");
+}
+
+#[test]
+fn a_form_nobody_answers_expires() {
+    let mut w = World::new();
+    let tab = w.agent("ivanov", Format::Json);
+    let run = Some(RunId(1));
+    w.phone(Event::Form { run, form: FormOrder { expire: Some(Duration::from_secs(30)), ..order("101") } });
+    w.expect(tab, "dlgcard_showformdialog");
+    w.pass(Duration::from_secs(30));
+    assert_eq!(w.expect(tab, "dlgcard_closeall").text("reason"), "expired");
+    assert_eq!(w.pbx, [Command::FormDone { run: RunId(1), end: FormEnd::Expired }]);
+    w.phone(Event::Form { run: Some(RunId(2)), form: order("nobody") });
+    assert!(
+        matches!(&w.pbx[1], Command::FormDone { run: RunId(2), end: FormEnd::Refused(why) } if why.contains("nobody"))
+    );
+}
+
+#[test]
+fn a_tab_that_comes_is_shown_what_is_open_once() {
+    both(|format| {
+        let mut w = World::new();
+        let crm = w.introduced("crm", format);
+        let id = open(&mut w, "ivanov");
+        w.expect_no(crm, "showform");
+        let tab = w.agent_heard("ivanov", format);
+        let cards: Vec<_> = tab.1.iter().filter(|m| m.name() == "dlgcard_showformdialog").collect();
+        assert_eq!(cards.len(), 1);
+        assert_eq!(cards[0].text("cardid"), id);
+        w.say(tab.0, r#"["subscribeevent",{"qid":"s","eventmethod":["dlgcard"]}]"#);
+        w.expect_no(tab.0, "dlgcard_showformdialog");
+        // Behind the link likewise, and a second tab there is told with its own id.
+        w.tunnel_login(crm, "ivanov", "t1");
+        assert_eq!(w.expect(crm, "showform").text("formid"), id);
+        w.tunnel_login(crm, "ivanov", "t2");
+        assert_eq!(w.expect(crm, "showform").text("tabid"), "t2");
+        // And again after the link was lost.
+        w.cut(crm);
+        let crm = w.introduced("crm", format);
+        assert_eq!(w.expect(crm, "showform").text("formid"), id);
+    });
+}
+
+#[test]
+fn a_restart_keeps_open_forms() {
+    both(|format| {
+        let mut w = World::with(ring_card());
+        let _crm = w.introduced("crm", format);
+        w.ring(CHAIN, "79001112233", "101");
+        let stored = w.records.iter().find_map(|r| match r {
+            Record::Form(f) => Some(f.clone()),
+            _ => None,
+        });
+        let stored = stored.expect("the form was kept");
+        let mut w = World::with(ring_card());
+        assert!(w.hub.restore_form(&stored));
+        let (tab, heard) = w.agent_heard("ivanov", format);
+        let card = heard.iter().find(|m| m.name() == "dlgcard_showformdialog").expect("shown again");
+        assert!(card.json("fields").contains("79001112233"));
+        values(&mut w, tab, &stored.id, "{}");
+        w.expect(tab, "dlgcard_valuesresult").failed(59002, "resultcode is missing");
+        values(&mut w, tab, &stored.id, r#"{"resultcode":"sold"}"#);
+        assert_eq!(w.expect(tab, "dlgcard_valuesresult").int("result"), 1);
+        assert!(w.records.contains(&Record::FormEnded { id: stored.id }));
+    });
+}
+
+#[test]
+fn a_form_for_one_tab_goes_where_the_focus_was_and_moves_on_when_that_tab_is_gone() {
+    let mut settings = settings();
+    let mut one = rule("clientcard");
+    one.one = true;
+    settings.forms = vec![one];
+    let mut w = World::with(settings);
+    let crm = w.introduced("crm", Format::Json);
+    w.tunnel_login(crm, "ivanov", "t1");
+    let a = w.agent("ivanov", Format::Json);
+    w.pass(Duration::from_secs(1));
+    let b = w.agent("ivanov", Format::Json);
+    w.say(a, r#"["tabfocus",{"qid":"f"}]"#);
+    w.heard(a);
+    w.heard(crm);
+    let id = open(&mut w, "ivanov");
+    assert_eq!(w.expect(a, "dlgcard_showformdialog").text("cardid"), id);
+    w.expect_no(b, "dlgcard_showformdialog");
+    w.expect_no(crm, "showform");
+    w.cut(a);
+    assert_eq!(w.expect(b, "dlgcard_showformdialog").text("cardid"), id);
+    w.say(crm, r#"["tabfocus",{"qid":"f","userlogin":"ivanov","tabid":"t1"}]"#);
+    w.heard(crm);
+    w.cut(b);
+    assert_eq!(w.expect(crm, "showform").text("tabid"), "t1");
+}
+
+#[test]
+fn a_rule_may_ask_the_crm_before_its_form_opens() {
+    both(|format| {
+        let mut settings = ring_card();
+        settings.forms[0].ask = Some("FindClient".into());
+        settings.forms[0].parameters = vec![
+            ("phone".into(), vec![Piece::Caller]),
+            ("client".into(), vec![Piece::Ask("clientid".into())]),
+            ("why".into(), vec![Piece::Ask("error".into())]),
+        ];
+        let mut w = World::with(settings);
+        let crm = w.introduced("crm", format);
+        let tab = w.agent("ivanov", format);
+        let call = w.ring(CHAIN, "79001112233", "101");
+        let asked = w.expect(crm, "executemethod");
+        assert_eq!(
+            (asked.json("inputparameters"), asked.text("userlogin")),
+            (r#"{"phone":"79001112233"}"#.into(), "ivanov".into())
+        );
+        w.expect_no(tab, "dlgcard_showformdialog");
+        let id = asked.text("executionid");
+        w.say(
+            crm,
+            &format!(r#"["methodresult",{{"executionid":"{id}","result":1,"outputparameters":{{"clientid":"42"}}}}]"#),
+        );
+        assert!(w.expect(tab, "dlgcard_showformdialog").json("fields").contains(r#""value":"42""#));
+        w.phone(Event::Ended { call, answered: false });
+        w.heard(tab);
+
+        // No answer: the form opens all the same and says so.
+        let call = w.ring("c0ffee00-0000-4000-8000-000000000002", "79001112233", "101");
+        w.pass(Duration::from_secs(5));
+        assert!(w.expect(tab, "dlgcard_showformdialog").json("fields").contains("no answer in time"));
+        w.phone(Event::Ended { call, answered: false });
+        w.heard(tab);
+
+        // The call is over before the answer: no form, and the CRM is told.
+        let call = w.ring("c0ffee00-0000-4000-8000-000000000003", "79001112233", "101");
+        w.heard(crm);
+        w.phone(Event::Ended { call, answered: false });
+        w.expect(crm, "cancelmethod");
+        w.expect_no(tab, "dlgcard_showformdialog");
+    });
+}
+
+#[test]
+fn kinds_of_cards_have_events_of_their_own() {
+    let mut settings = settings();
+    for (name, kind) in [("r", FormKind::Reserve), ("c", FormKind::Confirm), ("s", FormKind::Stop)] {
+        let mut rule = rule(name);
+        rule.kind = kind;
+        settings.forms.push(rule);
+    }
+    let mut w = World::with(settings);
+    let tab = w.agent("ivanov", Format::Json);
+    let open = |w: &mut World, name: &'static str, run: u64| {
+        let form = FormOrder { name: name.into(), ..order("ivanov") };
+        w.phone(Event::Form { run: Some(RunId(run)), form });
+    };
+    open(&mut w, "r", 1);
+    let reserve = w.expect(tab, "dlgcard_showreserve").text("cardid");
+    values(&mut w, tab, &reserve, "{}");
+    w.expect(tab, "dlgcard_valuesresult").failed(59002, "reserve");
+    open(&mut w, "c", 2);
+    let confirm = w.expect(tab, "dlgcard_showconfirm").text("cardid");
+    w.say(tab, &format!(r#"["dlgcard_confirm",{{"qid":"c","cardid":"{confirm}","accept":false}}]"#));
+    assert_eq!(w.expect(tab, "dlgcard_confirmresult").int("result"), 1);
+    let end =
+        FormEnd::Answered { by: "ivanov".into(), output: Object::new().with("accept", false), comment: "".into() };
+    assert_eq!(w.pbx, [Command::FormDone { run: RunId(2), end }]);
+    open(&mut w, "s", 3);
+    let stop = w.expect(tab, "dlgcard_showformstop");
+    assert!(stop.has("results"));
+    w.say(tab, &format!(r#"["dlgcard_confirm",{{"qid":"c","cardid":"{}","accept":true}}]"#, stop.text("cardid")));
+    w.expect(tab, "dlgcard_confirmresult").failed(59002, "dlgcard_values");
+}
+
+#[test]
+fn a_form_is_closed_on_request_and_the_oldest_gives_way_to_too_many() {
+    let mut settings = settings();
+    settings.limits.forms_per_user = 2;
+    let mut w = World::with(settings);
+    let tab = w.agent("ivanov", Format::Json);
+    let first = open(&mut w, "ivanov");
+    let second = open(&mut w, "ivanov");
+    w.heard(tab);
+    open(&mut w, "ivanov");
+    assert_eq!(w.expect(tab, "dlgcard_closeall").text("cardid"), first);
+    let ticket = w.ask(Ask::CloseForm { id: second.clone().into() });
+    assert!(matches!(w.answer(ticket), Some(Answer::Done)));
+    assert_eq!(w.expect(tab, "dlgcard_closeall").text("cardid"), second);
+    let ticket = w.ask(Ask::CloseForm { id: second.into() });
+    assert!(matches!(w.answer(ticket), Some(Answer::Refused(_))));
+}
+
+#[test]
+fn a_form_goes_to_people_in_activeusers_even_without_a_login_there() {
+    both(|format| {
+        let mut w = World::new();
+        let crm = w.introduced("crm", format);
+        w.say(crm, r#"["activeusers",{"users":[{"userlogin":"ivanov"}]}]"#);
+        let id = open(&mut w, "ivanov");
+        assert_eq!(w.expect(crm, "showform").text("formid"), id);
+        w.say(
+            crm,
+            &format!(
+                r#"["formresult",{{"formid":"{id}","userlogin":"ivanov","outputparameters":{{"resultcode":"x"}}}}]"#
+            ),
+        );
+        assert_eq!(w.expect(crm, "formresultresult").int("result"), 1);
+        assert!(!w.hub.snapshot().users[0].online, "it only says where forms may be shown");
+    });
+}

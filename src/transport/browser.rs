@@ -41,6 +41,7 @@ impl Browsers {
             max_message_guest: limits.max_message_guest,
             max_multipart: limits.multipart_size,
             max_packets: limits.multipart_packets,
+            multipart_life: limits.multipart_timeout,
             depth: limits.nesting,
             rate: (limits.tab_rate, limits.tab_burst),
             ..dialog::Settings::tab()

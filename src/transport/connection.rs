@@ -15,10 +15,10 @@ use tokio::time::{Instant, Sleep, sleep_until, timeout};
 
 use crate::engine::{Engine, Outbox, outbox};
 
+use super::Transport;
 use super::frames::Side;
 use super::socket::{Heard, Socket};
 use super::wire::{GATHER, Stuck};
-use super::{Said, Transport};
 
 /// How many messages of one peer are taken in one turn, so that no peer holds up the others of its thread.
 const BATCH: usize = 64;
@@ -259,7 +259,7 @@ impl Pump {
                 Output::Opened(opened) => self.opened(*opened),
                 Output::Close(reason) => return Some(End::Ours(reason)),
                 Output::Odd(what) => {
-                    tracing::info!(peer = %self.name, address = %self.address, what = %Said(&what), "odd message");
+                    tracing::info!(peer = &*self.name, address = %self.address, what, "odd message");
                 }
             }
         }
@@ -282,7 +282,7 @@ impl Pump {
         let check = self.open.engine.authenticate(&attempt, self.address);
         let verdict = timeout(LOGIN_PATIENCE, check).await.unwrap_or(Err(LoginError::NotAvailable));
         if let Err(why) = &verdict {
-            tracing::info!(peer = %self.name, address = %self.address, login = %Said(&attempt.login), ?why, "login refused");
+            tracing::info!(peer = &*self.name, address = %self.address, login = &*attempt.login, ?why, "login refused");
         }
         self.dialog.handle_verdict(self.open.engine.now(), verdict);
     }
@@ -291,7 +291,7 @@ impl Pump {
         if let ctigate_proto::auth::Who::User { login, .. } = opened.identity.who() {
             self.name = login.clone();
         }
-        tracing::debug!(peer = %Said(&self.name), address = %self.address, "peer is open");
+        tracing::debug!(peer = &*self.name, address = %self.address, "peer is open");
         let opening = Opening {
             qid: opened.qid,
             expires: opened.expires,
@@ -342,7 +342,7 @@ impl Pump {
         let mut long = Vec::new();
         for message in messages {
             let socket = &mut self.socket;
-            writer.write(message, |text| {
+            writer.write(message, guid, |text| {
                 if long.is_empty() && text.len() <= GATHER && socket.waiting() <= GATHER {
                     socket.put_text(text.as_bytes());
                 } else {
@@ -424,8 +424,8 @@ impl Pump {
     /// The one line about the end of this connection. Links are few and their ends matter; tabs come and go, and sockets that
     /// only ever ping are how clients look for a server.
     fn log(&self, end: &End, reason: &CloseReason) {
-        let (peer, address, code) = (Said(&self.name), self.address, reason.code);
-        let (why, open) = (Said(&reason.text), self.open.since.is_some());
+        let (peer, address, code) = (&*self.name, self.address, reason.code);
+        let (why, open) = (&*reason.text, self.open.since.is_some());
         let by = match end {
             End::Ours(_) => "us",
             End::Theirs(_) | End::Gone(_) => "the peer",
@@ -434,14 +434,20 @@ impl Pump {
         };
         match end {
             End::Broken(_) | End::Slow => {
-                tracing::warn!(%peer, %address, code, %why, open, by, "connection closed");
+                tracing::warn!(peer, %address, code, why, open, by, "connection closed");
             }
             _ if self.is_link || (code != 1000 && code != 1001 && code != 0) => {
-                tracing::info!(%peer, %address, code, %why, open, by, "connection closed");
+                tracing::info!(peer, %address, code, why, open, by, "connection closed");
             }
-            _ => tracing::debug!(%peer, %address, code, %why, open, by, "connection closed"),
+            _ => tracing::debug!(peer, %address, code, why, open, by, "connection closed"),
         }
     }
+}
+
+/// A GUID for a set of packets.
+fn guid() -> Text {
+    let id = uuid::Builder::from_random_bytes(rand::random()).into_uuid();
+    id.hyphenated().encode_upper(&mut uuid::Uuid::encode_buffer()).to_owned().into()
 }
 
 /// When the dialog has no deadline.

@@ -12,7 +12,7 @@ use std::time::Duration;
 use axum::body::Body;
 use bytes::Bytes;
 use hyper::body::{Frame, Incoming, SizeHint};
-use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
+use hyper::header::{self, HeaderName, HeaderValue};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode, Version};
@@ -185,39 +185,36 @@ fn is_host(host: &HeaderValue) -> bool {
 /// An answer that is no: a status, a line of text, a few headers.
 #[derive(Debug)]
 pub(super) struct Refusal {
-    status: StatusCode,
+    pub status: StatusCode,
     text: String,
-    headers: HeaderMap,
+    headers: Vec<(HeaderName, HeaderValue)>,
 }
 
 impl Refusal {
     /// A status and a line that says what was wrong.
     pub(super) fn new(status: StatusCode, text: impl Into<String>) -> Self {
-        Self { status, text: text.into(), headers: HeaderMap::new() }
+        Self { status, text: text.into(), headers: Vec::new() }
     }
 
     /// The same with one more header.
     pub(super) fn with(mut self, name: HeaderName, value: HeaderValue) -> Self {
-        self.headers.append(name, value);
+        self.headers.push((name, value));
         self
     }
 
     /// The same, after which the connection ends.
     pub(super) fn closing(mut self) -> Self {
-        self.headers.append(header::CONNECTION, HeaderValue::from_static("close"));
+        self.headers.push((header::CONNECTION, HeaderValue::from_static("close")));
         self
-    }
-
-    /// Its status.
-    pub(super) fn status(&self) -> StatusCode {
-        self.status
     }
 
     /// As a response with a length.
     pub(super) fn response(self) -> Response<Body> {
         let mut response = Response::new(Body::from(format!("{}\n", self.text)));
         *response.status_mut() = self.status;
-        *response.headers_mut() = self.headers;
+        for (name, value) in self.headers {
+            response.headers_mut().append(name, value);
+        }
         response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
         response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         response

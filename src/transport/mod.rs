@@ -12,8 +12,12 @@
 
 pub mod browser;
 mod connection;
+mod credentials;
+pub mod dial;
 mod frames;
+pub mod gate;
 mod guard;
+mod handshake;
 mod hixie76;
 mod http;
 pub mod limit;
@@ -24,24 +28,28 @@ pub mod tls;
 mod upgrade;
 mod wire;
 
-use std::fmt::{self, Write};
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use ctigate_proto::dialog::CloseReason;
-use ctigate_proto::message::PeerId;
+use ctigate_proto::hub::Input;
+use ctigate_proto::hub::input::LinkState;
+use ctigate_proto::message::{PeerId, Text};
 use dashmap::DashMap;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::engine::{Engine, Outbox};
+use crate::telemetry::Telemetry;
 
 pub use upgrade::Origins;
 
 /// What all transports share: the engine, the counters, the tasks, and the way to stop.
 pub struct Transport {
     engine: Arc<Engine>,
+    telemetry: Telemetry,
     limits: Arc<limit::Counters>,
     stop: CancellationToken,
     tasks: TaskTracker,
@@ -51,9 +59,15 @@ pub struct Transport {
 
 impl Transport {
     /// `stop` ends accepting and dialing; what runs then ends by [`Self::drain`].
-    pub fn new(engine: Arc<Engine>, limits: limit::Settings, stop: CancellationToken) -> Arc<Self> {
+    pub fn new(
+        engine: Arc<Engine>,
+        telemetry: Telemetry,
+        limits: limit::Settings,
+        stop: CancellationToken,
+    ) -> Arc<Self> {
         Arc::new(Self {
             engine,
+            telemetry,
             limits: limit::Counters::new(limits),
             stop,
             tasks: TaskTracker::new(),
@@ -86,6 +100,11 @@ impl Transport {
         timeout(grace, self.tasks.wait()).await.is_ok()
     }
 
+    /// Tells what a link that is not open does.
+    fn link_state(&self, link: &Text, state: LinkState) {
+        self.engine.handle(Input::LinkState { link: link.clone(), state });
+    }
+
     /// Enters a connection in the list of those to be told when the node stops.
     fn register(&self, peer: PeerId, outbox: &Arc<Outbox>) -> Registered<'_> {
         self.running.insert(peer, Arc::clone(outbox));
@@ -112,38 +131,5 @@ struct Registered<'a> {
 impl Drop for Registered<'_> {
     fn drop(&mut self) {
         self.transport.running.remove(&self.peer);
-    }
-}
-
-/// Text from outside as it may stand in a log: control characters escaped, long values cut.
-struct Said<'a>(&'a str);
-
-impl fmt::Display for Said<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        const LONGEST: usize = 200;
-        for (i, c) in self.0.chars().enumerate() {
-            if i == LONGEST {
-                return f.write_str("…");
-            }
-            if c.is_control()
-                || matches!(c, '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-            {
-                write!(f, "{}", c.escape_unicode())?;
-            } else {
-                f.write_char(c)?;
-            }
-        }
-        Ok(())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_is_logged_can_forge_no_line() {
-        assert_eq!(Said("a\r\nb\u{1b}[1m").to_string(), "a\\u{d}\\u{a}b\\u{1b}[1m");
-        assert_eq!(Said(&"ж".repeat(300)).to_string().chars().count(), 201);
     }
 }

@@ -8,7 +8,8 @@ use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
 use hyper::http::request::Parts;
 use hyper::{Method, StatusCode, Uri, Version};
 
-use super::Said;
+use crate::telemetry::logging::tame;
+
 use super::http::Refusal;
 use super::socket;
 
@@ -175,10 +176,10 @@ impl Origins {
         if self.allows(&origin, host) {
             return Ok(());
         }
-        tracing::info!(origin = %Said(&origin), host = %Said(host), "origin refused");
+        tracing::info!(origin = &*origin, host, "origin refused");
         Err(Refusal::new(
             StatusCode::FORBIDDEN,
-            format!("pages of the origin {} may not connect; web.allowed_origins allows them", Said(&origin)),
+            format!("pages of the origin {} may not connect; web.allowed_origins allows them", tame(&origin)),
         ))
     }
 }
@@ -230,7 +231,7 @@ mod tests {
     }
 
     fn status(head: &Parts) -> u16 {
-        judge(head, &Origins::default()).map_or_else(|refusal| refusal.status().as_u16(), |_| 101)
+        judge(head, &Origins::default()).map_or_else(|refusal| refusal.status.as_u16(), |_| 101)
     }
 
     #[test]

@@ -23,7 +23,7 @@ pub use server::{Certificates, watch};
 pub struct TlsError(String);
 
 impl TlsError {
-    fn new(what: impl Into<String>) -> Self {
+    pub(super) fn new(what: impl Into<String>) -> Self {
         Self(what.into())
     }
 }

@@ -23,3 +23,5 @@ mod messages;
 mod dynamic;
 // Forms: shown everywhere, answered once.
 mod forms;
+// What holds for any message: nothing is lost between formats, in packets, in POST bodies.
+mod roundtrip;

@@ -5,12 +5,14 @@
 //! - [`shutdown`]: the stop signal and the grace period.
 //! - [`telemetry`]: how the house speaks to operators.
 //! - [`engine`]: what owns the Hub, and the outboxes.
+//! - [`pbx`]: telephone systems behind one trait, and the simulator.
 //! - [`transport`]: how peers reach us and we them.
 
 pub use ctigate_proto as proto;
 
 pub mod config;
 pub mod engine;
+pub mod pbx;
 pub mod shutdown;
 pub mod telemetry;
 pub mod transport;

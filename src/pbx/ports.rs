@@ -1,0 +1,142 @@
+//! The channels between the house and a backend.
+
+use ctigate_proto::telephony::{Command, Event};
+use thiserror::Error;
+use tokio::sync::{mpsc, oneshot};
+
+use super::ledger::Ledger;
+use super::{BackendError, Control, ControlError, Done};
+
+/// How the house reaches a backend. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Handle {
+    commands: mpsc::Sender<Command>,
+    orders: mpsc::Sender<Order>,
+}
+
+/// How a backend reaches the house. It outlives the backend, and remembers what is open.
+#[derive(Debug)]
+pub struct Ports {
+    commands: mpsc::Receiver<Command>,
+    orders: mpsc::Receiver<Order>,
+    events: mpsc::Sender<Event>,
+    ledger: Ledger,
+}
+
+/// Something a backend is told.
+#[derive(Debug)]
+pub enum Heard {
+    /// By the Hub.
+    Command(Command),
+    /// By an operator.
+    Order(Order),
+}
+
+/// An order and the way its answer goes back.
+#[derive(Debug)]
+pub struct Order {
+    /// What to do.
+    pub control: Control,
+    /// Where to say what came of it. Whoever asked may be gone.
+    pub answer: oneshot::Sender<Result<Done, ControlError>>,
+}
+
+/// The command did not fit: it is given back.
+#[derive(Debug, Error)]
+#[error("the telephone system is busy or down")]
+pub struct Busy(pub Command);
+
+/// The two ends of a backend's channels, and what it tells. Each queue holds at most `capacity`.
+pub fn channels(capacity: usize) -> (Handle, Ports, mpsc::Receiver<Event>) {
+    let (commands, commands_in) = mpsc::channel(capacity);
+    let (orders, orders_in) = mpsc::channel(capacity);
+    let (events, events_in) = mpsc::channel(capacity);
+    let ports = Ports { commands: commands_in, orders: orders_in, events, ledger: Ledger::default() };
+    (Handle { commands, orders }, ports, events_in)
+}
+
+impl Handle {
+    /// Tells the backend something. Never waits.
+    ///
+    /// # Errors
+    /// [`Busy`] with the command when the queue is full or the backend is gone.
+    pub fn command(&self, command: Command) -> Result<(), Busy> {
+        self.commands.try_send(command).map_err(|full| Busy(full.into_inner()))
+    }
+
+    /// Orders something and waits for what comes of it. When the caller goes away the order is still followed.
+    ///
+    /// # Errors
+    /// [`ControlError`]: the order was not followed, or the queue is full, or the backend is gone.
+    pub async fn control(&self, control: Control) -> Result<Done, ControlError> {
+        let (answer, answered) = oneshot::channel();
+        self.orders.try_send(Order { control, answer }).map_err(|full| match full {
+            mpsc::error::TrySendError::Full(_) => ControlError::Busy,
+            mpsc::error::TrySendError::Closed(_) => ControlError::Down,
+        })?;
+        answered.await.unwrap_or(Err(ControlError::Down))
+    }
+}
+
+impl Ports {
+    /// Tells the house something; waits while the house is behind. The house never waits for a backend, so this ends.
+    ///
+    /// # Errors
+    /// [`BackendError::Unheard`] when the house has gone.
+    pub async fn tell(&mut self, event: Event) -> Result<(), BackendError> {
+        self.ledger.told(&event);
+        self.events.send(event).await.map_err(|_| BackendError::Unheard)
+    }
+
+    /// The next thing the backend is told. Cancel safe.
+    ///
+    /// # Errors
+    /// [`BackendError::Unheard`] when the house has gone.
+    pub async fn hear(&mut self) -> Result<Heard, BackendError> {
+        tokio::select! {
+            Some(command) = self.commands.recv() => {
+                self.ledger.heard(&command);
+                Ok(Heard::Command(command))
+            }
+            Some(order) = self.orders.recv() => Ok(Heard::Order(order)),
+            else => Err(BackendError::Unheard),
+        }
+    }
+
+    /// Tells in a dead backend's name that everything it had open has ended.
+    pub(super) async fn settle(&mut self) -> Result<(), BackendError> {
+        for event in self.ledger.settle() {
+            self.events.send(event).await.map_err(|_| BackendError::Unheard)?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ctigate_proto::message::Text;
+
+    use super::*;
+
+    #[test]
+    fn a_full_queue_gives_the_command_back_at_once() {
+        let (handle, _ports, _events) = channels(1);
+        let command = Command::Hangup { number: Text::from_static("101") };
+        assert!(handle.command(command.clone()).is_ok());
+        assert_eq!(handle.command(command.clone()).unwrap_err().0, command);
+    }
+
+    #[tokio::test]
+    async fn an_order_to_a_dead_backend_is_answered() {
+        let (handle, ports, _events) = channels(1);
+        let order = Control::Answer { number: Text::from_static("101") };
+        let waiting = tokio::spawn({
+            let (handle, order) = (handle.clone(), order.clone());
+            async move { handle.control(order).await }
+        });
+        tokio::task::yield_now().await;
+        drop(ports);
+        assert_eq!(waiting.await.unwrap(), Err(ControlError::Down));
+        assert_eq!(handle.control(order).await, Err(ControlError::Down));
+    }
+}

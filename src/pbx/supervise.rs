@@ -1,0 +1,202 @@
+//! Runs a backend as long as the node runs.
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::panic::AssertUnwindSafe;
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use thiserror::Error;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::ports::Heard;
+use super::{ControlError, Ports};
+
+/// A telephone system.
+pub trait Backend: Send {
+    /// Its name in logs, as in the configuration's `kind`.
+    const KIND: &'static str;
+
+    /// Works until `stop`, or until it cannot any more. A lost connection to the telephone system is the backend's own
+    /// business as long as the calls there live on; it returns an error when what it told before is void. Then everything
+    /// open is ended in its name and it is run anew.
+    ///
+    /// # Errors
+    /// Why it ended before `stop`.
+    fn run(
+        &mut self,
+        ports: &mut Ports,
+        stop: &CancellationToken,
+    ) -> impl Future<Output = Result<(), BackendError>> + Send;
+}
+
+/// Why a backend ended.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum BackendError {
+    /// It may work the next time.
+    #[error("{0}")]
+    Again(String),
+    /// It will never work as it is configured: it is not run again until the node is started anew.
+    #[error("{0}")]
+    Never(String),
+    /// The house has closed its end: the node stops.
+    #[error("nobody listens any more")]
+    Unheard,
+}
+
+/// How long to wait before each new start; the last one repeats.
+const BACKOFF: [Duration; 5] = [
+    Duration::from_secs(1),
+    Duration::from_secs(2),
+    Duration::from_secs(5),
+    Duration::from_secs(10),
+    Duration::from_secs(30),
+];
+/// A backend that ran so long starts from the first back-off again.
+const HEALTHY: Duration = Duration::from_secs(60);
+
+/// Runs `backend` until `stop`, again and again if it must be, a panic included. Whenever it dies or stops it is told in its
+/// name that its calls ended, its waits are void and its phones are gone. While it is down orders are answered with
+/// [`ControlError::Down`], and commands are dropped: what they answer is void.
+pub async fn supervise<B: Backend>(mut backend: B, mut ports: Ports, stop: CancellationToken) {
+    let mut failures = 0;
+    loop {
+        let began = Instant::now();
+        let ended = AssertUnwindSafe(backend.run(&mut ports, &stop)).catch_unwind().await;
+        let ended = ended.unwrap_or_else(|_| Err(BackendError::Again("it panicked".to_owned())));
+        if ports.settle().await.is_err() || stop.is_cancelled() {
+            return;
+        }
+        let (why, pause) = match ended {
+            Err(BackendError::Unheard) => return,
+            Err(BackendError::Never(why)) => (why, None),
+            ended => {
+                if began.elapsed() >= HEALTHY {
+                    failures = 0;
+                }
+                let pause = BACKOFF[failures.min(BACKOFF.len() - 1)];
+                failures += 1;
+                let why = ended.err().map_or_else(|| "it ended by itself".to_owned(), |e| e.to_string());
+                (why, Some(pause))
+            }
+        };
+        tracing::error!(backend = B::KIND, why, again_after = ?pause, "the telephone system is down");
+        let pause = async {
+            match pause {
+                Some(pause) => tokio::time::sleep(pause).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = pause => {}
+            Err(_) = refuse(&mut ports) => return,
+        }
+    }
+}
+
+/// Answers for a backend that is down.
+async fn refuse(ports: &mut Ports) -> Result<Infallible, BackendError> {
+    loop {
+        match ports.hear().await? {
+            Heard::Command(command) => tracing::debug!(?command, "dropped: the telephone system is down"),
+            Heard::Order(order) => {
+                let _ = order.answer.send(Err(ControlError::Down));
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ctigate_proto::message::{Object, Text};
+    use ctigate_proto::telephony::{Ask, CallId, Command, Event, Outcome, Parties, RunId};
+
+    use super::*;
+    use crate::pbx::{Control, channels};
+
+    /// Dies once by a panic, in the middle of a call, and lives from then on.
+    struct Mortal {
+        lives: usize,
+    }
+
+    impl Backend for Mortal {
+        const KIND: &'static str = "mortal";
+
+        async fn run(&mut self, ports: &mut Ports, stop: &CancellationToken) -> Result<(), BackendError> {
+            self.lives += 1;
+            if self.lives > 1 {
+                ports.tell(Event::Phone { number: number(), connected: true }).await?;
+                stop.cancelled().await;
+                return Ok(());
+            }
+            let parties = Parties { caller: number(), caller_name: Text::new(), called: number() };
+            ports.tell(Event::Began { call: call(), parties }).await?;
+            ports.tell(Event::Answered { call: call(), number: number() }).await?;
+            for run in [RunId(1), RunId(2)] {
+                let ask = Ask {
+                    method: number(),
+                    input: Object::new(),
+                    call: Some(call()),
+                    user: Text::new(),
+                    deadline: None,
+                    late: Duration::ZERO,
+                    fallback: None,
+                };
+                ports.tell(Event::Ask { run, ask }).await?;
+            }
+            let Heard::Command(_) = ports.hear().await? else { return Err(BackendError::Unheard) };
+            panic!("dies in the middle of a call");
+        }
+    }
+
+    fn number() -> Text {
+        Text::from_static("101")
+    }
+
+    fn call() -> CallId {
+        CallId(Text::from_static("c"))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_dead_backend_leaves_no_call_and_no_wait_behind_and_is_run_anew() {
+        let (handle, ports, mut events) = channels(8);
+        let stop = CancellationToken::new();
+        let task = tokio::spawn(supervise(Mortal { lives: 0 }, ports, stop.clone()));
+        for _ in 0..4 {
+            events.recv().await.unwrap();
+        }
+        handle.command(Command::AskDone { run: RunId(1), outcome: Outcome::Timeout }).unwrap();
+        assert_eq!(events.recv().await, Some(Event::AskCancelled { run: RunId(2) }));
+        assert_eq!(events.recv().await, Some(Event::Ended { call: call(), answered: true }));
+        assert_eq!(handle.control(Control::Answer { number: number() }).await, Err(ControlError::Down));
+        assert_eq!(events.recv().await, Some(Event::Phone { number: number(), connected: true }));
+        stop.cancel();
+        assert_eq!(events.recv().await, Some(Event::Phone { number: number(), connected: false }));
+        task.await.unwrap();
+        assert_eq!(events.recv().await, None);
+    }
+
+    struct Hopeless;
+
+    impl Backend for Hopeless {
+        const KIND: &'static str = "hopeless";
+
+        async fn run(&mut self, _: &mut Ports, _: &CancellationToken) -> Result<(), BackendError> {
+            Err(BackendError::Never("no such host".to_owned()))
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_backend_that_can_never_work_is_not_run_again_but_orders_are_answered() {
+        let (handle, ports, _events) = channels(8);
+        let stop = CancellationToken::new();
+        let task = tokio::spawn(supervise(Hopeless, ports, stop.clone()));
+        for _ in 0..3 {
+            assert_eq!(handle.control(Control::Answer { number: number() }).await, Err(ControlError::Down));
+        }
+        stop.cancel();
+        task.await.unwrap();
+    }
+}

@@ -1,1 +1,150 @@
-//! x
+//! The rules of the house: who may import whom, and what every room has. A new door is a change here, made on purpose.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// What each module of the server may use of the others. `proto` is open to all.
+const SERVER: &[(&str, &[&str])] = &[
+    ("config", &[]),
+    ("shutdown", &[]),
+    ("telemetry", &["config"]),
+    ("engine", &["config", "telemetry", "shutdown"]),
+    ("store", &["config", "telemetry", "shutdown"]),
+    ("pbx", &["config", "telemetry", "shutdown"]),
+    ("transport", &["engine", "config", "telemetry", "shutdown"]),
+    ("admin", &["engine", "config", "telemetry", "shutdown"]),
+    ("web", &["admin", "engine", "config", "telemetry", "shutdown"]),
+    ("demo", &["config", "shutdown", "transport"]),
+    ("app", &["admin", "config", "demo", "engine", "pbx", "shutdown", "store", "telemetry", "transport", "web"]),
+    ("cli", &["app", "config", "demo", "telemetry", "shutdown"]),
+];
+
+/// The same inside the protocol crate.
+const PROTO: &[(&str, &[&str])] = &[
+    ("time", &[]),
+    ("message", &[]),
+    ("auth", &["message", "time"]),
+    ("codec", &["message", "time"]),
+    ("telephony", &["message"]),
+    ("method", &["message", "telephony"]),
+    ("dialog", &["message", "codec", "auth", "method", "hub::input", "time"]),
+    ("hub", &["message", "telephony", "method", "auth", "dialog::CloseReason", "dialog::names", "time"]),
+];
+
+#[test]
+fn modules_of_the_server_use_only_what_they_may() {
+    check(Path::new("src"), SERVER);
+}
+
+#[test]
+fn modules_of_the_protocol_use_only_what_they_may() {
+    check(Path::new("src/proto"), PROTO);
+}
+
+#[test]
+fn the_protocol_crate_has_no_runtime() {
+    let manifest = read(Path::new("src/proto/Cargo.toml"));
+    let dependencies = manifest.split("[dependencies]").nth(1).and_then(|s| s.split("\n[").next()).expect("a section");
+    for physics in ["tokio", "mio", "rustls", "sqlx", "hyper", "tracing", "futures"] {
+        assert!(!dependencies.contains(physics), "ctigate-proto must not depend on {physics}");
+    }
+    for file in sources(Path::new("src/proto")) {
+        let text = code(&file);
+        for physics in ["Instant::now", "SystemTime", "std::net::Tcp", "std::fs", "std::thread", "async fn"] {
+            assert!(!text.contains(physics), "{} uses {physics}", file.display());
+        }
+    }
+}
+
+#[test]
+fn every_source_file_opens_with_a_page() {
+    for file in sources(Path::new("src")) {
+        assert!(read(&file).starts_with("//!"), "{} does not say what it is", file.display());
+    }
+}
+
+#[test]
+fn no_file_is_named_for_nothing() {
+    for file in sources(Path::new("src")) {
+        let name = file.file_stem().and_then(|s| s.to_str()).unwrap_or_default();
+        assert!(!["utils", "util", "helpers", "common", "misc", "manager"].contains(&name), "{}", file.display());
+    }
+}
+
+#[test]
+fn unsafe_code_is_forbidden_everywhere() {
+    assert!(read(Path::new("Cargo.toml")).contains(r#"unsafe_code = "forbid""#));
+    for manifest in ["Cargo.toml", "src/proto/Cargo.toml"] {
+        assert!(read(Path::new(manifest)).contains("[lints]\nworkspace = true"), "{manifest} does not take the workspace's lints");
+    }
+}
+
+/// Fails with every import that the table does not allow, and for a module that the table does not know.
+fn check(root: &Path, table: &[(&str, &[&str])]) {
+    let mut wrong = BTreeSet::new();
+    let known: BTreeSet<&str> = table.iter().map(|(name, _)| *name).collect();
+    for file in sources(root) {
+        let inside = file.strip_prefix(root).expect("below the root");
+        let first = inside.components().next().and_then(|c| c.as_os_str().to_str()).unwrap_or_default();
+        let module = first.trim_end_matches(".rs");
+        if module == "lib" || module == "main" || (root == Path::new("src") && module == "proto") {
+            continue;
+        }
+        let Some((_, allowed)) = table.iter().find(|(name, _)| *name == module) else {
+            wrong.insert(format!("{}: the module {module} has no row in the table", file.display()));
+            continue;
+        };
+        for import in imports(&code(&file)) {
+            let target = import.split("::").next().unwrap_or_default();
+            let free = target == module || !known.contains(target);
+            let by_name = allowed.iter().any(|a| *a == target || import.starts_with(a));
+            if !free && !by_name {
+                wrong.insert(format!("{}: {module} may not use crate::{import}", file.display()));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.into_iter().collect::<Vec<_>>().join("\n"));
+}
+
+/// Every path that follows `crate::`, with groups in braces opened one level.
+fn imports(text: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    for (at, _) in text.match_indices("crate::") {
+        let rest = &text[at + "crate::".len()..];
+        let path: String = rest.chars().take_while(|c| c.is_alphanumeric() || matches!(c, '_' | ':')).collect();
+        match rest[path.len()..].strip_prefix('{').and_then(|group| group.split('}').next()) {
+            Some(group) => found.extend(group.split(',').map(|item| format!("{path}{}", item.trim()))),
+            None => found.push(path),
+        }
+    }
+    found
+}
+
+/// The file without comments and without its unit tests, which may look at anything.
+fn code(file: &Path) -> String {
+    let text = read(file);
+    let text = text.split("#[cfg(test)]\nmod tests").next().unwrap_or_default();
+    text.lines().filter(|l| !l.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n")
+}
+
+fn sources(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder).expect("a folder of the house") {
+            let path = entry.expect("an entry").path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|e| e == "rs") {
+                found.push(path);
+            }
+        }
+    }
+    found.sort();
+    found
+}
+
+fn read(file: &Path) -> String {
+    fs::read_to_string(file).unwrap_or_else(|e| panic!("{}: {e}", file.display()))
+}

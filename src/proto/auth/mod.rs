@@ -15,7 +15,7 @@ mod secret;
 pub mod throttle;
 pub mod ticket;
 
-use crate::message::Text;
+use crate::message::{Body, CallError, Code, Text};
 
 pub use header::{HeaderError, scheme};
 
@@ -110,6 +110,26 @@ pub struct Attempt {
     pub workplace: Option<Text>,
 }
 
+impl Attempt {
+    /// Reads the parameters of a `login`.
+    ///
+    /// # Errors
+    /// 59002 naming the field.
+    pub fn of_body(body: &Body) -> Result<Self, CallError> {
+        let login = body.text("userlogin").filter(|l| !l.is_empty());
+        let login = login.ok_or_else(|| CallError::new(Code::BadRequest, "userlogin is missing"))?;
+        Ok(Self {
+            login,
+            hash: body.text("Password"),
+            folded_hash: body.text("password"),
+            session: body.text("sessionid").filter(|s| !s.is_empty()),
+            expires: body.int("expires"),
+            webrtc: body.flag("usewebrtc").unwrap_or(false),
+            workplace: body.text("workplace"),
+        })
+    }
+}
+
 impl std::fmt::Debug for Attempt {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Attempt").field("login", &self.login).finish_non_exhaustive()
@@ -131,4 +151,18 @@ pub enum LoginError {
     NoSeat,
     /// 59012: too many failures from here.
     Throttled,
+}
+
+impl LoginError {
+    /// What the peer is told.
+    pub fn to_call_error(self) -> CallError {
+        match self {
+            Self::WrongPassword => CallError::bare("Wrong login/pass combination"),
+            Self::NoSession => CallError::bare("Bad request. Session does not exist"),
+            Self::ForeignSession => CallError::bare("Bad request. Invalid session user"),
+            Self::NotAvailable => CallError::bare("Service not available"),
+            Self::NoSeat => Code::NoSeat.into(),
+            Self::Throttled => CallError::new(Code::TooManyRequests, "too many failed logins, wait a minute"),
+        }
+    }
 }

@@ -5,13 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::Time;
-use crate::auth::{Attempt, Identity, LoginError, Who};
+use crate::auth::{Attempt, Identity, Who};
 use crate::codec;
 use crate::codec::multipart::{Assembler, SetLimits};
-use crate::hub::input::Introduction;
-use crate::message::{Body, CallError, Code, Envelope, Format, Qid, Text, Value};
+use crate::message::{Body, CallError, Code, Envelope, Format, Introduction, Qid, Text};
+use crate::method::session::SubscribeEvent;
+use crate::method::{Typed, is_reply, reply_name};
 
-use super::names::{is_reply, reply_name, subscribed_names};
 use super::{CloseReason, Opened, Output, Rate, Role, Settings, Verdict, Writer};
 
 /// Most names that a connection may subscribe to before its login.
@@ -129,7 +129,7 @@ impl Dialog {
             }
             Err(error) => {
                 self.state = State::AwaitLogin { until: now + self.settings.opening, subscribed };
-                let body = failure(qid, &login_error(error)).with("userlogin", login);
+                let body = error.to_call_error().body(qid).with("userlogin", login);
                 self.transmit(&Envelope::new("loginresult", body));
             }
         }
@@ -253,8 +253,8 @@ impl Dialog {
         let State::AwaitLogin { subscribed, .. } = &mut self.state else { return };
         match &*envelope.name {
             "subscribeevent" => {
-                let names = match subscribed_names(&envelope.body) {
-                    Ok(names) => names,
+                let names = match SubscribeEvent::from_body(&envelope.body) {
+                    Ok(subscribe) => subscribe.eventmethod.0,
                     Err(error) => return self.refuse(envelope, &error),
                 };
                 for name in names {
@@ -265,7 +265,7 @@ impl Dialog {
                 let body = Body::new().with_some("qid", envelope.qid()).with("result", 1);
                 self.transmit(&Envelope::new("subscribeeventresult", body));
             }
-            "login" => match attempt(&envelope.body) {
+            "login" => match Attempt::of_body(&envelope.body) {
                 Ok(attempt) => {
                     let subscribed = std::mem::take(subscribed);
                     let (login, expires) = (attempt.login.clone(), attempt.expires);
@@ -314,7 +314,7 @@ impl Dialog {
             return self.end(CloseReason::new(1008, "too many unreadable messages"));
         }
         self.odd(format!("unreadable message: {why}"));
-        self.transmit(&Envelope::new("error", failure(None, &CallError::new(Code::BadRequest, why))));
+        self.transmit(&Envelope::new("error", CallError::new(Code::BadRequest, why).body(None)));
     }
 
     fn refuse(&mut self, envelope: &Envelope, error: &CallError) {
@@ -322,7 +322,7 @@ impl Dialog {
             return;
         }
         let name = reply_name(&envelope.name);
-        self.transmit(&Envelope { name, body: failure(envelope.qid(), error) });
+        self.transmit(&Envelope { name, body: error.body(envelope.qid()) });
     }
 
     fn pong(&mut self, mut envelope: Envelope) {
@@ -358,45 +358,6 @@ impl Dialog {
     }
 }
 
-/// The parameters of a failed reply.
-pub(crate) fn failure(qid: Option<Qid>, error: &CallError) -> Body {
-    Body::new()
-        .with_some("qid", qid)
-        .with("result", 0)
-        .with_some("error", error.code.map(Code::number))
-        .with("errormsg", error.errormsg())
-}
-
-/// Reads a `login`.
-///
-/// # Errors
-/// 59002 naming the field.
-pub(crate) fn attempt(body: &Body) -> Result<Attempt, CallError> {
-    let login = body.text("userlogin").filter(|l| !l.is_empty());
-    let login = login.ok_or_else(|| CallError::new(Code::BadRequest, "userlogin is missing"))?;
-    Ok(Attempt {
-        login,
-        hash: body.text("Password"),
-        folded_hash: body.text("password"),
-        session: body.text("sessionid").filter(|s| !s.is_empty()),
-        expires: body.int("expires"),
-        webrtc: body.flag("usewebrtc").unwrap_or(false),
-        workplace: body.text("workplace"),
-    })
-}
-
-/// What a failed login tells its peer.
-pub(crate) fn login_error(error: LoginError) -> CallError {
-    match error {
-        LoginError::WrongPassword => CallError::bare("Wrong login/pass combination"),
-        LoginError::NoSession => CallError::bare("Bad request. Session does not exist"),
-        LoginError::ForeignSession => CallError::bare("Bad request. Invalid session user"),
-        LoginError::NotAvailable => CallError::bare("Service not available"),
-        LoginError::NoSeat => Code::NoSeat.into(),
-        LoginError::Throttled => CallError::new(Code::TooManyRequests, "too many failed logins, wait a minute"),
-    }
-}
-
 fn introduction(body: &Body) -> Introduction {
     let text = |name| body.text(name).map(|t| cut(&t)).unwrap_or_default();
     Introduction { kind: text("type"), name: text("name"), version: text("version") }
@@ -417,16 +378,6 @@ impl Opened {
         match self.identity.who() {
             Who::User { login, .. } => Some(login),
             Who::Link(_) => None,
-        }
-    }
-}
-
-/// Reads a value loosely as a list of texts: a string, or an array of strings.
-pub(crate) fn texts(value: &Value) -> Vec<Text> {
-    match value {
-        Value::Array(items) => items.iter().filter_map(Value::to_text).collect(),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Object(_) => {
-            value.to_text().into_iter().collect()
         }
     }
 }

@@ -6,25 +6,19 @@
 //! things, wait until [`Dialog::poll_timeout`] at the latest and call [`Dialog::handle_timeout`]. After [`Output::Close`] only
 //! the close itself is left to do.
 
-mod close;
 mod machine;
-mod names;
 mod outgoing;
 mod rate;
 
 use std::time::Duration;
 
 use crate::auth::{Attempt, Identity, LoginError};
-use crate::hub::input::Introduction;
-use crate::message::{Envelope, Qid, Text};
+use crate::message::{Envelope, Introduction, Qid, Text};
 
-pub use close::CloseReason;
+pub use crate::message::CloseReason;
 pub use machine::Dialog;
 pub use outgoing::Writer;
 pub use rate::Rate;
-
-pub(crate) use machine::{attempt, failure, login_error, texts};
-pub(crate) use names::{is_reply, reply_name, subscribed_names};
 
 /// Which of the two kinds of peer the connection is for.
 #[derive(Clone, Debug)]

@@ -2,8 +2,7 @@
 
 use crate::codec::{self, multipart};
 use crate::message::{Format, Shared, Text};
-
-use super::names::is_reply;
+use crate::method::is_reply;
 
 /// What decides how one peer is written to.
 #[derive(Clone, Copy, Debug)]

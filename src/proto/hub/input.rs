@@ -3,8 +3,7 @@
 use std::time::Duration;
 
 use crate::auth::{Identity, LoginError};
-use crate::dialog::CloseReason;
-use crate::message::{Envelope, Object, PeerId, Qid, Text};
+use crate::message::{CloseReason, Envelope, Introduction, Object, PeerId, Qid, Text};
 use crate::telephony;
 
 /// One thing that happened.
@@ -95,17 +94,6 @@ pub struct Opening {
     pub polls: bool,
     /// Whether the peer came over TLS.
     pub tls: bool,
-}
-
-/// What a peer says of itself.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Introduction {
-    /// `type`
-    pub kind: Text,
-    /// `name`
-    pub name: Text,
-    /// `version`
-    pub version: Text,
 }
 
 /// Why a message did not arrive.

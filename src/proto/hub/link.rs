@@ -5,11 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::Time;
-use crate::dialog::CloseReason;
-use crate::message::{Body, Envelope, Object, PeerId, Qid, Shared, Text, Value};
+use crate::message::{Body, CloseReason, Envelope, Introduction, Object, PeerId, Qid, Shared, Text, Value};
 
 use super::declaration::{self, Form, Method};
-use super::input::{Introduction, LinkState, Opening, Undelivered};
+use super::input::{LinkState, Opening, Undelivered};
 use super::output::{Notice, Output};
 use super::settings::LinkSettings;
 use super::timer::{Key, Timer};

@@ -32,8 +32,7 @@ use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
 use crate::Time;
-use crate::dialog::CloseReason;
-use crate::message::{PeerId, Text};
+use crate::message::{CloseReason, PeerId, Text};
 
 pub use input::Input;
 pub use output::Output;

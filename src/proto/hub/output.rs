@@ -3,8 +3,7 @@
 use std::sync::Arc;
 
 use crate::auth::Attempt;
-use crate::dialog::CloseReason;
-use crate::message::{PeerId, Shared, Text};
+use crate::message::{CloseReason, PeerId, Shared, Text};
 use crate::telephony;
 
 use super::input::Ticket;

@@ -2,10 +2,9 @@
 
 use std::sync::Arc;
 
-use crate::auth::{Identity, LoginError, Who};
-use crate::dialog::{CloseReason, attempt, failure, is_reply, login_error, reply_name};
-use crate::message::{Body, CallError, Code, Envelope, Part, PeerId, Qid, Shared, Text};
-use crate::method::{self, Class, Message};
+use crate::auth::{Attempt, Identity, LoginError, Who};
+use crate::message::{Body, CallError, CloseReason, Code, Envelope, Part, PeerId, Qid, Shared, Text};
+use crate::method::{self, Class, Message, is_reply, reply_name};
 
 use super::input::{Opening, Ticket};
 use super::link::MAX_TABID;
@@ -65,7 +64,7 @@ impl Hub {
                     None
                 };
                 if let Some(error) = refusal {
-                    let body = failure(opening.qid, &error).with("userlogin", login.clone());
+                    let body = error.body(opening.qid).with("userlogin", login.clone());
                     self.send(peer, Envelope::new("loginresult", body));
                     return self
                         .out
@@ -318,7 +317,7 @@ impl Hub {
 
     /// `login` on a channel that is open: again for the same user, through a link for one of its people.
     fn login(&mut self, caller: &Caller, body: &Body) -> Handled {
-        let attempt = attempt(body)?;
+        let attempt = Attempt::of_body(body)?;
         if let Some(user) = caller.user.filter(|_| caller.link.is_none())
             && self.users[user].account.login != attempt.login
         {
@@ -402,7 +401,7 @@ impl Hub {
                 }
             }
             Err(error) => {
-                let error = login_error(error);
+                let error = error.to_call_error();
                 let mut body = self.head(caller, 0);
                 body.set("userlogin", login.clone());
                 if let Some(code) = error.code {

@@ -1,6 +1,8 @@
-//! Why one call failed. The connection lives on; what ends a connection is [`crate::dialog::CloseReason`].
+//! Why one call failed. The connection lives on; what ends a connection is [`super::CloseReason`].
 
 use std::fmt;
+
+use super::{Body, Qid};
 
 /// The error codes of `proto-spec/errors.md`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -128,6 +130,15 @@ impl CallError {
     /// A login failure whose text clients compare literally (`proto-spec/errors.md`).
     pub fn bare(text: &'static str) -> Self {
         Self { code: None, detail: text.to_owned() }
+    }
+
+    /// The parameters of the reply that tells it: `qid`, `result` 0, `error`, `errormsg`.
+    pub fn body(&self, qid: Option<Qid>) -> Body {
+        Body::new()
+            .with_some("qid", qid)
+            .with("result", 0)
+            .with_some("error", self.code.map(Code::number))
+            .with("errormsg", self.errormsg())
     }
 
     /// The text of `errormsg`.

@@ -5,6 +5,7 @@
 //! as they came when the receiver speaks the same format, opened when somebody reads them.
 
 mod body;
+mod close;
 mod error;
 mod raw;
 mod shared;
@@ -12,10 +13,22 @@ mod value;
 
 pub use body::{Body, Envelope, Part, Qid};
 pub use bytestring::ByteString as Text;
+pub use close::CloseReason;
 pub use error::{CallError, Code};
 pub use raw::{Format, Grammar, Kind, Raw};
 pub use shared::Shared;
 pub use value::{Number, Object, Value};
+
+/// What a peer says of itself in `whoareyou` and `iam`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Introduction {
+    /// `type`
+    pub kind: Text,
+    /// `name`
+    pub name: Text,
+    /// `version`
+    pub version: Text,
+}
 
 /// The id of a peer (a link's connection or a tab) within one node. Never reused while the node runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

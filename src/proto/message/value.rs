@@ -167,6 +167,14 @@ impl Value {
         }
     }
 
+    /// A list of texts, read loosely: an array of texts, or one text alone.
+    pub fn to_texts(&self) -> Vec<Text> {
+        match self {
+            Self::Array(items) => items.iter().filter_map(Self::to_text).collect(),
+            one => one.to_text().into_iter().collect(),
+        }
+    }
+
     /// About how many bytes it occupies.
     pub fn weight(&self) -> usize {
         match self {

@@ -1,5 +1,7 @@
 //! All messages in one table, sorted by name when the crate is built; and the groups of events.
 
+use crate::message::Text;
+
 use super::define::{Class, Message};
 use super::{call, chat, conference, custom, dynamic, file, form, link, procedure, queue, redirect, session, user};
 
@@ -37,10 +39,18 @@ pub fn find(name: &str) -> Option<&'static Message> {
 }
 
 /// The name that a reply to this message has: what the catalogue says, else the name with `result` behind it.
-pub fn reply_name(name: &str) -> std::borrow::Cow<'static, str> {
+pub fn reply_name(name: &str) -> Text {
     match find(name).and_then(|message| message.reply) {
-        Some(reply) => reply.into(),
+        Some(reply) => Text::from_static(reply),
         None => format!("{name}result").into(),
+    }
+}
+
+/// Whether a message of this name answers another, so that nothing is answered to it.
+pub fn is_reply(name: &str) -> bool {
+    match find(name) {
+        Some(message) => message.class == Class::Reply,
+        None => name.ends_with("result"),
     }
 }
 

@@ -1,7 +1,9 @@
 //! Logout, subscriptions, version, focus, custom events. `proto-spec/methods/session.md`.
 
-use crate::dialog::{CloseReason, subscribed_names, texts};
-use crate::message::{Body, CallError, Code, Object, PeerId, Value};
+use crate::message::{Body, CallError, CloseReason, Code, Object, PeerId, Value};
+
+use crate::method::Typed;
+use crate::method::session::SubscribeEvent;
 
 use crate::hub::output::Output;
 use crate::hub::route::{Caller, Handled, required};
@@ -45,7 +47,7 @@ impl Hub {
     }
 
     pub(in crate::hub) fn subscribe(&mut self, caller: &Caller, body: &Body) -> Handled {
-        let names = subscribed_names(body)?;
+        let names = SubscribeEvent::from_body(body)?.eventmethod.0;
         // A link hears everything without asking; it is answered and nothing changes.
         if let Some(Peer::Tab(tab)) = self.peers.get_mut(&caller.peer) {
             if tab.subscribed + names.len() > MAX_SUBSCRIBED {
@@ -121,7 +123,7 @@ impl Hub {
         let recipients = match body.value("recipients") {
             None | Some(Value::Null | Value::Bool(false)) => None,
             Some(list @ (Value::Array(_) | Value::String(_))) => {
-                Some(texts(&list).iter().filter_map(|id| self.users.by_id(id)).collect::<Vec<_>>())
+                Some(list.to_texts().iter().filter_map(|id| self.users.by_id(id)).collect::<Vec<_>>())
             }
             Some(other) => {
                 let detail =

@@ -1,4 +1,4 @@
-//! Why a connection ends. What only fails one call is [`crate::message::CallError`].
+//! Why a connection ends. What only fails one call is [`super::CallError`].
 
 use std::borrow::Cow;
 

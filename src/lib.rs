@@ -6,6 +6,7 @@
 //! - [`telemetry`]: how the house speaks to operators.
 //! - [`engine`]: what owns the Hub, and the outboxes.
 //! - [`pbx`]: telephone systems behind one trait, and the simulator.
+//! - [`store`]: what outlives a restart, and who may log in.
 //! - [`transport`]: how peers reach us and we them.
 
 pub use ctigate_proto as proto;
@@ -14,5 +15,6 @@ pub mod config;
 pub mod engine;
 pub mod pbx;
 pub mod shutdown;
+pub mod store;
 pub mod telemetry;
 pub mod transport;

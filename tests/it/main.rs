@@ -1,3 +1,4 @@
 //! The real server.
 
 mod config;
+mod store;

@@ -1,0 +1,361 @@
+//! Who may log in with which password. Accounts come from the configuration; this is the door that others will stand behind.
+
+use std::collections::HashMap;
+use std::num::NonZero;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use argon2::{Argon2, PasswordHasher, PasswordVerifier};
+use ctigate_proto::auth::{Attempt, Identity, LoginBy, LoginError, Proof, password};
+use sha2::{Digest, Sha256};
+use thiserror::Error;
+use tokio::sync::Semaphore;
+
+use crate::config::{Config, Secret, User};
+
+/// How long a checked password is remembered, so that a reconnect of everybody does not cost a slow hash each.
+const REMEMBERED: Duration = Duration::from_secs(300);
+
+/// How many checked passwords are remembered.
+const MOST_REMEMBERED: usize = 10_000;
+
+/// The accounts. Clones are the same.
+#[derive(Clone, Debug)]
+pub struct Accounts {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    /// By login in lower case.
+    accounts: HashMap<String, Account>,
+    /// A slow hash of some account, if any has one: what an unknown login is checked against.
+    decoy: Option<Arc<str>>,
+    legacy_case: bool,
+    /// Slow hashes take a core and 19 MiB each.
+    cores: Semaphore,
+    remembered: Mutex<HashMap<[u8; 32], Instant>>,
+    key: [u8; 32],
+    /// How many slow hashes were computed.
+    computed: AtomicU64,
+}
+
+struct Account {
+    login: String,
+    stored: Stored,
+}
+
+impl std::fmt::Debug for Account {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Account").field("login", &self.login).finish_non_exhaustive()
+    }
+}
+
+/// What is known of a password.
+enum Stored {
+    /// The two hashes of the protocol.
+    Hashes { exact: String, folded: String },
+    /// A slow hash over the first of them.
+    Slow(Arc<str>),
+    /// Nothing: nobody logs in with a password.
+    Nothing,
+}
+
+impl Accounts {
+    /// The people of a configuration that was checked.
+    pub fn new(config: &Config) -> Self {
+        let accounts: HashMap<String, Account> = config
+            .users
+            .iter()
+            .map(|user| (user.login.to_lowercase(), Account { login: user.login.clone(), stored: stored(user) }))
+            .collect();
+        let decoy = accounts.values().find_map(|account| match &account.stored {
+            Stored::Slow(hash) => Some(Arc::clone(hash)),
+            Stored::Hashes { .. } | Stored::Nothing => None,
+        });
+        let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
+        Self {
+            inner: Arc::new(Inner {
+                accounts,
+                decoy,
+                legacy_case: config.web.legacy_password_case,
+                cores: Semaphore::new(cores),
+                remembered: Mutex::default(),
+                key: rand::random(),
+                computed: AtomicU64::new(0),
+            }),
+        }
+    }
+
+    /// The login as its account spells it. Logins are found without regard to case.
+    pub fn spelling(&self, login: &str) -> Option<&str> {
+        self.inner.accounts.get(&login.to_lowercase()).map(|account| account.login.as_str())
+    }
+
+    /// Checks the password of a `login`. An unknown login and one without a password take as long as a wrong password.
+    /// Sessions are not checked here.
+    ///
+    /// # Errors
+    /// [`LoginError::WrongPassword`]; [`LoginError::NotAvailable`] when the process is ending.
+    pub async fn verify(&self, attempt: &Attempt) -> Result<Identity, LoginError> {
+        let exact = attempt.hash.as_deref().unwrap_or_default();
+        let folded = attempt.folded_hash.as_deref().filter(|_| self.inner.legacy_case).unwrap_or_default();
+        let account = self.inner.accounts.get(&attempt.login.to_lowercase());
+        let proof = match account.map(|account| &account.stored) {
+            Some(Stored::Hashes { exact: expected, folded: expected_folded }) => {
+                let (one, other) = (password::verify(expected, exact), password::verify(expected_folded, folded));
+                match one.or(other) {
+                    Some(proof) => Some(proof),
+                    None => self.decline(exact).await?,
+                }
+            }
+            Some(Stored::Slow(hash)) => self.slow(&attempt.login, hash, exact).await?,
+            Some(Stored::Nothing) | None => self.decline(exact).await?,
+        };
+        match (account, proof) {
+            (Some(account), Some(proof)) => Ok(Identity::user(account.login.as_str(), LoginBy::Password, proof)),
+            _ => Err(LoginError::WrongPassword),
+        }
+    }
+
+    /// Checks a login and the password as typed: what HTTP Basic brings.
+    ///
+    /// # Errors
+    /// As [`Self::verify`].
+    pub async fn verify_clear(&self, login: &str, clear: &str) -> Result<Identity, LoginError> {
+        let attempt = Attempt {
+            login: login.into(),
+            hash: Some(password::hash(clear).unwrap_or_default().into()),
+            folded_hash: None,
+            session: None,
+            expires: None,
+            webrtc: false,
+            workplace: None,
+        };
+        self.verify(&attempt).await
+    }
+
+    /// Checks a clear password against the `password_hash` of a link that accepts Basic. `link` is the link's name.
+    ///
+    /// # Errors
+    /// [`LoginError::NotAvailable`] when the process is ending.
+    pub async fn verify_stored(&self, link: &str, hash: &Secret, clear: &str) -> Result<Option<Proof>, LoginError> {
+        let given = password::hash(clear).unwrap_or_default();
+        // A link may be called like a person, so what is remembered of the two must differ.
+        self.slow(&format!("link\0{link}"), &Arc::from(hash.expose()), &given).await
+    }
+
+    /// Takes as long as a wrong password does for the account where that takes longest.
+    async fn decline(&self, given: &str) -> Result<Option<Proof>, LoginError> {
+        if let Some(decoy) = &self.inner.decoy {
+            self.compute(Arc::clone(decoy), given.to_owned()).await?;
+        }
+        Ok(None)
+    }
+
+    async fn slow(&self, who: &str, hash: &Arc<str>, given: &str) -> Result<Option<Proof>, LoginError> {
+        let tag = self.tag(who, hash, given);
+        if self.recall(&tag)
+            && let Some(proof) = password::verify_by(given, |_| true)
+        {
+            return Ok(Some(proof));
+        }
+        let proof = self.compute(Arc::clone(hash), given.to_owned()).await?;
+        if proof.is_some() {
+            self.remember(tag);
+        }
+        Ok(proof)
+    }
+
+    /// Computes a slow hash, on a thread of its own and not more of them at a time than there are cores.
+    async fn compute(&self, hash: Arc<str>, given: String) -> Result<Option<Proof>, LoginError> {
+        self.inner.computed.fetch_add(1, Ordering::Relaxed);
+        let _core = self.inner.cores.acquire().await.map_err(|_| LoginError::NotAvailable)?;
+        let work = move || {
+            let fits = |given: &str| Argon2::default().verify_password(given.as_bytes(), &*hash).is_ok();
+            let proof = password::verify_by(&given, fits);
+            if proof.is_none() && password::verify_by(&given, |_| true).is_none() {
+                // What is no hash at all was not looked at, but must take as long.
+                fits("");
+            }
+            proof
+        };
+        tokio::task::spawn_blocking(work).await.map_err(|_| LoginError::NotAvailable)
+    }
+
+    /// What a checked password is remembered by: nothing that could be read back.
+    fn tag(&self, who: &str, hash: &str, given: &str) -> [u8; 32] {
+        let mut digest = Sha256::new_with_prefix(self.inner.key);
+        for part in [&who.to_lowercase(), hash, &given.to_ascii_lowercase()] {
+            digest.update(u64::try_from(part.len()).unwrap_or(u64::MAX).to_le_bytes());
+            digest.update(part);
+        }
+        digest.finalize().into()
+    }
+
+    fn recall(&self, tag: &[u8; 32]) -> bool {
+        let remembered = self.inner.remembered.lock().unwrap_or_else(PoisonError::into_inner);
+        remembered.get(tag).is_some_and(|at| at.elapsed() < REMEMBERED)
+    }
+
+    fn remember(&self, tag: [u8; 32]) {
+        let mut remembered = self.inner.remembered.lock().unwrap_or_else(PoisonError::into_inner);
+        if remembered.len() >= MOST_REMEMBERED {
+            remembered.retain(|_, at| at.elapsed() < REMEMBERED);
+        }
+        if remembered.len() < MOST_REMEMBERED {
+            remembered.insert(tag, Instant::now());
+        }
+    }
+}
+
+fn stored(user: &User) -> Stored {
+    if let Some(hash) = &user.password_hash {
+        return Stored::Slow(Arc::from(hash.expose()));
+    }
+    let hashes = user.password.as_ref().and_then(|secret| {
+        let exact = password::hash(secret.expose()).ok()?;
+        // Lower-casing can lead out of the letters that clients hash; then only the exact hash counts.
+        let folded = password::folded_hash(secret.expose()).unwrap_or_default();
+        Some(Stored::Hashes { exact, folded })
+    });
+    hashes.unwrap_or(Stored::Nothing)
+}
+
+/// A password cannot be hashed.
+#[derive(Debug, Error)]
+pub enum HashError {
+    /// Clients cannot hash it.
+    #[error("{0}")]
+    Unfit(#[from] password::Unfit),
+    /// There is none.
+    #[error("the password is empty")]
+    Empty,
+    /// The system gave no random bytes, or too little memory.
+    #[error("the hash could not be made: {0}")]
+    Failed(argon2::password_hash::Error),
+}
+
+/// What `password_hash` is to hold for a password: argon2id over the hash that clients send.
+///
+/// # Errors
+/// [`HashError`].
+pub fn hash_password(clear: &str) -> Result<String, HashError> {
+    if clear.is_empty() {
+        return Err(HashError::Empty);
+    }
+    let given = password::hash(clear)?;
+    Argon2::default().hash_password(given.as_bytes()).map(|hash| hash.to_string()).map_err(HashError::Failed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Sources;
+
+    fn accounts(text: &str) -> Accounts {
+        Accounts::new(&Config::load(&Sources::text(text)).unwrap().config)
+    }
+
+    fn attempt(login: &str, typed: &str) -> Attempt {
+        Attempt {
+            login: login.into(),
+            hash: Some(password::hash(typed).unwrap().into()),
+            folded_hash: Some(password::folded_hash(typed).unwrap().into()),
+            session: None,
+            expires: None,
+            webrtc: false,
+            workplace: None,
+        }
+    }
+
+    #[tokio::test]
+    async fn only_the_right_password_opens_an_account() {
+        let hash = hash_password("Secret1").unwrap();
+        let texts = [
+            "[[user]]\nlogin = \"Ivanov\"\npassword = \"Secret1\"".to_owned(),
+            format!("[[user]]\nlogin = \"Ivanov\"\npassword_hash = \"{hash}\""),
+        ];
+        for text in texts {
+            let accounts = accounts(&text);
+            for _ in 0..2 {
+                let identity = accounts.verify(&attempt("ivanov", "Secret1")).await.unwrap();
+                assert_eq!(identity.who(), Identity::user("Ivanov", LoginBy::Password, Proof::slow_hash()).who());
+                for (login, typed) in [("ivanov", "secret1"), ("ivanov", ""), ("petrov", "Secret1"), ("", "")] {
+                    assert_eq!(accounts.verify(&attempt(login, typed)).await, Err(LoginError::WrongPassword));
+                }
+            }
+            let nothing = Attempt { hash: None, folded_hash: None, ..attempt("ivanov", "Secret1") };
+            assert_eq!(accounts.verify(&nothing).await, Err(LoginError::WrongPassword));
+            let only_folded = Attempt { hash: None, ..attempt("ivanov", "Secret1") };
+            assert_eq!(accounts.verify(&only_folded).await, Err(LoginError::WrongPassword));
+            assert!(accounts.verify_clear("ivanov", "Secret1").await.is_ok());
+            assert!(accounts.verify_clear("ivanov", "漢").await.is_err());
+            assert_eq!(accounts.spelling("IVANOV"), Some("Ivanov"));
+        }
+    }
+
+    #[tokio::test]
+    async fn case_is_ignored_only_when_asked_for() {
+        let text = "[web]\nlegacy_password_case = true\n[[user]]\nlogin = \"a\"\npassword = \"Secret1\"";
+        assert!(accounts(text).verify(&attempt("a", "SECRET1")).await.is_ok());
+        assert!(accounts(&text.replace("true", "false")).verify(&attempt("a", "SECRET1")).await.is_err());
+        assert!(accounts(text).verify(&attempt("a", "SECRET2")).await.is_err());
+    }
+
+    #[tokio::test]
+    async fn an_account_without_a_password_opens_to_nobody() {
+        let accounts = accounts("[[user]]\nlogin = \"a\"");
+        for typed in ["", "x"] {
+            assert_eq!(accounts.verify(&attempt("a", typed)).await, Err(LoginError::WrongPassword));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_link_and_a_person_of_one_name_are_told_apart() {
+        let (one, other) = (hash_password("one").unwrap(), Secret::new(hash_password("other").unwrap()));
+        let accounts = accounts(&format!("[[user]]\nlogin = \"crm\"\npassword_hash = \"{one}\""));
+        assert!(accounts.verify_clear("crm", "one").await.is_ok());
+        assert!(accounts.verify_stored("crm", &other, "one").await.unwrap().is_none());
+        assert!(accounts.verify_stored("crm", &other, "other").await.unwrap().is_some());
+        assert!(accounts.verify_clear("crm", "other").await.is_err());
+    }
+
+    #[tokio::test]
+    async fn an_unknown_login_costs_what_a_known_one_costs() {
+        let hash = hash_password("Secret1").unwrap();
+        let slow = format!("[[user]]\nlogin = \"slow\"\npassword_hash = \"{hash}\"\n");
+        let clear = "[[user]]\nlogin = \"clear\"\npassword = \"x\"\n[[user]]\nlogin = \"none\"";
+        let cost = async |accounts: &Accounts, login: &str, typed: &str| {
+            let before = accounts.inner.computed.load(Ordering::Relaxed);
+            accounts.verify(&attempt(login, typed)).await.unwrap_err();
+            accounts.inner.computed.load(Ordering::Relaxed) - before
+        };
+        let mixed = accounts(&format!("{slow}{clear}"));
+        for login in ["slow", "clear", "none", "unknown"] {
+            assert_eq!(cost(&mixed, login, "wrong").await, 1, "{login}");
+        }
+        let fast = accounts(clear);
+        for login in ["clear", "none", "unknown"] {
+            assert_eq!(cost(&fast, login, "wrong").await, 0, "{login}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_checked_password_is_remembered_for_a_while() {
+        let hash = hash_password("Secret1").unwrap();
+        let accounts = accounts(&format!("[[user]]\nlogin = \"a\"\npassword_hash = \"{hash}\""));
+        for _ in 0..5 {
+            accounts.verify(&attempt("a", "Secret1")).await.unwrap();
+        }
+        assert_eq!(accounts.inner.computed.load(Ordering::Relaxed), 1);
+    }
+
+    #[test]
+    fn a_password_that_clients_cannot_hash_is_refused() {
+        assert!(matches!(hash_password("漢"), Err(HashError::Unfit(_))));
+        assert!(matches!(hash_password(""), Err(HashError::Empty)));
+        assert!(hash_password("Пароль7").unwrap().starts_with("$argon2id$v=19$m=19456,t=2,p=1$"));
+    }
+}

@@ -1,0 +1,116 @@
+//! What outlives a restart: sessions and open forms, in SQLite behind one writer task, and the accounts.
+//!
+//! - [`Store::record`] takes a fact and returns at once; the writer puts what has gathered into one transaction. While the
+//!   disk is slow or away, only the latest state of each session and form waits, so no more waits than lives.
+//! - [`Store::load_sessions`] and [`Store::load_forms`] give back at the start what was kept.
+//! - [`Accounts`] checks passwords. Who they belong to comes from the configuration.
+//! - [`token`] keeps the token of the admin port.
+//!
+//! The store knows rows, not what they mean: which session is whose and which form is open is the Hub's business.
+
+mod accounts;
+mod db;
+mod error;
+mod pending;
+mod schema;
+pub mod token;
+mod writer;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use ctigate_proto::hub::output::{Record, StoredForm, StoredSession};
+use tokio::sync::{Mutex, watch};
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+
+use crate::config;
+use crate::telemetry::Telemetry;
+
+pub use accounts::{Accounts, hash_password};
+pub use error::StoreError;
+
+use db::Db;
+use pending::Pending;
+
+/// The store of a node. Held in an `Arc` by whoever records.
+#[derive(Debug)]
+pub struct Store {
+    db: Db,
+    pending: Arc<Pending>,
+    /// Up to which fact everything is written.
+    written: watch::Receiver<u64>,
+    closing: CancellationToken,
+    writer: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl Store {
+    /// Opens the database, making it when missing (readable by the owner alone), brings its tables up to date, and starts
+    /// the writer. Call it inside a runtime.
+    ///
+    /// # Errors
+    /// [`StoreError`], which says what to do.
+    pub async fn open(config: &config::Store, telemetry: Telemetry) -> Result<Self, StoreError> {
+        let db = Db::open(&config.url).await?;
+        let pending = Arc::new(Pending::new(db.keys().await?));
+        let (progress, written) = watch::channel(0);
+        let closing = CancellationToken::new();
+        let writer = writer::Writer {
+            db: db.clone(),
+            pending: Arc::clone(&pending),
+            progress,
+            closing: closing.clone(),
+            telemetry,
+        };
+        let writer = Mutex::new(Some(tokio::spawn(writer.run())));
+        Ok(Self { db, pending, written, closing, writer })
+    }
+
+    /// Keeps a fact. Never waits and never fails: what cannot be written now is written later, the latest state of each
+    /// session and form once.
+    pub fn record(&self, record: Record) {
+        self.pending.push(record);
+    }
+
+    /// How many facts wait to be written.
+    pub fn waiting(&self) -> usize {
+        self.pending.len()
+    }
+
+    /// The sessions that live at `now_ms` (milliseconds since 1970). Call it before anything is recorded.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn load_sessions(&self, now_ms: i64) -> Result<Vec<StoredSession>, StoreError> {
+        self.db.sessions(now_ms).await
+    }
+
+    /// The forms that are open at `now_ms` (milliseconds since 1970), oldest expiry first. Call it before anything is
+    /// recorded.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn load_forms(&self, now_ms: i64) -> Result<Vec<StoredForm>, StoreError> {
+        self.db.forms(now_ms).await
+    }
+
+    /// Waits until everything recorded before the call is written, at most `within`. Says whether it is.
+    pub async fn flush(&self, within: Duration) -> bool {
+        let due = self.pending.recorded();
+        let mut written = self.written.clone();
+        timeout(within, written.wait_for(|written| *written >= due)).await.is_ok_and(|waited| waited.is_ok())
+    }
+
+    /// Writes what waits, at most for `within`, and closes the database. Says how many facts were left behind. Call it last.
+    pub async fn close(&self, within: Duration) -> usize {
+        self.closing.cancel();
+        if let Some(mut writer) = self.writer.lock().await.take()
+            && timeout(within, &mut writer).await.is_err()
+        {
+            writer.abort();
+        }
+        self.db.close().await;
+        self.pending.len()
+    }
+}

@@ -1,0 +1,268 @@
+//! What waits to be written: the latest state of each session and form. Whoever records never waits, and what waits is
+//! bounded by what lives: a state takes the place of the one before it, and what ended before it was ever written leaves
+//! nothing behind.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use ctigate_proto::hub::output::{Record, StoredForm, StoredSession};
+use ctigate_proto::message::Text;
+use tokio::sync::Notify;
+
+/// What waits, and a bell for the writer.
+#[derive(Debug)]
+pub(super) struct Pending {
+    tables: Mutex<Tables>,
+    filled: Notify,
+}
+
+#[derive(Debug)]
+struct Tables {
+    sessions: Table<StoredSession>,
+    forms: Table<StoredForm>,
+    /// How many facts were recorded.
+    recorded: u64,
+}
+
+/// The keys of the rows that a database holds.
+#[derive(Debug, Default)]
+pub(super) struct Keys {
+    pub(super) sessions: Vec<Text>,
+    pub(super) forms: Vec<Text>,
+}
+
+/// What is written in one transaction.
+#[derive(Debug, Default)]
+pub(super) struct Batch {
+    pub(super) sessions: Vec<Change<StoredSession>>,
+    pub(super) forms: Vec<Change<StoredForm>>,
+    /// Everything up to this fact is in this batch or was written before.
+    pub(super) up_to: u64,
+}
+
+impl Batch {
+    pub(super) fn len(&self) -> usize {
+        self.sessions.len() + self.forms.len()
+    }
+}
+
+/// A change of one row.
+#[derive(Debug)]
+pub(super) struct Change<T> {
+    pub(super) key: Text,
+    /// The row to be written; `None`: it is to be deleted.
+    pub(super) row: Option<T>,
+    /// Whether the database held the row before.
+    kept_before: bool,
+}
+
+impl Pending {
+    /// `kept`: the rows that the database holds now.
+    pub(super) fn new(kept: Keys) -> Self {
+        let tables = Tables { sessions: Table::new(kept.sessions), forms: Table::new(kept.forms), recorded: 0 };
+        Self { tables: Mutex::new(tables), filled: Notify::new() }
+    }
+
+    pub(super) fn push(&self, record: Record) {
+        let mut tables = self.lock();
+        tables.recorded += 1;
+        match record {
+            Record::Session(session) => tables.sessions.set(session.hash.clone(), session),
+            Record::SessionEnded { hash } => tables.sessions.end(hash),
+            Record::Form(form) => tables.forms.set(form.id.clone(), form),
+            Record::FormEnded { id } => tables.forms.end(id),
+        }
+        drop(tables);
+        self.filled.notify_one();
+    }
+
+    /// Waits until there may be something to take. Cancel safe.
+    pub(super) async fn filled(&self) {
+        self.filled.notified().await;
+    }
+
+    pub(super) fn len(&self) -> usize {
+        let tables = self.lock();
+        tables.sessions.waiting.len() + tables.forms.waiting.len()
+    }
+
+    pub(super) fn recorded(&self) -> u64 {
+        self.lock().recorded
+    }
+
+    /// All that waits. One of [`Self::written`] and [`Self::put_back`] is due.
+    pub(super) fn take(&self) -> Batch {
+        let mut tables = self.lock();
+        Batch { sessions: tables.sessions.take(), forms: tables.forms.take(), up_to: tables.recorded }
+    }
+
+    /// The batch is written.
+    pub(super) fn written(&self, batch: &Batch) {
+        let mut tables = self.lock();
+        tables.sessions.written(&batch.sessions);
+        tables.forms.written(&batch.forms);
+    }
+
+    /// The batch was not written: it waits again, but for what has changed since.
+    pub(super) fn put_back(&self, batch: Batch) {
+        let mut tables = self.lock();
+        tables.sessions.put_back(batch.sessions);
+        tables.forms.put_back(batch.forms);
+    }
+
+    /// The database deleted these rows because they had expired.
+    pub(super) fn expired(&self, gone: &Keys) {
+        let mut tables = self.lock();
+        for key in &gone.sessions {
+            tables.sessions.kept.remove(key);
+        }
+        for key in &gone.forms {
+            tables.forms.kept.remove(key);
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Tables> {
+        self.tables.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The changes of one table.
+#[derive(Debug)]
+struct Table<T> {
+    /// The latest state by key; `None`: it has ended and is to be deleted.
+    waiting: HashMap<Text, Option<T>>,
+    /// The rows that the database holds, or may hold when the batch under way is written: only these need deleting.
+    kept: HashSet<Text>,
+}
+
+impl<T> Table<T> {
+    fn new(kept: Vec<Text>) -> Self {
+        Self { waiting: HashMap::new(), kept: kept.into_iter().collect() }
+    }
+
+    fn set(&mut self, key: Text, row: T) {
+        self.waiting.insert(key, Some(row));
+    }
+
+    fn end(&mut self, key: Text) {
+        if self.kept.contains(&key) {
+            self.waiting.insert(key, None);
+        } else {
+            self.waiting.remove(&key);
+        }
+    }
+
+    fn take(&mut self) -> Vec<Change<T>> {
+        let waiting = std::mem::take(&mut self.waiting);
+        let change = |(key, row): (Text, Option<T>)| {
+            let kept_before = !self.kept.insert(key.clone());
+            Change { key, row, kept_before }
+        };
+        waiting.into_iter().map(change).collect()
+    }
+
+    fn written(&mut self, changes: &[Change<T>]) {
+        for change in changes.iter().filter(|change| change.row.is_none()) {
+            self.kept.remove(&change.key);
+        }
+    }
+
+    fn put_back(&mut self, changes: Vec<Change<T>>) {
+        for Change { key, row, kept_before } in changes {
+            if !kept_before {
+                self.kept.remove(&key);
+            }
+            match self.waiting.get(&key) {
+                // It ended while the first state of it was being written in vain.
+                Some(None) if !kept_before => drop(self.waiting.remove(&key)),
+                Some(_) => {}
+                None => drop(self.waiting.insert(key, row)),
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn session(hash: &str, expires_ms: i64) -> Record {
+        Record::Session(StoredSession { hash: hash.into(), login: "a".into(), expires_ms, life_ms: 1 })
+    }
+
+    fn ended(hash: &str) -> Record {
+        Record::SessionEnded { hash: hash.into() }
+    }
+
+    fn only(batch: &Batch) -> Option<i64> {
+        assert_eq!(batch.sessions.len(), 1);
+        batch.sessions[0].row.as_ref().map(|row| row.expires_ms)
+    }
+
+    #[test]
+    fn the_latest_state_wins() {
+        let pending = Pending::new(Keys::default());
+        (0..1000).for_each(|n| pending.push(session("a", n)));
+        assert_eq!(pending.len(), 1);
+        assert_eq!(only(&pending.take()), Some(999));
+        assert_eq!((pending.len(), pending.recorded()), (0, 1000));
+    }
+
+    #[test]
+    fn what_was_never_written_leaves_nothing_behind() {
+        let pending = Pending::new(Keys::default());
+        pending.push(session("a", 1));
+        pending.push(ended("a"));
+        assert_eq!(pending.len(), 0);
+    }
+
+    #[test]
+    fn what_was_written_is_deleted_once() {
+        let pending = Pending::new(Keys { sessions: vec!["a".into()], ..Keys::default() });
+        pending.push(ended("a"));
+        let batch = pending.take();
+        assert_eq!(only(&batch), None);
+        pending.written(&batch);
+        pending.push(ended("a"));
+        assert_eq!(pending.len(), 0);
+    }
+
+    #[test]
+    fn a_batch_that_failed_waits_again_but_for_what_changed_since() {
+        let pending = Pending::new(Keys::default());
+        pending.push(session("stays", 1));
+        pending.push(session("changes", 1));
+        pending.push(session("ends", 1));
+        let batch = pending.take();
+        pending.push(session("changes", 2));
+        pending.push(ended("ends"));
+        pending.put_back(batch);
+        let mut rows: Vec<_> =
+            pending.take().sessions.into_iter().map(|c| (c.key, c.row.map(|r| r.expires_ms))).collect();
+        rows.sort();
+        assert_eq!(rows, [("changes".into(), Some(2)), ("stays".into(), Some(1))]);
+    }
+
+    #[test]
+    fn what_ends_while_it_is_written_is_deleted_after() {
+        let pending = Pending::new(Keys::default());
+        pending.push(session("a", 1));
+        let batch = pending.take();
+        pending.push(ended("a"));
+        pending.written(&batch);
+        assert_eq!(only(&pending.take()), None);
+    }
+
+    #[test]
+    fn failing_for_long_keeps_no_more_than_lives() {
+        let pending = Pending::new(Keys::default());
+        for n in 0..1000 {
+            pending.push(session(&n.to_string(), 1));
+            let batch = pending.take();
+            pending.push(ended(&n.to_string()));
+            pending.put_back(batch);
+        }
+        assert_eq!(pending.len(), 0);
+        assert_eq!(pending.lock().sessions.kept.len(), 0);
+    }
+}

@@ -1,0 +1,114 @@
+//! The one task that writes. It takes all that waits, writes it in one transaction, and begins again; when writing fails it
+//! tries again, ever less often, until it succeeds or the store is closed.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use tokio::sync::watch;
+use tokio::time::{MissedTickBehavior, interval, sleep};
+use tokio_util::sync::CancellationToken;
+
+use super::StoreError;
+use super::db::Db;
+use super::pending::Pending;
+use crate::telemetry::{Event, Telemetry};
+
+/// Pauses after a failure: the first, and the longest.
+const PAUSE: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
+
+/// How often what has expired is deleted.
+const CLEANING: Duration = Duration::from_secs(60);
+
+pub(super) struct Writer {
+    pub(super) db: Db,
+    pub(super) pending: Arc<Pending>,
+    /// Up to which fact everything is written.
+    pub(super) progress: watch::Sender<u64>,
+    pub(super) closing: CancellationToken,
+    pub(super) telemetry: Telemetry,
+}
+
+impl Writer {
+    /// Runs until the store is closed and everything is written.
+    pub(super) async fn run(self) {
+        let mut cleaning = interval(CLEANING);
+        cleaning.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                () = self.pending.filled() => {}
+                _ = cleaning.tick() => self.clean().await,
+                () = self.closing.cancelled() => {
+                    self.write_all().await;
+                    return;
+                }
+            }
+            self.write_all().await;
+        }
+    }
+
+    /// Writes until nothing waits.
+    async fn write_all(&self) {
+        let mut pause = PAUSE.0;
+        let mut failing: Option<Instant> = None;
+        loop {
+            let batch = self.pending.take();
+            let began = Instant::now();
+            if batch.len() > 0
+                && let Err(error) = self.db.write(&batch).await
+            {
+                self.pending.put_back(batch);
+                self.failed(&error, failing.is_some());
+                failing.get_or_insert(began);
+                let closing = self.closing.is_cancelled();
+                tokio::select! {
+                    () = sleep(pause) => {}
+                    () = self.closing.cancelled(), if !closing => {}
+                }
+                pause = if closing { PAUSE.0 } else { (pause * 2).min(PAUSE.1) };
+                continue;
+            }
+            if batch.len() > 0 {
+                self.pending.written(&batch);
+                self.telemetry.event(Event::Stored { facts: batch.len(), took: began.elapsed() });
+                if let Some(since) = failing.take() {
+                    self.telemetry.event(Event::StoreRecovered { after: since.elapsed() });
+                    pause = PAUSE.0;
+                }
+            }
+            self.progress.send_replace(batch.up_to);
+            let waiting = self.pending.len();
+            self.telemetry.metrics().store_waiting.set(i64::try_from(waiting).unwrap_or(i64::MAX));
+            if waiting == 0 {
+                return;
+            }
+        }
+    }
+
+    fn failed(&self, error: &StoreError, still: bool) {
+        let waiting = self.pending.len();
+        self.telemetry.metrics().store_waiting.set(i64::try_from(waiting).unwrap_or(i64::MAX));
+        let why = with_causes(error);
+        self.telemetry.event(Event::StoreFailed { why: &why, advice: error.advice(), waiting, still });
+    }
+
+    async fn clean(&self) {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let now_ms = i64::try_from(now.as_millis()).unwrap_or(i64::MAX);
+        match self.db.delete_expired(now_ms).await {
+            Ok(gone) => self.pending.expired(&gone),
+            // The next batch will say it if it lasts.
+            Err(error) => tracing::debug!(why = with_causes(&error), "what has expired could not be deleted"),
+        }
+    }
+}
+
+/// An error with all that caused it, on one line.
+pub(super) fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text = format!("{text}: {cause}");
+        source = cause.source();
+    }
+    text
+}

@@ -1,0 +1,22 @@
+//! JSON from a peer.
+#![no_main]
+
+mod invariants;
+
+use ctigate_proto::codec::{Limits, decode, decode_all, decode_value, encode_value};
+use ctigate_proto::message::{Format, Text};
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|data: &[u8]| {
+    let Ok(text) = Text::try_from(data) else { return };
+    match decode(Format::Json, &text, &Limits::default()) {
+        Ok(message) => invariants::hold(&message),
+        Err(error) => assert!(error.at <= text.len() && !error.what.contains(char::is_control), "{error:?}"),
+    }
+    for message in decode_all(Format::Json, &text, &Limits::default()).unwrap_or_default() {
+        invariants::hold(&message);
+    }
+    if let Ok(value) = decode_value(&text, 64) {
+        assert_eq!(decode_value(&encode_value(&value), 64), Ok(value));
+    }
+});

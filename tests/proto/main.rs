@@ -2,6 +2,8 @@
 
 // The catalogue as its callers see it.
 mod catalogue;
+// Reading the pages of the specification.
+mod pages;
 // A validator for the schemas of the specification, and the ways to its files.
 mod schema;
 // The catalogue and the specification name the same messages, parameters, groups and errors.

@@ -1,12 +1,20 @@
 //! The catalogue and the specification say the same: neither names a message, parameter, record, group, right or error that
 //! the other does not.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use ctigate_proto::method::{Field, MESSAGES, Message, Origin, Outcome, Record, Type};
+use ctigate_proto::auth::{basic, digest, password};
+use ctigate_proto::codec::{self, Limits};
+use ctigate_proto::dialog::CloseReason;
+use ctigate_proto::hub::Rights;
+use ctigate_proto::message::{Code, Format, Text};
+use ctigate_proto::method::{
+    self, Class, Field, Flow, GROUPS, MESSAGES, Message, Origin, Outcome, Record, Right, Type,
+};
 use serde_json::{Value as Json, json};
 
-use crate::schema::{Schemas, names};
+use crate::pages::{About, Page, Section, code_word, code_words};
+use crate::schema::{Schemas, names, spec};
 
 /// Every record that a message leads to, by name.
 fn records() -> Vec<&'static Record> {
@@ -140,4 +148,299 @@ fn type_schema(ty: Type, file: &str) -> Json {
             json!({ "anyOf": [{ "type": "array", "items": { "type": "string" } }, { "enum": [false, null] }] })
         }
     }
+}
+
+#[test]
+fn every_message_and_record_has_its_section_and_there_is_no_other() {
+    let (mut messages, mut described) = (Vec::new(), Vec::new());
+    for page in Page::areas() {
+        for section in page.sections() {
+            assert!(section.is_described(), "{}: {}", page.path, section.title);
+            match section.about() {
+                About::Message(name) => messages.push(name.to_owned()),
+                About::Record(name) => described.push(name.to_owned()),
+                About::Prose => {}
+            }
+        }
+    }
+    messages.sort();
+    described.sort();
+    assert_eq!(messages, MESSAGES.iter().map(|message| message.name).collect::<Vec<_>>());
+    assert_eq!(described, records().iter().map(|record| record.name).collect::<Vec<_>>());
+}
+
+#[test]
+fn pages_say_of_each_message_what_the_catalogue_says() {
+    let records = records();
+    for page in Page::areas() {
+        for section in page.sections() {
+            let name = match section.about() {
+                About::Message(name) => name,
+                About::Record(name) => {
+                    let record = records.iter().find(|record| record.name == name).expect("it is a record");
+                    check_table(&section, record.fields);
+                    continue;
+                }
+                About::Prose => continue,
+            };
+            let message = method::find(name).expect("it is a message");
+            assert_eq!(section.facts(), facts(message), "{name}");
+            let includes: Vec<_> = message.shape.includes.iter().map(|record| record.name).collect();
+            assert_eq!(section.includes(), includes, "{name}");
+            check_table(&section, message.shape.fields);
+        }
+    }
+}
+
+fn facts(message: &Message) -> Vec<String> {
+    let mut facts = vec![format!("{:?}", message.class).to_lowercase()];
+    facts.push(message.directions().map(Flow::words).collect::<Vec<_>>().join(", "));
+    facts.extend(message.reply.map(|reply| format!("reply `{reply}`")));
+    match message.outcome {
+        Outcome::None if message.class == Class::Reply => {
+            let own = message.shape.fields.iter().any(|field| field.name == "result");
+            facts.push(if own { "`result` of its own" } else { "without `result`" }.to_owned());
+        }
+        Outcome::None | Outcome::Always => {}
+        Outcome::Optional => facts.push("`result` optional".to_owned()),
+        Outcome::Data => facts.push("`result` is the data".to_owned()),
+    }
+    facts.extend(message.right.map(|right| format!("right `{}`", right.word())));
+    for (said, word) in [
+        (message.before_login, "before login"),
+        (message.subscribed, "by subscription"),
+        (message.origin == Origin::Ctigate, "ctigate"),
+        (message.telephony, "from: telephony"),
+    ] {
+        facts.extend(said.then(|| word.to_owned()));
+    }
+    facts
+}
+
+fn check_table(section: &Section<'_>, fields: &[Field]) {
+    let rows = section.table("field");
+    let said: Vec<_> = rows.iter().map(|row| (row[0].clone(), row[1].clone(), row[2].clone())).collect();
+    let expected: Vec<_> = fields
+        .iter()
+        .map(|field| {
+            let also: Vec<_> = field.aliases.iter().map(|alias| format!("`{alias}`")).collect();
+            let also = if also.is_empty() { String::new() } else { format!(" (also {})", also.join(", ")) };
+            let required = if field.required { "yes" } else { "no" };
+            (format!("`{}`{also}", field.name), field.ty.to_string(), required.to_owned())
+        })
+        .collect();
+    assert_eq!(said, expected, "{}", section.title);
+    for (row, field) in rows.iter().zip(fields) {
+        assert_eq!(row.len(), 4, "{}: {}", section.title, field.name);
+        assert!(row[3].len() > 1, "{}: {} has no meaning", section.title, field.name);
+        assert_eq!(row[3].ends_with(" Secret."), field.secret, "{}: {}", section.title, field.name);
+    }
+}
+
+#[test]
+fn replies_with_names_of_their_own_are_listed() {
+    let listed = Page::open("message.md").section("Calls, replies, events").table("call");
+    let listed: BTreeSet<_> = listed
+        .iter()
+        .map(|row| (code_word(&row[0]).unwrap().to_owned(), code_word(&row[1]).unwrap().to_owned()))
+        .collect();
+    let own = MESSAGES.iter().filter_map(|message| Some((message.name, message.reply?)));
+    let own = own.filter(|(name, reply)| *reply != format!("{name}result"));
+    assert_eq!(listed, own.map(|(name, reply)| (name.to_owned(), reply.to_owned())).collect());
+}
+
+#[test]
+fn events_and_groups_are_listed() {
+    let page = Page::open("events.md");
+    let listed: BTreeMap<_, _> = page
+        .section("All events")
+        .table("event")
+        .into_iter()
+        .map(|row| (code_word(&row[0]).unwrap().to_owned(), (row[1].clone(), row[2].clone(), row[3].clone())))
+        .collect();
+    let out = |message: &&Message| {
+        let gateway = message.flows(Flow::GatewayToTab) || message.flows(Flow::GatewayToLink);
+        message.subscribed || (message.class == Class::Event && gateway)
+    };
+    let expected: BTreeMap<_, _> = MESSAGES
+        .iter()
+        .filter(out)
+        .map(|message| {
+            let group = GROUPS.iter().find(|group| group.members.contains(&message.name));
+            let group = group.map_or_else(String::new, |group| format!("`{}`", group.name));
+            let to = [(Flow::GatewayToTab, "tab"), (Flow::GatewayToLink, "link")];
+            let to: Vec<_> = to.iter().filter(|(flow, _)| message.flows(*flow)).map(|(_, word)| *word).collect();
+            let delivery = if message.subscribed { "subscribed" } else { "always" };
+            (message.name.to_owned(), (group, to.join(", "), delivery.to_owned()))
+        })
+        .collect();
+    assert_eq!(listed, expected);
+
+    let listed: Vec<_> = page
+        .section("Groups")
+        .table("group")
+        .into_iter()
+        .map(|row| {
+            let members: Vec<_> = code_words(&row[1]).into_iter().map(str::to_owned).collect();
+            (code_word(&row[0]).unwrap().to_owned(), members)
+        })
+        .collect();
+    let expected: Vec<_> = GROUPS
+        .iter()
+        .map(|group| (group.name.to_owned(), group.members.iter().map(|&member| member.to_owned()).collect::<Vec<_>>()))
+        .collect();
+    assert_eq!(listed, expected);
+}
+
+#[test]
+fn error_codes_and_their_texts_are_listed() {
+    let listed: Vec<_> = Page::open("errors.md")
+        .section("Failed calls")
+        .table("error")
+        .into_iter()
+        .map(|row| (row[0].parse::<i64>().unwrap(), row[1].clone()))
+        .collect();
+    assert_eq!(listed, Code::ALL.map(|code| (code.number(), code.text().to_owned())));
+}
+
+#[test]
+fn close_reasons_are_listed() {
+    let listed: BTreeSet<_> = Page::open("errors.md")
+        .section("Close reasons")
+        .table("code")
+        .into_iter()
+        .map(|row| (row[0].clone(), row[1].clone()))
+        .collect();
+    for reason in [
+        CloseReason::NORMAL,
+        CloseReason::GOING_AWAY,
+        CloseReason::NO_FORMAT,
+        CloseReason::SLOW,
+        CloseReason::SILENT,
+        CloseReason::LOGOUT,
+        CloseReason::REPLACED,
+    ] {
+        let code = if reason.code == 0 { "(cut)".to_owned() } else { reason.code.to_string() };
+        let text = if reason.text.is_empty() { "(none)" } else { &reason.text };
+        assert!(listed.contains(&(code, text.to_owned())), "{reason:?}");
+    }
+}
+
+#[test]
+fn rights_and_roles_are_listed() {
+    let page = Page::open("auth.md");
+    let section = page.section("Rights");
+    let listed: Vec<_> = section.table("right").iter().map(|row| code_word(&row[0]).unwrap().to_owned()).collect();
+    assert_eq!(listed, Right::ALL.map(Right::word));
+
+    let mut known: BTreeMap<String, Vec<Right>> = BTreeMap::new();
+    for row in section.table("role") {
+        let role = code_word(&row[0]).unwrap().to_owned();
+        let mut rights: Vec<_> = code_words(&row[1]).into_iter().map(|word| Right::of_word(word).unwrap()).collect();
+        if row[1].contains("those of an agent") {
+            rights.extend(&known["agent"]);
+        }
+        if row[1] == "all" {
+            rights.extend(Right::ALL);
+        }
+        let held = Rights::role(&role).unwrap_or_else(|| panic!("no role {role}"));
+        for right in Right::ALL {
+            assert_eq!(held.has(right), rights.contains(&right), "{role}: {}", right.word());
+        }
+        known.insert(role, rights);
+    }
+    assert_eq!(known.keys().collect::<Vec<_>>(), ["admin", "agent", "integrator", "supervisor"]);
+}
+
+#[test]
+fn password_hashes_are_those_of_the_page() {
+    let page = Page::open("auth.md");
+    let rows = page.section("Password hashes").table("password");
+    assert_eq!(rows.len(), 5);
+    for row in rows {
+        let [typed, _, hash, folded] = [0, 1, 2, 3].map(|i| code_word(&row[i]).unwrap_or(&row[i]));
+        assert_eq!(password::hash(typed).as_deref(), Ok(hash), "{typed}");
+        assert_eq!(password::folded_hash(typed).as_deref(), Ok(folded), "{typed}");
+    }
+}
+
+#[test]
+fn digest_answers_are_those_of_the_page() {
+    let page = Page::open("auth.md");
+    let rows = page.section("HTTP authorization").table("part");
+    for column in [1, 2] {
+        let part = |name: &str| {
+            let row = rows.iter().find(|row| row[0] == name).unwrap_or_else(|| panic!("no {name}"));
+            code_word(&row[column]).expect("it is a word").to_owned()
+        };
+        let cnonce = part("cnonce");
+        let random = std::array::from_fn(|i| u8::from_str_radix(&cnonce[2 * i..2 * i + 2], 16).unwrap());
+        for algorithm in ["SHA-256", "MD5"] {
+            let mut client = digest::Client::new(part("login"), part("password"));
+            let (realm, nonce) = (part("realm"), part("nonce"));
+            let challenge = format!(
+                "Digest realm=\"{realm}\", nonce=\"{nonce}\", qop=\"auth\", algorithm={algorithm}, charset=UTF-8"
+            );
+            client.challenged([challenge.as_str()]).unwrap();
+            let answer = client.answer(&part("method"), &part("uri"), random).unwrap();
+            let response = format!("response=\"{}\"", part(&format!("response, {algorithm}")));
+            assert!(answer.contains(&response), "{answer}");
+            assert!(answer.contains(&format!("nc={}", part("nc"))), "{answer}");
+        }
+    }
+    let basic = page.section("HTTP authorization").table("login");
+    let [login, password, header] = [0, 1, 2].map(|i| code_word(&basic[0][i]).unwrap());
+    let read = basic::Basic::parse(header).unwrap();
+    assert_eq!((&*read.login, &*read.password), (login, password));
+}
+
+#[test]
+fn links_lead_somewhere() {
+    let pages = Page::all();
+    for page in &pages {
+        let folder = page.path.rsplit_once('/').map_or("", |(folder, _)| folder);
+        for link in page.links() {
+            let (file, place) = link.split_once('#').unwrap_or((link, ""));
+            let path = if file.is_empty() {
+                page.path.clone()
+            } else if let Some(above) = file.strip_prefix("../") {
+                assert!(!folder.is_empty(), "{}: {link} leads out of the specification", page.path);
+                above.to_owned()
+            } else if folder.is_empty() {
+                file.to_owned()
+            } else {
+                format!("{folder}/{file}")
+            };
+            assert!(spec(&path).exists(), "{}: {link}", page.path);
+            if !place.is_empty() {
+                let target =
+                    pages.iter().find(|page| page.path == path).unwrap_or_else(|| panic!("{}: {link}", page.path));
+                assert!(target.anchors().contains(place), "{}: {link}", page.path);
+            }
+        }
+    }
+}
+
+#[test]
+fn examples_in_pages_are_valid() {
+    let schemas = Schemas::load();
+    let mut messages = 0;
+    for page in Page::all() {
+        for block in page.code("json") {
+            for value in serde_json::Deserializer::from_str(&block).into_iter::<Json>() {
+                let value = value.unwrap_or_else(|error| panic!("{}: {error} in {block}", page.path));
+                if let (Some(name), true) = (value[0].as_str(), value[1].is_object()) {
+                    assert!(method::find(name).is_some(), "{}: no message {name}", page.path);
+                    assert_eq!(schemas.check(&Schemas::parse(name), &value), Ok(()), "{}: {block}", page.path);
+                    messages += 1;
+                }
+            }
+        }
+        for block in page.code("xml").into_iter().filter(|block| block.starts_with("<message")) {
+            let read = codec::decode(Format::Xml, &Text::from(block.as_str()), &Limits::default());
+            assert!(read.is_ok(), "{}: {read:?}", page.path);
+            messages += 1;
+        }
+    }
+    assert!(messages >= 15, "only {messages} examples were found");
 }

@@ -1,4 +1,4 @@
-//! The HTTP POST wrapping of messages (`proto-spec/http-post.md`): a form with `format` and `data` in one direction, plain
+//! The HTTP POST wrapping of messages (`proto-spec/post.md`): a form with `format` and `data` in one direction, plain
 //! messages in the other. What a plain body holds is read by [`super::decode_all`] and made by [`join`].
 
 use base64::Engine;

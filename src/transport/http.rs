@@ -103,6 +103,7 @@ where
         .header_read_timeout(IDLE)
         .max_headers(MOST_HEADERS)
         .max_buf_size(LARGEST_HEAD)
+        .max_header_size(LARGEST_HEAD)
         .half_close(false)
         .serve_connection(TokioIo::new(io), service);
     let first_head = sleep_until(deadline);

@@ -1,0 +1,248 @@
+//! What a peer may not do with frames, with sizes, with its silence and its slowness: it gets the named answer, and nobody
+//! else notices.
+
+use std::time::Duration;
+
+use ctigate::proto::message::Format;
+use ctigate::transport::limit;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+use crate::support::gateway::link;
+use crate::support::http::ask;
+use crate::support::peers::{HASH, json, written};
+use crate::support::ws::{masked, plain, request};
+use crate::support::{FakeCrm, FakeTab, Frame, Io, Setup, Ws, soon, until};
+use ctigate::config::LinkMode;
+
+const JSON: (&str, &str) = ("Sec-WebSocket-Protocol", "json");
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_wrong_frame_is_answered_with_its_close_code() {
+    let gateway = Setup::new().start().await;
+    let mut neighbour = FakeTab::login(gateway.web, Format::Json, "petrov").await;
+    let cases: Vec<(&str, Vec<u8>, u16)> = vec![
+        ("unmasked", plain(0x81, b"[]"), 1002),
+        ("a reserved bit", masked(0xc1, b"[]"), 1002),
+        ("opcode 3", masked(0x83, b""), 1002),
+        ("opcode 11", masked(0x8b, b""), 1002),
+        ("a fragmented ping", masked(0x09, b""), 1002),
+        ("a long ping", masked(0x89, &[0; 126]), 1002),
+        ("a continuation of nothing", masked(0x80, b"a"), 1002),
+        ("a message inside one", [masked(0x01, b"a"), masked(0x81, b"b")].concat(), 1002),
+        ("a length in a longer form", vec![0x81, 0xfe, 0, 1, 0, 0, 0, 0, b'a'], 1002),
+        ("a length with the top bit", vec![0x81, 0xff, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0], 1002),
+        ("too large, by its head", vec![0x81, 0xff, 0, 0, 0, 0, 0, 1, 0, 1, 0, 0, 0, 0], 1009),
+        ("too large in parts", [masked(0x01, &[b'a'; 60_000]), masked(0x80, &[b'a'; 10_000])].concat(), 1009),
+        ("no UTF-8", masked(0x81, &[b'"', 0xff, b'"']), 1007),
+        ("no UTF-8, long before its end", masked(0x81, &[0xff; 60_000])[..5000].to_vec(), 1007),
+        ("half a character", [masked(0x01, &[0xd0]), masked(0x80, b"")].concat(), 1007),
+        ("binary", masked(0x82, b"[]"), 1003),
+        ("a close with one byte", masked(0x88, &[3]), 1002),
+        ("a close whose reason is no UTF-8", masked(0x88, &[3, 0xe8, 0xff]), 1007),
+    ];
+    for (name, bytes, code) in cases {
+        for format in ["json", "xml"] {
+            let mut ws = Ws::connect(gateway.web, &[("Sec-WebSocket-Protocol", format)]).await;
+            ws.raw(&bytes).await;
+            assert_eq!(ws.closed().await.0, code, "{name}");
+        }
+    }
+    for code in [0u16, 999, 1004, 1005, 1006, 1015, 1016, 2999, 5000, 65535] {
+        let mut ws = Ws::connect(gateway.web, &[JSON]).await;
+        ws.close(code, "").await;
+        assert_eq!(ws.closed().await.0, 1002, "a close with {code}");
+    }
+    neighbour.ping().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn good_frames_in_any_shape_are_one_message() {
+    let gateway = Setup::new().start().await;
+    for format in [Format::Json, Format::Xml] {
+        let text = written(format, r#"["ping",{"qid":"жук"}]"#);
+        let mut whole = Vec::new();
+        for (i, byte) in text.as_bytes().iter().enumerate() {
+            let last = i + 1 == text.len();
+            let first = if i == 0 { 0x01 } else { 0x00 } | if last { 0x80 } else { 0 };
+            whole.extend(masked(first, &[*byte]));
+            whole.extend(masked(0x00, b"").into_iter().filter(|_| !last));
+            if i == 3 {
+                whole.extend(masked(0x89, b"inside"));
+                whole.extend(masked(0x8a, b"unasked"));
+            }
+        }
+        for step in [1, 5, 100_000] {
+            let mut ws = Ws::connect(gateway.web, &[("Sec-WebSocket-Protocol", format.word())]).await;
+            for piece in whole.chunks(step) {
+                ws.raw(piece).await;
+            }
+            assert_eq!(ws.next().await, Frame::Pong(b"inside".to_vec()), "also inside a message");
+            let Frame::Text(pong) = ws.next().await else { panic!("a message") };
+            assert!(pong.contains("pong") && pong.contains("жук"), "{pong}");
+            ws.close(1000, "bye").await;
+            assert_eq!(ws.closed().await, (1000, "bye".to_owned()));
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_size_limit_rises_with_the_login() {
+    let gateway = Setup::new().start().await;
+    let long = format!(r#"["ping",{{"qid":1,"filler":"{}"}}]"#, "x".repeat(500_000));
+    let mut guest = FakeTab::connect(gateway.web, Format::Json).await;
+    guest.0.say(&long).await;
+    assert_eq!(guest.0.closed().await.0, 1009);
+    let mut tab = FakeTab::login(gateway.web, Format::Json, "ivanov").await;
+    for _ in 0..3 {
+        tab.0.say(&long).await;
+        assert_eq!(json(&tab.0.hear_named("pong").await).len(), long.len());
+        tab.ping().await;
+    }
+    tab.0.ws.raw(&[0x81, 0xff, 0, 0, 0, 0, 0, 0x10, 0, 1, 1, 1, 1, 1]).await;
+    assert_eq!(tab.0.closed().await.0, 1009, "a byte more than 1 MiB");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_channel_without_a_format_opens_and_ends_with_its_first_message() {
+    let gateway = Setup::new().link(link("crm", LinkMode::AcceptWs)).start().await;
+    for address in [gateway.web, gateway.link("crm")] {
+        let mut ws = Ws::connect(address, &[("Sec-WebSocket-Protocol", "chat")]).await;
+        ws.frame(0x89, b"alive").await;
+        assert_eq!(ws.next().await, Frame::Pong(b"alive".to_vec()));
+        ws.text(r#"["ping",{}]"#).await;
+        assert_eq!(ws.closed().await, (1008, "sub-protocol must contain json or xml".to_owned()));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_end_at_any_byte_leaves_nothing_behind() {
+    let gateway = Setup::new().start().await;
+    let login = written(Format::Json, &format!(r#"["login",{{"userlogin":"ivanov","Password":"{HASH}"}}]"#));
+    let bytes = [request("/", &[JSON]).into_bytes(), masked(0x81, login.as_bytes()), masked(0x89, b"p")].concat();
+    for cut in (0..=bytes.len()).step_by(7) {
+        let mut io = TcpStream::connect(gateway.web).await.unwrap();
+        io.write_all(&bytes[..cut]).await.unwrap();
+        if cut % 2 == 0 {
+            io.set_zero_linger().unwrap();
+        }
+        drop(io);
+    }
+    until("everybody is gone", || gateway.transport.connections() == 0 && gateway.engine.peers().is_empty()).await;
+    FakeTab::login(gateway.web, Format::Json, "ivanov").await.ping().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_pings_and_never_reads_is_cut_and_costs_nothing() {
+    let gateway = Setup::new().start().await;
+    let mut tab = FakeTab::login(gateway.web, Format::Json, "ivanov").await;
+    let pings = masked(0x89, &[7; 125]).repeat(1000);
+    let mut sent = 0;
+    let flood = async {
+        loop {
+            match tokio::time::timeout(Duration::from_secs(1), tab.0.ws.io.write_all(&pings)).await {
+                Ok(Ok(())) => sent += pings.len(),
+                // Reading stopped, and then the connection ended.
+                Ok(Err(_)) => break,
+                Err(_) => {}
+            }
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), flood).await.expect("it is cut");
+    // What was sent and not answered into the void lies in the kernel's buffers; a gateway that read on would have held it all.
+    assert!(sent < 32 << 20, "the gateway read on: {sent} bytes");
+    until("the tab is gone", || gateway.engine.peers().is_empty()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_tab_that_reads_nothing_is_closed_as_slow_and_others_go_on() {
+    let gateway = Setup::new().start().await;
+    let mut deaf = FakeTab::login(gateway.web, Format::Json, "ivanov").await;
+    let mut other = FakeTab::login(gateway.web, Format::Json, "petrov").await;
+    // Answers as large as the questions, which are never read.
+    let long = written(Format::Json, &format!(r#"["ping",{{"qid":1,"filler":"{}"}}]"#, "x".repeat(900_000)));
+    let asking = tokio::spawn(async move {
+        let frame = masked(0x81, long.as_bytes());
+        while deaf.0.ws.io.write_all(&frame).await.is_ok() {}
+    });
+    for _ in 0..20 {
+        other.ping().await;
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    tokio::time::timeout(Duration::from_secs(30), asking).await.expect("it is cut").unwrap();
+    until("one tab is left", || gateway.engine.peers().len() == 1).await;
+    other.ping().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stop_says_goodbye_to_everybody_after_what_is_queued() {
+    let gateway = Setup::new().link(link("crm", LinkMode::AcceptWs)).start().await;
+    let mut tabs = Vec::new();
+    for i in 0..50 {
+        let format = if i % 2 == 0 { Format::Json } else { Format::Xml };
+        tabs.push(FakeTab::login(gateway.web, format, "ivanov").await);
+    }
+    let mut crm = FakeCrm::connect(gateway.link("crm"), Format::Json).await;
+    crm.introduce_bare().await;
+    gateway.link_state("crm", "up").await;
+    let guest = Ws::connect(gateway.web, &[JSON]).await;
+    let hearing = tokio::spawn(async move {
+        for tab in &mut tabs {
+            assert_eq!(tab.0.closed().await.0, 1001);
+        }
+        assert_eq!(crm.0.closed().await.0, 1001);
+        let mut guest = guest;
+        assert_eq!(guest.closed().await.0, 1001);
+    });
+    assert!(gateway.drain().await, "all tasks ended");
+    hearing.await.unwrap();
+    assert!(TcpStream::connect(gateway.web).await.is_err(), "nobody is accepted any more");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn there_are_as_many_connections_as_there_may_be() {
+    let mut setup = Setup::new();
+    setup.limits = limit::Settings { connections: 5, per_address: 3 };
+    setup.config.web.trusted_proxies = vec!["127.0.0.2/32".parse().unwrap()];
+    let gateway = setup.start().await;
+    let mut held = Vec::new();
+    for _ in 0..3 {
+        held.push(Ws::connect(gateway.web, &[JSON]).await);
+    }
+    let (answer, _) = ask(gateway.web, request("/", &[])).await;
+    assert_eq!((answer.status, answer.header("retry-after")), (503, Some("5")), "a fourth of one address");
+    let from_proxy = async |forwarded: &str| -> (u16, Io) {
+        let socket = tokio::net::TcpSocket::new_v4().unwrap();
+        socket.bind("127.0.0.2:0".parse().unwrap()).unwrap();
+        let mut io: Io = Box::new(soon("connect", socket.connect(gateway.web)).await.unwrap());
+        let bytes = request("/", &[("X-Forwarded-For", forwarded)]);
+        let answer = crate::support::http::ask_on(&mut io, bytes).await;
+        (answer.status, io)
+    };
+    assert_eq!(from_proxy("127.0.0.1").await.0, 503, "the proxy speaks for the same address");
+    let (status, _fourth) = from_proxy("192.0.2.1").await;
+    assert_eq!(status, 101);
+    let (status, _fifth) = from_proxy("192.0.2.2").await;
+    assert_eq!(status, 101);
+    assert_eq!(from_proxy("192.0.2.3").await.0, 503, "a sixth in all");
+    held.pop();
+    let mut again = 503;
+    for _ in 0..200 {
+        again = ask(gateway.web, request("/", &[])).await.0.status;
+        if again == 101 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    assert_eq!(again, 101, "who left made room");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_half_closed_peer_is_let_go() {
+    let gateway = Setup::new().start().await;
+    let mut tab = FakeTab::login(gateway.web, Format::Json, "ivanov").await;
+    tab.0.ws.io.shutdown().await.unwrap();
+    let mut rest = Vec::new();
+    soon("the end", tab.0.ws.io.read_to_end(&mut rest)).await.unwrap();
+    until("the tab is gone", || gateway.engine.peers().is_empty()).await;
+}

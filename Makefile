@@ -1,0 +1,24 @@
+# Everything a person does with this tree. Each target says what it needs and what it prints.
+
+.PHONY: demo test lint bench fuzz build help
+
+help: ## This list
+	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' Makefile
+
+build: ## Build the gateway
+	cargo build --locked
+
+demo: ## Build, start the gateway, a demo CRM and a simulated call (CRM=rust|python|php|node)
+	@CRM="$(CRM)" scripts/demo.sh
+
+test: ## Install what the tests need (root), then run every suite
+	@scripts/test.sh
+
+lint: ## Format, clippy and documentation, warnings as errors
+	@scripts/lint.sh
+
+bench: ## Figures, printed; nothing passes or fails
+	@scripts/bench.sh
+
+fuzz: ## Each fuzz target for a minute (SECONDS_EACH=n for longer)
+	@scripts/fuzz.sh

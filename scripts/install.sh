@@ -1,0 +1,47 @@
+#!/usr/bin/env bash
+# Installs what the tests need beyond cargo: Debian packages as root, npm and Python packages into the tree.
+# Without root it prints the one line that is needed, and stops.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+packages=()
+need() { command -v "$1" >/dev/null 2>&1 || packages+=("$2"); }
+need chromium chromium
+need node nodejs
+need npm npm
+need php php-cli
+need nginx nginx-light
+need curl curl
+need xmllint libxml2-utils
+need openssl openssl
+python3 -c 'import venv, ensurepip' 2>/dev/null || packages+=(python3-venv)
+
+if [ ${#packages[@]} -gt 0 ]; then
+  line="apt-get install -y --no-install-recommends ${packages[*]}"
+  if [ "$(id -u)" != 0 ]; then
+    echo "The tests need some programs. Install them, then run make test again:" >&2
+    echo "  sudo $line" >&2
+    exit 1
+  fi
+  echo "installing: ${packages[*]}"
+  export DEBIAN_FRONTEND=noninteractive
+  apt-get update -q >target/install.log 2>&1 && $line >>target/install.log 2>&1 || {
+    echo "installing failed; the end of target/install.log:" >&2
+    tail -5 target/install.log >&2
+    exit 1
+  }
+fi
+
+for folder in tests/browser examples/crm-node; do
+  if [ ! -e "$folder/node_modules/.package-lock.json" ] || [ "$folder/package-lock.json" -nt "$folder/node_modules/.package-lock.json" ]; then
+    echo "npm packages of $folder"
+    npm ci --prefix "$folder" --no-audit --no-fund --loglevel=error
+  fi
+done
+
+if [ ! -e target/python/.ready ] || [ examples/crm-python/requirements.txt -nt target/python/.ready ]; then
+  echo "python packages of examples/crm-python"
+  python3 -m venv target/python
+  target/python/bin/pip install --quiet --disable-pip-version-check -r examples/crm-python/requirements.txt
+  touch target/python/.ready
+fi

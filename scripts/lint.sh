@@ -1,0 +1,8 @@
+#!/usr/bin/env bash
+# The gate for style: format, clippy and documentation with warnings as errors.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+cargo fmt --all --check
+cargo clippy --locked --workspace --all-targets -- -D warnings
+RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps --quiet
+echo "lint: clean"

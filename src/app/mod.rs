@@ -1,0 +1,322 @@
+//! The composition root: builds every part, wires the channels, keeps the order of start and stop. Decides nothing.
+
+mod settings;
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use ctigate_proto::auth::{Attempt, Identity, LoginError};
+use ctigate_proto::hub::{Hub, Input};
+use thiserror::Error;
+use tokio::net::TcpListener;
+
+use crate::config::{Config, PbxKind, TlsPort};
+use crate::engine::{Engine, Outlets};
+use crate::pbx::{self, simulator};
+use crate::shutdown::{Drained, Shutdown};
+use crate::store::{Accounts, Store, StoreError};
+use crate::telemetry::Telemetry;
+use crate::transport::browser::{self, Browsers};
+use crate::transport::dial::{self, Dialed};
+use crate::transport::gate::{self, Gate};
+use crate::transport::listen::{self, Security};
+use crate::transport::tls::{Certificates, TlsError};
+use crate::transport::{Transport, limit, tls};
+
+/// How many orders to the telephone system, and events from it, may wait.
+const PBX_QUEUE: usize = 4096;
+/// Over how long goodbyes are spread when the node stops.
+const STAGGER: Duration = Duration::from_secs(2);
+
+/// Why a node did not start. The text says what to do.
+#[derive(Debug, Error)]
+pub enum StartError {
+    /// A port could not be bound.
+    #[error("{key} = {address}: {why}. {advice}")]
+    Bind {
+        /// The key of the configuration.
+        key: String,
+        /// The address.
+        address: SocketAddr,
+        /// What the system said.
+        why: std::io::Error,
+        /// What to do.
+        advice: &'static str,
+    },
+    /// A certificate, key or authority cannot be used.
+    #[error("{key}: {why}")]
+    Tls {
+        /// The key of the configuration.
+        key: String,
+        /// What was wrong.
+        why: TlsError,
+    },
+    /// The database cannot be used.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The telephone system cannot be used.
+    #[error("pbx: {0}")]
+    Pbx(String),
+    /// Anything else.
+    #[error("{0}")]
+    Other(String),
+}
+
+/// Where a node listens, once it does: port 0 has become a real port.
+#[derive(Clone, Debug, Default)]
+pub struct Addresses {
+    /// Browsers and pages, plain.
+    pub web: Option<SocketAddr>,
+    /// Browsers and pages, TLS.
+    pub web_tls: Option<SocketAddr>,
+    /// Administration.
+    pub admin: Option<SocketAddr>,
+    /// Each accepting link, by name.
+    pub links: Vec<(String, SocketAddr)>,
+}
+
+/// A node that runs.
+pub struct Node {
+    /// Where it listens.
+    pub addresses: Addresses,
+    engine: Arc<Engine>,
+    transport: Arc<Transport>,
+    store: Arc<Store>,
+    shutdown: Shutdown,
+    stop_grace: Duration,
+}
+
+impl fmt::Debug for Node {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Node").field("addresses", &self.addresses).finish_non_exhaustive()
+    }
+}
+
+/// Builds a node and starts it. It runs until `shutdown` is requested; then call [`Node::stop`].
+///
+/// # Errors
+/// [`StartError`]; nothing runs then.
+pub async fn start(config: &Config, demo: bool, shutdown: Shutdown) -> Result<Node, StartError> {
+    let telemetry = Telemetry::default();
+    let store = Arc::new(Store::open(&config.store, telemetry.clone()).await?);
+    let accounts = Arc::new(Accounts::new(config));
+    let wall_ms = unix_ms();
+
+    let listeners = bind(config)?;
+    let ports = (listeners.port(|l| &l.web), listeners.port(|l| &l.web_tls));
+    let mut hub = Hub::new(settings::hub(config, ports, wall_ms, rand::random()));
+    let sessions = store.load_sessions(wall_ms).await?;
+    let forms = store.load_forms(wall_ms).await?;
+    tracing::info!(sessions = sessions.len(), forms = forms.len(), "kept from before");
+    sessions.into_iter().for_each(|session| hub.restore_session(session));
+    for form in &forms {
+        if !hub.restore_form(form) {
+            tracing::warn!(form = %form.id, user = %form.login, "a kept form belongs to nobody now; it is left out");
+        }
+    }
+
+    let (phone, backend_ports, mut events) = pbx::channels(PBX_QUEUE);
+    let outlets = Outlets {
+        pbx: Box::new({
+            let phone = phone.clone();
+            move |command| {
+                if let Err(busy) = phone.command(command) {
+                    tracing::warn!("{busy}: an order was dropped");
+                }
+            }
+        }),
+        record: Box::new({
+            let store = Arc::clone(&store);
+            move |record| store.record(record)
+        }),
+        notice: Box::new({
+            let telemetry = telemetry.clone();
+            move |notice| telemetry.notice(&notice)
+        }),
+        accounts: accounts.clone(),
+    };
+    let engine = Engine::new(hub, outlets);
+    shutdown.spawn("timers", Arc::clone(&engine).run_timers(shutdown.token().cancelled_owned()));
+    shutdown.spawn("telephone events", {
+        let engine = Arc::clone(&engine);
+        async move {
+            while let Some(event) = events.recv().await {
+                engine.handle(Input::Pbx(event));
+            }
+        }
+    });
+    match config.pbx.kind {
+        PbxKind::Simulator => {
+            let simulator = simulator::Simulator::new(settings::simulator(config, demo)?)
+                .map_err(|e| StartError::Pbx(format!("the timeline {}: {e}", settings::timeline_name(config))))?;
+            shutdown.spawn("simulator", pbx::supervise(simulator, backend_ports, shutdown.token()));
+        }
+        PbxKind::Asterisk => {
+            return Err(StartError::Pbx("kind = \"asterisk\" is not served by this version".to_owned()));
+        }
+    }
+
+    let limits =
+        limit::Settings { connections: config.limits.connections, per_address: config.limits.connections_per_address };
+    let transport = Transport::new(Arc::clone(&engine), telemetry, limits, shutdown.token());
+    let addresses = listeners.addresses();
+    serve(config, &transport, &shutdown, listeners)?;
+    Ok(Node { addresses, engine, transport, store, shutdown, stop_grace: config.limits.stop_grace })
+}
+
+impl Node {
+    /// Waits until a stop is requested.
+    pub async fn stop_requested(&self) {
+        self.shutdown.requested().await;
+    }
+
+    /// The engine, for whoever looks at a node from inside its process.
+    pub fn engine(&self) -> &Arc<Engine> {
+        &self.engine
+    }
+
+    /// Stops in order: no new ones, goodbye to all, tasks end, the store is flushed. False when something did not end in time
+    /// or could not be written.
+    pub async fn stop(self) -> bool {
+        self.shutdown.request();
+        let stagger = STAGGER.min(self.stop_grace / 4);
+        let drained = self.transport.drain(stagger, self.stop_grace).await;
+        let ended = self.shutdown.drain(self.stop_grace).await == Drained::Clean;
+        let unwritten = self.store.close(self.stop_grace).await;
+        if unwritten > 0 {
+            tracing::error!(unwritten, "facts could not be written");
+        }
+        drained && ended && unwritten == 0
+    }
+}
+
+/// Every port a node listens on, bound before anything starts.
+struct Listeners {
+    web: Option<TcpListener>,
+    web_tls: Option<TcpListener>,
+    links: Vec<(usize, TcpListener)>,
+    names: Vec<String>,
+}
+
+fn bind(config: &Config) -> Result<Listeners, StartError> {
+    let one = |key: String, address: SocketAddr| {
+        listen::bind(address).map_err(|why| {
+            let advice = match why.kind() {
+                std::io::ErrorKind::AddrInUse => "Another program listens there: end it, or choose another port",
+                std::io::ErrorKind::PermissionDenied => "Ports below 1024 need a privilege: choose another port",
+                std::io::ErrorKind::AddrNotAvailable => "This machine has no such address",
+                _ => "Choose another address",
+            };
+            StartError::Bind { key, address, why, advice }
+        })
+    };
+    let mut links = Vec::new();
+    for (i, link) in config.links.iter().enumerate() {
+        if let Some(address) = link.bind.filter(|_| link.mode.accepts()) {
+            links.push((i, one(format!("link[{i}].bind (link {})", link.name), address)?));
+        }
+    }
+    Ok(Listeners {
+        web: Some(one("web.bind".to_owned(), config.web.bind)?),
+        web_tls: config.web.tls_bind.map(|a| one("web.tls_bind".to_owned(), a)).transpose()?,
+        links,
+        names: config.links.iter().map(|l| l.name.clone()).collect(),
+    })
+}
+
+impl Listeners {
+    fn port(&self, of: impl Fn(&Self) -> &Option<TcpListener>) -> u16 {
+        of(self).as_ref().and_then(|l| l.local_addr().ok()).map_or(0, |a| a.port())
+    }
+
+    fn addresses(&self) -> Addresses {
+        let address = |l: &TcpListener| l.local_addr().ok();
+        Addresses {
+            web: self.web.as_ref().and_then(address),
+            web_tls: self.web_tls.as_ref().and_then(address),
+            admin: None,
+            links: self.links.iter().filter_map(|(i, l)| Some((self.names[*i].clone(), address(l)?))).collect(),
+        }
+    }
+}
+
+/// Starts everything that listens, dials or posts.
+fn serve(
+    config: &Config,
+    transport: &Arc<Transport>,
+    shutdown: &Shutdown,
+    listeners: Listeners,
+) -> Result<(), StartError> {
+    let mut certificates = Vec::new();
+    let mut load = |key: &str, certificate: &std::path::Path, private: &std::path::Path| {
+        let loaded =
+            Certificates::load(certificate, private).map_err(|why| StartError::Tls { key: key.to_owned(), why })?;
+        certificates.push(Arc::clone(&loaded));
+        Ok::<_, StartError>(loaded)
+    };
+    let web_needs_tls = listeners.web_tls.is_some() || config.web.tls == TlsPort::Both;
+    let links_need_tls = config.links.iter().any(|l| l.mode.accepts() && l.mode.tls() && l.certificate.is_none());
+    let web = if web_needs_tls || links_need_tls {
+        let (bound, host) = settings::certificate_names(config);
+        tls::make_if_missing(&config.web.certificate, &config.web.key, &bound, host)
+            .map_err(|why| StartError::Tls { key: "web.certificate".to_owned(), why })?;
+        Some(load("web.certificate", &config.web.certificate, &config.web.key)?)
+    } else {
+        None
+    };
+    let router = axum::Router::new();
+    let Listeners { web: plain, web_tls, links, .. } = listeners;
+    if let Some(listener) = plain {
+        let security = match (&web, config.web.tls) {
+            (Some(certificates), TlsPort::Both) => Security::Both(Arc::clone(certificates)),
+            _ => Security::Plain,
+        };
+        let browsers = Browsers::new(config, security, router.clone());
+        shutdown.spawn("web", browser::serve(Arc::clone(transport), listener, browsers));
+    }
+    if let (Some(listener), Some(certificates)) = (web_tls, &web) {
+        let browsers = Browsers::new(config, Security::Tls(Arc::clone(certificates)), router);
+        shutdown.spawn("web over TLS", browser::serve(Arc::clone(transport), listener, browsers));
+    }
+    for (i, listener) in links {
+        let link = &config.links[i];
+        let security = match (link.mode.tls(), &link.certificate, &link.key) {
+            (false, ..) => Security::Plain,
+            (true, Some(certificate), Some(key)) => {
+                Security::Tls(load(&format!("link[{i}].certificate"), certificate, key)?)
+            }
+            (true, ..) => Security::Tls(Arc::clone(web.as_ref().expect("loaded above: a link needs it"))),
+        };
+        shutdown.spawn("link", gate::serve(Arc::clone(transport), listener, Gate::new(config, link, security)));
+    }
+    for (i, link) in config.links.iter().enumerate().filter(|(_, l)| l.mode.dials()) {
+        let dialed = Dialed::new(config, link).map_err(|why| StartError::Tls { key: format!("link[{i}]"), why })?;
+        shutdown.spawn("link", dial::run(Arc::clone(transport), dialed));
+    }
+    if !certificates.is_empty() {
+        let stop = shutdown.token();
+        shutdown.spawn("certificates", async move {
+            if let Err(why) = tls::watch(certificates, stop).await {
+                tracing::warn!(%why, "certificates are not watched: a change needs SIGHUP or a restart");
+            }
+        });
+    }
+    Ok(())
+}
+
+/// Passwords are checked by the store's accounts.
+impl crate::engine::Accounts for Accounts {
+    fn verify<'a>(
+        &'a self,
+        attempt: &'a Attempt,
+    ) -> std::pin::Pin<Box<dyn Future<Output = Result<Identity, LoginError>> + Send + 'a>> {
+        Box::pin(Self::verify(self, attempt))
+    }
+}
+
+fn unix_ms() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+}

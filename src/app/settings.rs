@@ -1,0 +1,170 @@
+//! What each part is made of, out of the configuration.
+
+use std::net::SocketAddr;
+
+use ctigate_proto::codec;
+use ctigate_proto::hub::Rights;
+use ctigate_proto::hub::settings::{
+    Account, FormKind, FormRule, GroupNumber, Limits, LinkSettings, Notation, Piece, Settings, Trigger,
+};
+use ctigate_proto::message::{Text, Value};
+use ctigate_proto::method::{Right, ZERO_GUID};
+use uuid::Uuid;
+
+use crate::config::{self};
+use crate::config::{Config, FormEvent, FormPlace, Placeholder, QueueStrategy};
+use crate::pbx::{self, simulator};
+
+use super::StartError;
+
+/// The namespace of the ids that are made of names: they are the same over restarts and stores.
+const NAMESPACE: Uuid = Uuid::from_u128(0x5b1c_6f0e_7a52_4c55_9d0c_63_74_69_67_61_74);
+
+/// Deepest nesting of a form that was kept.
+const DEPTH: usize = 64;
+
+pub(super) fn hub(config: &Config, web_ports: (u16, u16), wall_ms: i64, seed: [u8; 32]) -> Settings {
+    let limits = &config.limits;
+    Settings {
+        seed,
+        wall_ms,
+        web_ports,
+        accounts: config.users.iter().map(account).collect(),
+        links: config.links.iter().map(link).collect(),
+        forms: config.forms.iter().map(form).collect(),
+        numbers: config
+            .queues
+            .iter()
+            .map(|q| GroupNumber { number: text(&q.number), id: id("number", &q.number), name: text(&q.name) })
+            .collect(),
+        limits: Limits {
+            in_flight_tab: limits.in_flight_tab,
+            in_flight_link: limits.in_flight_link,
+            tabs_per_user: limits.tabs_per_user,
+            max_users: limits.max_users,
+            ..Limits::default()
+        },
+        notation: Notation {
+            write: |object| codec::encode_value(&Value::Object(object.clone())),
+            read: |text| match codec::decode_value(text, DEPTH) {
+                Ok(Value::Object(object)) => Some(object),
+                _ => None,
+            },
+        },
+    }
+}
+
+/// The id that a name has: a GUID in lower case, the same wherever the name is.
+fn id(kind: &str, name: &str) -> Text {
+    Uuid::new_v5(&NAMESPACE, format!("{kind}:{name}").as_bytes()).hyphenated().to_string().into()
+}
+
+fn text(s: &str) -> Text {
+    Text::from(s)
+}
+
+fn account(user: &config::User) -> Account {
+    Account {
+        id: if user.id.is_empty() { id("user", &user.login) } else { user.id.to_ascii_lowercase().into() },
+        login: text(&user.login),
+        name: text(user.display_name()),
+        number: text(&user.number),
+        number_id: id("number", &user.number),
+        department: text(&user.department),
+        department_id: if user.department.is_empty() { text(ZERO_GUID) } else { id("department", &user.department) },
+        rights: rights(user.effective_rights()),
+        subordinates: user.subordinates.iter().map(|s| text(s)).collect(),
+    }
+}
+
+fn rights(all: impl IntoIterator<Item = config::Right>) -> Rights {
+    all.into_iter().filter_map(|r| Right::of_word(&r.to_string())).fold(Rights::NONE, Rights::with)
+}
+
+fn link(link: &config::Link) -> LinkSettings {
+    LinkSettings {
+        name: text(&link.name),
+        mode: link.mode.to_string().into(),
+        post: link.mode.posts(),
+        users: (!link.users.is_empty()).then(|| link.users.iter().map(|u| text(u)).collect()),
+        trust_users: link.trust_users,
+        rights: rights(link.rights.iter().copied()),
+        tunnel_grace: link.tunnel_grace,
+        silent_events: link.silent_events.iter().map(|e| text(e)).collect(),
+    }
+}
+
+fn form(form: &config::Form) -> FormRule {
+    let trigger = |event: &FormEvent| match event {
+        FormEvent::Ring => Trigger::Ring,
+        FormEvent::Answer => Trigger::Answer,
+        FormEvent::Hangup => Trigger::Hangup,
+        FormEvent::Queue => Trigger::Queue,
+        FormEvent::Api => Trigger::Api,
+    };
+    let piece = |piece: &config::Piece| match piece {
+        config::Piece::Text(s) => Piece::Text(text(s)),
+        config::Piece::Value(Placeholder::Caller) => Piece::Caller,
+        config::Piece::Value(Placeholder::Called) => Piece::Called,
+        config::Piece::Value(Placeholder::Chain) => Piece::Chain,
+        config::Piece::Value(Placeholder::User) => Piece::User,
+        config::Piece::Value(Placeholder::Ask(name)) => Piece::Ask(text(name)),
+    };
+    FormRule {
+        name: text(&form.name),
+        on: trigger(&form.on),
+        close_on: form.close_on.iter().map(trigger).collect(),
+        users: form.users.iter().map(|u| text(u)).collect(),
+        parameters: form.parameters.0.iter().map(|(n, t)| (text(n), t.pieces().iter().map(piece).collect())).collect(),
+        ask: (!form.ask.is_empty()).then(|| text(&form.ask)),
+        kind: FormKind::parse(&form.kind.to_string()).unwrap_or_default(),
+        one: form.place == FormPlace::One,
+        expire: form.expire,
+    }
+}
+
+/// The telephone system without telephones: the extensions are the users' numbers.
+pub(super) fn simulator(config: &Config, demo: bool) -> Result<simulator::Settings, StartError> {
+    let timeline = match &config.pbx.timeline {
+        Some(path) => {
+            std::fs::read_to_string(path).map_err(|e| StartError::Pbx(format!("timeline = {}: {e}", path.display())))?
+        }
+        None if demo => simulator::DEMO.to_owned(),
+        None => String::new(),
+    };
+    let extensions = config.users.iter().filter(|u| !u.number.is_empty()).map(|u| pbx::Extension {
+        number: text(&u.number),
+        name: text(u.display_name()),
+        login: Some(text(&u.login)),
+    });
+    let number_of = |login: &String| {
+        config.users.iter().find(|u| u.login == *login && !u.number.is_empty()).map(|u| text(&u.number))
+    };
+    let queues = config.queues.iter().map(|q| pbx::Queue {
+        number: text(&q.number),
+        name: text(&q.name),
+        members: q.users.iter().filter_map(number_of).collect(),
+        strategy: match q.strategy {
+            QueueStrategy::RingAll => pbx::Strategy::All,
+            // Who is idle longest or had the fewest calls is known once calls are kept; until then they go around.
+            QueueStrategy::RoundRobin | QueueStrategy::LongestIdle | QueueStrategy::FewestCalls => {
+                pbx::Strategy::Rotate
+            }
+        },
+    });
+    let directory = pbx::Directory { extensions: extensions.collect(), queues: queues.collect() };
+    Ok(simulator::Settings { directory, timeline, seed: rand::random(), ..simulator::Settings::default() })
+}
+
+pub(super) fn timeline_name(config: &Config) -> String {
+    config.pbx.timeline.as_ref().map_or_else(|| "of the demo".to_owned(), |p| p.display().to_string())
+}
+
+/// What a certificate made on first start is for, besides the names of this machine: the addresses we listen on, and the
+/// host of the public URL (or nothing).
+pub(super) fn certificate_names(config: &Config) -> (Vec<SocketAddr>, &str) {
+    let links = config.links.iter().filter_map(|l| l.bind);
+    let bound = links.chain([config.web.bind]).chain(config.web.tls_bind).collect();
+    let host = config.web.public_url.split("//").nth(1).and_then(|rest| rest.split(['/', ':']).next());
+    (bound, host.unwrap_or_default())
+}

@@ -1,8 +1,13 @@
 //! A validator for the keywords that the schemas of the specification use. A keyword it does not know is a mistake in the
 //! schema, not something to be passed over.
 
+use std::collections::HashMap;
 use std::path::PathBuf;
+use std::sync::LazyLock;
 
+use ctigate_proto::codec;
+use ctigate_proto::message::{Envelope, Format};
+use ctigate_proto::method::{Flow, MESSAGES};
 use serde_json::Value;
 
 /// A file or folder of the specification.
@@ -23,6 +28,20 @@ pub(crate) fn names(folder: &str, ending: &str) -> Vec<String> {
     let mut names: Vec<_> = files.filter_map(|file| file.strip_suffix(ending).map(str::to_owned)).collect();
     names.sort();
     names
+}
+
+/// What the gateway said is what the specification lets it say: it may go this way, and fits its schema.
+pub(crate) fn assert_may_say(envelope: &Envelope, flow: Flow) {
+    static ALL: LazyLock<(Schemas, HashMap<&'static str, Value>)> = LazyLock::new(|| {
+        (Schemas::load(), MESSAGES.iter().map(|message| (message.name, Schemas::parse(message.name))).collect())
+    });
+    let Some(message) = ctigate_proto::method::find(&envelope.name) else { return };
+    assert!(message.flows(flow), "{} is not sent {}", message.name, flow.words());
+    let text = codec::encode(envelope, Format::Json);
+    let value = serde_json::from_str(&text).expect("the codec writes JSON");
+    if let Err(why) = ALL.0.check(&ALL.1[message.name], &value) {
+        panic!("{text} does not fit schema/{}.json: {why}", message.name);
+    }
 }
 
 /// The schemas of all messages, with the records that they share.

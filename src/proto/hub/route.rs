@@ -156,6 +156,7 @@ impl Hub {
         }
         let mut caller = self.link_caller(peer, link, &envelope);
         if caller.tab.as_ref().is_some_and(|t| t.len() > MAX_TABID) {
+            caller.tab = None;
             let error = CallError::new(Code::BadRequest, format!("tabid is longer than {MAX_TABID} bytes"));
             return self.fail(&caller, name, &error);
         }

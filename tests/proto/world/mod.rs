@@ -13,8 +13,10 @@ use ctigate_proto::hub::output::{Answer, Notice, Record};
 use ctigate_proto::hub::settings::{Account, FormRule, GroupNumber, LinkSettings, Notation, Settings};
 use ctigate_proto::hub::{Hub, Input, Output, Rights};
 use ctigate_proto::message::{Envelope, Format, Object, PeerId, Shared, Text, Value};
-use ctigate_proto::method::{self, Failure};
+use ctigate_proto::method::{self, Failure, Flow};
 use ctigate_proto::telephony::{CallId, Command, Event, Parties};
+
+use crate::schema::assert_may_say;
 
 /// MD5 of `Secret1`, the password of everybody here.
 pub(crate) const HASH: &str = "d6cb2342e44efb6dd628276f36da2359";
@@ -37,6 +39,7 @@ pub(crate) struct World {
 struct Conn {
     dialog: Dialog,
     format: Format,
+    link: bool,
     post: bool,
     opened: bool,
     heard: VecDeque<Envelope>,
@@ -146,8 +149,9 @@ impl World {
     pub(crate) fn connect(&mut self, role: Role, format: Format, settings: dialog::Settings, post: bool) -> P {
         let peer = PeerId(self.next_peer);
         self.next_peer += 1;
+        let link = matches!(role, Role::Link(_));
         let dialog = Dialog::new(self.now, role, Some(format), settings);
-        let conn = Conn { dialog, format, post, opened: false, heard: VecDeque::new(), closed: None };
+        let conn = Conn { dialog, format, link, post, opened: false, heard: VecDeque::new(), closed: None };
         self.conns.insert(peer, conn);
         self.pump(peer);
         P(peer)
@@ -425,6 +429,8 @@ impl World {
         let envelope = codec::decode(conn.format, text, &Limits::default())
             .unwrap_or_else(|e| panic!("we sent what cannot be read: {e}: {text}"));
         check_by_catalogue(&envelope);
+        let flow = if conn.link { Flow::GatewayToLink } else { Flow::GatewayToTab };
+        assert_may_say(&envelope, flow);
         conn.heard.push_back(envelope);
     }
 

@@ -118,9 +118,9 @@ impl Executions {
     }
 }
 
-/// How an execution ended, with the error code that came with it.
+/// How an execution ended: with a result, checked but not necessarily opened, or in another way, with its error code.
 struct Done {
-    outcome: Outcome,
+    outcome: Result<Part, Outcome>,
     error: i64,
 }
 
@@ -133,7 +133,15 @@ impl Done {
             Outcome::NoLink | Outcome::OpenCircuit => Code::CrmNotConnected.number(),
             Outcome::NoMethod => Code::NotFound.number(),
         };
-        Self { outcome, error }
+        Self { outcome: Err(outcome), error }
+    }
+
+    fn result(output: Part) -> Self {
+        Self { outcome: Ok(output), error: 0 }
+    }
+
+    fn failed(why: String, error: i64) -> Self {
+        Self { outcome: Err(Outcome::Failed(why)), error }
     }
 }
 
@@ -372,7 +380,7 @@ impl Hub {
         let by = self.peer_words(peer);
         match result {
             Ok(output) => {
-                self.finish_from(&id, Some(peer), &by, Done::new(Outcome::Ok(output)));
+                self.finish_from(&id, Some(peer), &by, Done::result(output));
                 Ok(())
             }
             Err((error, why)) => {
@@ -380,7 +388,7 @@ impl Hub {
                 let Some(execution) = self.executions.in_flight.get_mut(&id) else { return Ok(()) };
                 execution.targets.retain(|t| *t != peer);
                 if execution.targets.is_empty() {
-                    self.finish_from(&id, Some(peer), &by, Done { outcome: Outcome::Failed(why.clone()), error });
+                    self.finish_from(&id, Some(peer), &by, Done::failed(why.clone(), error));
                 }
                 if ill_typed { Err(CallError::new(Code::BadRequest, why)) } else { Ok(()) }
             }
@@ -477,10 +485,8 @@ impl Hub {
         let Some(id) = found.cloned() else { return };
         self.circuit_failed(Some(link), &id);
         let done = match why {
-            Undelivered::Failed(why) => Done { outcome: Outcome::Failed(why.clone()), error: Code::Timeout.number() },
-            Undelivered::BadAnswer(why) => {
-                Done { outcome: Outcome::Failed(why.clone()), error: Code::BadRequest.number() }
-            }
+            Undelivered::Failed(why) => Done::failed(why.clone(), Code::Timeout.number()),
+            Undelivered::BadAnswer(why) => Done::failed(why.clone(), Code::BadRequest.number()),
         };
         self.finish_from(&id, None, "the CRM was not reached", done);
     }
@@ -495,7 +501,7 @@ impl Hub {
             match done.outcome {
                 // Whatever it said, it was there.
                 _ if answered.is_some() => self.circuit_closed(link, &execution.method.name),
-                Outcome::Cancelled => self.circuit_trial_over(link, &execution.method.name),
+                Err(Outcome::Cancelled) => self.circuit_trial_over(link, &execution.method.name),
                 _ => {}
             }
         }
@@ -518,8 +524,8 @@ impl Hub {
         self.out.push_back(Output::Notice(Notice::MethodDone { method: method.clone(), link, outcome, millis }));
         self.forget_asker(&execution.asker, id);
         if execution.aborted {
-            if let (Asker::Scenario(run), Outcome::Ok(output)) = (&execution.asker, done.outcome) {
-                self.out.push_back(Output::Pbx(Command::AskLate { run: *run, output }));
+            if let (Asker::Scenario(run), Ok(output)) = (&execution.asker, done.outcome) {
+                self.out.push_back(Output::Pbx(Command::AskLate { run: *run, output: opened(&output) }));
             }
             return;
         }
@@ -542,11 +548,16 @@ impl Hub {
     /// Tells the asker. The fallback takes the place of a CRM that failed or was not there.
     fn deliver(&mut self, asker: Asker, id: Text, method: &str, done: Done, fallback: Option<Object>) {
         let Done { outcome, error } = done;
+        // To a tab the result goes as it came: nobody here has to read it.
+        if let Asker::Tab(caller) = &asker {
+            return self.method_result_to_tab(caller, &id, method, outcome, error);
+        }
         let outcome = match (outcome, fallback) {
-            (Outcome::Failed(_) | Outcome::Timeout | Outcome::NoLink | Outcome::OpenCircuit, Some(output)) => {
+            (Ok(output), _) => Outcome::Ok(opened(&output)),
+            (Err(Outcome::Failed(_) | Outcome::Timeout | Outcome::NoLink | Outcome::OpenCircuit), Some(output)) => {
                 Outcome::Fallback(output)
             }
-            (outcome, _) => outcome,
+            (Err(outcome), _) => outcome,
         };
         match asker {
             Asker::Scenario(run) => {
@@ -560,50 +571,32 @@ impl Hub {
                     self.out.push_back(Output::Answer { ticket, answer });
                 }
             }
-            Asker::Tab(caller) => self.method_result_to_tab(&caller, &id, method, outcome, error),
+            Asker::Tab(_) => {}
             Asker::Rule(ask) => self.rule_asked(&ask, outcome),
         }
     }
 
-    fn method_result_to_tab(&mut self, caller: &Caller, id: &Text, method: &str, outcome: Outcome, error: i64) {
+    fn method_result_to_tab(
+        &mut self,
+        caller: &Caller,
+        id: &Text,
+        method: &str,
+        outcome: Result<Part, Outcome>,
+        error: i64,
+    ) {
         if !self.peers.contains_key(&caller.peer) {
             return;
         }
-        let (result, output, error, message) = match outcome {
-            Outcome::Ok(output) | Outcome::Fallback(output) => (1, output, 0, String::new()),
-            Outcome::Failed(why) => {
-                let text = Code::ALL
-                    .into_iter()
-                    .find(|c| c.number() == error)
-                    .map(|c| CallError::new(c, why.clone()).errormsg());
-                (0, Object::new(), error, text.unwrap_or(why))
+        let mut body = Body::new().with_some("executionid", Some(id.clone()).filter(|id| !id.is_empty()));
+        let output = match outcome {
+            Ok(output) => output,
+            Err(outcome) => {
+                body.set("result", 0);
+                body.set("error", error);
+                body.set("errormsg", failure_text(outcome, method, error));
+                Part::from(Object::new())
             }
-            Outcome::Timeout => (0, Object::new(), error, Code::Timeout.text().to_owned()),
-            Outcome::Cancelled => (0, Object::new(), Code::NotFound.number(), "cancelled".to_owned()),
-            Outcome::NoLink => (0, Object::new(), error, Code::CrmNotConnected.text().to_owned()),
-            Outcome::OpenCircuit => {
-                let detail = "it failed several times in a row and is not asked for some seconds";
-                (0, Object::new(), error, CallError::new(Code::CrmNotConnected, detail).errormsg())
-            }
-            Outcome::NoMethod => (
-                0,
-                Object::new(),
-                error,
-                CallError::new(Code::NotFound, format!("name: no CRM offers {method}")).errormsg(),
-            ),
-            Outcome::BadInput(why) => (
-                0,
-                Object::new(),
-                error,
-                CallError::new(Code::BadRequest, format!("inputparameters: {why}")).errormsg(),
-            ),
         };
-        let mut body =
-            Body::new().with_some("executionid", Some(id.clone()).filter(|id| !id.is_empty())).with("result", result);
-        if result == 0 {
-            body.set("error", error);
-            body.set("errormsg", message);
-        }
         body.set("outputparameters", output);
         self.succeed(caller, "executemethod", body);
     }
@@ -681,8 +674,37 @@ fn accept_input(input: Part, method: &Method) -> Result<Part, String> {
     Ok(Part::from(values))
 }
 
-/// Reads a result: the output, or the error code and what went wrong.
-fn read_result(body: &Body, method: &Method) -> Result<Object, (i64, String)> {
+/// What a tab is told when its call failed.
+fn failure_text(outcome: Outcome, method: &str, error: i64) -> String {
+    match outcome {
+        Outcome::Failed(why) => {
+            let code = Code::ALL.into_iter().find(|c| c.number() == error);
+            match code {
+                Some(code) => CallError::new(code, why).errormsg(),
+                None => why,
+            }
+        }
+        Outcome::Timeout => Code::Timeout.text().to_owned(),
+        Outcome::Cancelled => "Cancelled".to_owned(),
+        Outcome::OpenCircuit => {
+            let detail = "it failed several times in a row and is not asked for some seconds";
+            CallError::new(Code::CrmNotConnected, detail).errormsg()
+        }
+        Outcome::NoMethod => CallError::new(Code::NotFound, format!("name: no CRM offers {method}")).errormsg(),
+        Outcome::BadInput(why) => CallError::new(Code::BadRequest, format!("inputparameters: {why}")).errormsg(),
+        Outcome::NoLink | Outcome::Ok(_) | Outcome::Fallback(_) => Code::CrmNotConnected.text().to_owned(),
+    }
+}
+
+fn opened(output: &Part) -> Object {
+    match output.open() {
+        Value::Object(output) => output,
+        _ => Object::new(),
+    }
+}
+
+/// Reads a result: the output, opened only if it must be checked; or the error code and what went wrong.
+fn read_result(body: &Body, method: &Method) -> Result<Part, (i64, String)> {
     let bad = |why: String| (Code::BadRequest.number(), why);
     let failed = match body.get("result").map(|_| body.int("result")) {
         None => body.int("error").is_some_and(|e| e != 0),
@@ -696,33 +718,25 @@ fn read_result(body: &Body, method: &Method) -> Result<Object, (i64, String)> {
             if message.is_empty() { "the CRM says that the method failed".to_owned() } else { message.to_string() };
         return Err((body.int("error").filter(|e| *e != 0).unwrap_or(Code::Internal.number()), message));
     }
-    let output = match body.value("outputparameters") {
-        None | Some(Value::Null) => Object::new(),
-        Some(Value::Object(output)) => output,
-        Some(other) => return Err(bad(format!("outputparameters is {}, expected an object", other.kind()))),
-    };
+    let output = object_part(body, &["outputparameters"]).map_err(|e| bad(e.detail))?;
     if let Some(declared) = &method.output {
-        declaration::check(&output, declared).map_err(|why| bad(format!("outputparameters: {why}")))?;
+        declaration::check(&opened(&output), declared).map_err(|why| bad(format!("outputparameters: {why}")))?;
     }
     Ok(output)
 }
 
-fn outcome_word(outcome: &Outcome, fallback: bool) -> &'static str {
+fn outcome_word(outcome: &Result<Part, Outcome>, fallback: bool) -> &'static str {
     match outcome {
-        Outcome::Ok(_) => "ok",
-        Outcome::Cancelled => "cancelled",
-        Outcome::NoMethod => "no_method",
-        Outcome::BadInput(_) => "bad_input",
-        Outcome::Fallback(_) | Outcome::Failed(_) | Outcome::Timeout | Outcome::NoLink | Outcome::OpenCircuit
-            if fallback =>
-        {
-            "fallback"
-        }
-        Outcome::Fallback(_) => "fallback",
-        Outcome::Failed(_) => "failed",
-        Outcome::Timeout => "timeout",
-        Outcome::NoLink => "no_link",
-        Outcome::OpenCircuit => "open_circuit",
+        Ok(_) | Err(Outcome::Ok(_)) => "ok",
+        Err(Outcome::Cancelled) => "cancelled",
+        Err(Outcome::NoMethod) => "no_method",
+        Err(Outcome::BadInput(_)) => "bad_input",
+        Err(_) if fallback => "fallback",
+        Err(Outcome::Fallback(_)) => "fallback",
+        Err(Outcome::Failed(_)) => "failed",
+        Err(Outcome::Timeout) => "timeout",
+        Err(Outcome::NoLink) => "no_link",
+        Err(Outcome::OpenCircuit) => "open_circuit",
     }
 }
 

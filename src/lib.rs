@@ -8,12 +8,14 @@
 //! - [`pbx`]: telephone systems behind one trait, and the simulator.
 //! - [`store`]: what outlives a restart, and who may log in.
 //! - [`transport`]: how peers reach us and we them.
+//! - [`demo`]: the demonstration's CRM, a process of its own.
 //! - [`app`]: builds all parts and wires them.
 
 pub use ctigate_proto as proto;
 
 pub mod app;
 pub mod config;
+pub mod demo;
 pub mod engine;
 pub mod pbx;
 pub mod shutdown;

@@ -186,7 +186,7 @@ impl Dialed {
     }
 
     /// Connects and shakes hands. A Digest challenge is answered once, on the same connection where that is possible.
-    async fn open(&mut self) -> Result<(Socket, IpAddr), Failure> {
+    pub(super) async fn open(&mut self) -> Result<(Socket, IpAddr), Failure> {
         let limit = self.dialog.max_message_guest;
         let mut kept = None;
         // One challenge, one answer, and once more for a nonce that has just become stale.

@@ -5,12 +5,14 @@
 //! - [`dial`] opens links, `post` speaks to CRMs that only answer POSTs, `rpc` serves those that post to us.
 //! - `connection` is the pump of one connection: socket ⇄ Dialog ⇄ engine. `socket`, `wire`, `guard`, `frames` and `hixie76`
 //!   lie below it.
+//! - [`client`] is the other end of a link, for the demo's CRM.
 //! - [`tls`] holds certificates, [`limit`] counts connections.
 //!
 //! Called by `app`, which binds the ports and hands in settings. Nothing here decides what a message means, and nothing here
 //! outlives [`Transport::drain`].
 
 pub mod browser;
+pub mod client;
 mod connection;
 mod credentials;
 pub mod dial;

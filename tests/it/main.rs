@@ -6,9 +6,15 @@ mod config;
 mod store;
 // CRMs that connect to us.
 mod crm_accept;
+// CRMs that we connect to.
+mod crm_dial;
 // What the listeners answer before anybody speaks WebSocket.
 mod handshake;
+// CRMs older than RFC 6455.
+mod hixie;
 // What peers may not do, and how many there may be.
 mod limits;
 // Gateways and peers for the stories.
 mod support;
+// Certificates that change, and peers that get TLS wrong.
+mod tls;

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::routing::{get, post};
-use ctigate::config::{Config, Link, LinkMode, Right, Secret, User};
+use ctigate::config::{Config, Link, LinkFormat, LinkMode, Right, Secret, User};
 use ctigate::engine::{Accounts, Engine, Outlets};
 use ctigate::proto::auth::{Attempt, Identity, LoginBy, LoginError, password};
 use ctigate::proto::codec;
@@ -18,7 +18,7 @@ use ctigate::proto::hub::output::{Answer, Notice};
 use ctigate::proto::hub::settings::{Account, LinkSettings, Notation, Settings};
 use ctigate::proto::hub::snapshot::LinkView;
 use ctigate::proto::hub::{Hub, Rights};
-use ctigate::proto::message::Value;
+use ctigate::proto::message::{Format, Value};
 use ctigate::telemetry::Telemetry;
 use ctigate::transport::browser::{self, Browsers};
 use ctigate::transport::dial::{self, Dialed};
@@ -82,6 +82,14 @@ impl Setup {
 /// A link of this mode.
 pub(crate) fn link(name: &str, mode: LinkMode) -> Link {
     Link { name: name.to_owned(), mode, ..Link::default() }
+}
+
+/// A format as the configuration names it.
+pub(crate) fn format_of(format: Format) -> LinkFormat {
+    match format {
+        Format::Json => LinkFormat::Json,
+        Format::Xml => LinkFormat::Xml,
+    }
 }
 
 /// A gateway that runs. It stops when it is dropped.

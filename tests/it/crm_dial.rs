@@ -320,7 +320,8 @@ async fn tls_is_checked_as_the_link_says() {
         use sha2::{Digest, Sha256};
         Sha256::digest(pair.der()).iter().map(|b| format!("{b:02x}")).collect::<String>()
     };
-    let cases: [(&str, Box<dyn Fn(&mut Link)>, bool); 6] = [
+    type Change<'a> = Box<dyn Fn(&mut Link) + 'a>;
+    let cases: [(&str, Change<'_>, bool); 6] = [
         ("the system's authorities", Box::new(|_| {}), false),
         ("its own authority", Box::new(|l| l.ca_file = Some(pair.certificate.clone())), true),
         ("another authority", Box::new(|l| l.ca_file = Some(other.certificate.clone())), false),

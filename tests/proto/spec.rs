@@ -198,6 +198,7 @@ fn facts(message: &Message) -> Vec<String> {
     facts.extend(message.reply.map(|reply| format!("reply `{reply}`")));
     match message.outcome {
         Outcome::None if message.class == Class::Reply => {
+            // Only `error` writes its own, which is always 0.
             let own = message.shape.fields.iter().any(|field| field.name == "result");
             facts.push(if own { "`result` of its own" } else { "without `result`" }.to_owned());
         }
@@ -311,6 +312,7 @@ fn close_reasons_are_listed() {
         .into_iter()
         .map(|row| (row[0].clone(), row[1].clone()))
         .collect();
+    let is_listed = |code: &str, text: &str| listed.contains(&(code.to_owned(), text.to_owned()));
     for reason in [
         CloseReason::NORMAL,
         CloseReason::GOING_AWAY,
@@ -322,8 +324,36 @@ fn close_reasons_are_listed() {
     ] {
         let code = if reason.code == 0 { "(cut)".to_owned() } else { reason.code.to_string() };
         let text = if reason.text.is_empty() { "(none)" } else { &reason.text };
-        assert!(listed.contains(&(code, text.to_owned())), "{reason:?}");
+        assert!(is_listed(&code, text), "{reason:?}");
     }
+    // Those made where they are used. Broken frames (1002) say what was wrong in each.
+    let mut seen = 0;
+    for (file, source) in sources(&spec("../src")) {
+        let source = source.split("#[cfg(test)]").next().expect("there is a first part");
+        for call in source.split("CloseReason::new(").skip(1) {
+            let (code, rest) = call.split_once(", ").unwrap_or_default();
+            let Some(text) = rest.strip_prefix('"').and_then(|rest| rest.split('"').next()) else { continue };
+            if code.len() == 4 && code != "1002" && !text.is_empty() {
+                assert!(is_listed(code, text), "{file}: {code} {text}");
+                seen += 1;
+            }
+        }
+    }
+    assert!(seen >= 8, "only {seen} close reasons were found in the sources");
+}
+
+/// Every Rust file below a folder, with its text.
+fn sources(folder: &std::path::Path) -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).expect("the folder is there") {
+        let path = entry.expect("it can be read").path();
+        if path.is_dir() {
+            found.extend(sources(&path));
+        } else if path.extension().is_some_and(|ending| ending == "rs") {
+            found.push((path.display().to_string(), std::fs::read_to_string(&path).expect("it is text")));
+        }
+    }
+    found
 }
 
 #[test]

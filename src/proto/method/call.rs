@@ -55,7 +55,7 @@ messages! {
     /// Refused.
     PbxDeclineCallResult: reply("pbxdeclinecallresult").to_both() => {}
 
-    /// Answers the call that rings, if the phone can do so by itself. Known clients wait three seconds for the talk.
+    /// Answers the call that rings, if the phone can do so by itself.
     PbxAnswerCall: call("pbxanswercall").by_both().replied("pbxanswercallresult").right(Right::Call) => {}
 
     /// The phone was told to answer.

@@ -97,7 +97,7 @@ pub enum Outcome {
     None,
     /// Always: 1, or 0 with `error` and `errormsg`.
     Always,
-    /// A CRM may leave it out; absent means 1.
+    /// Its sender may leave it out; absent means 1.
     Optional,
     /// It is one of the message's own parameters: the data, or 0 with `error` and `errormsg`.
     Data,
@@ -281,7 +281,7 @@ pub trait Typed: Shape {
     /// Writes the parameters, strictly typed, without the common ones. A reply begins with `result` 1.
     fn into_body(self) -> Body {
         let mut body = Body::new();
-        if Self::MESSAGE.outcome == Outcome::Always {
+        if matches!(Self::MESSAGE.outcome, Outcome::Always | Outcome::Optional) {
             body.put("result", 1);
         }
         self.put(&mut body);

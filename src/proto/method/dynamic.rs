@@ -36,15 +36,9 @@ messages! {
     }
 
     /// What a dynamic method gave. Known by `executionid` alone: its `qid` may be new or missing.
-    MethodResult: reply("methodresult").by_both().to_both().replied("methodresultresult").bare().right(Right::Dynamic) => {
-        /// The execution. Absent only in the answer to a tab whose call was refused before it began.
-        executionid: Option<Text>,
-        /// 1, or 0 for a failure; 1 when absent.
-        result: Option<i64>,
-        /// The code of a failure.
-        error: Option<i64>,
-        /// The text of a failure.
-        errormsg: Option<Text>,
+    MethodResult: reply("methodresult").by_both().to_both().replied("methodresultresult").lax().right(Right::Dynamic) => {
+        /// The execution.
+        executionid: Text,
         /// The output, by names of the declaration.
         outputparameters: Option<Members>,
     }

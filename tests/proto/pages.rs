@@ -128,9 +128,10 @@ impl Section<'_> {
         lines.map(|line| without_links(line).trim_end_matches('.').to_owned()).collect()
     }
 
-    /// Whether a sentence under the heading says what it is for.
-    pub(crate) fn is_described(&self) -> bool {
-        self.lines.iter().any(|line| line.chars().next().is_some_and(char::is_alphabetic))
+    /// What it is for: the first paragraph under the heading.
+    pub(crate) fn purpose(&self) -> String {
+        let lines = self.lines.iter().skip_while(|line| line.is_empty()).take_while(|line| !line.is_empty());
+        lines.copied().collect::<Vec<_>>().join(" ")
     }
 }
 

@@ -95,7 +95,7 @@ messages! {
     /// Left.
     ExitConferenceResult: reply("exitconferenceresult").to_both().telephony() => {}
 
-    /// Switches the events of one conference on or off for this channel.
+    /// Switches the events of one conference on or off for this connection.
     ConfHandleEvent: call("confhandleevent").by_both().replied("confhandleeventresult").right(Right::Conference).telephony() => {
         /// Which conference.
         conferenceid: Text,

@@ -1,4 +1,4 @@
-//! Files: the temporary password that HTTP takes, and the answer of HTTP seen on the channel.
+//! Files: the temporary password that HTTP takes, and the answer of HTTP seen on the connection.
 
 use crate::message::Text;
 
@@ -8,7 +8,7 @@ use super::define::{Right, call, event, messages, reply};
 messages! {
     /// Asks for a temporary password for the web port: uploads and recordings.
     GetTempHttpPass: call("gettemphttppass").by_both().replied("gettemphttppassresult").right(Right::Files).telephony() => {
-        /// Whether this channel gets a copy of the HTTP answer, as `httpresponsecopy`.
+        /// Whether this connection gets a copy of the HTTP answer, as `httpresponsecopy`.
         responsetowebsock: Option<bool>,
     }
 

@@ -1,4 +1,4 @@
-//! Coming, going, and what a channel hears: ping, login, subscription, version.
+//! Coming, going, and what a connection hears: ping, login, subscription, version.
 
 use crate::message::Text;
 
@@ -48,13 +48,13 @@ messages! {
         sipsecure: Option<bool>,
     }
 
-    /// Ends the session. The gateway answers, then closes every channel of the session with 1000.
+    /// Ends the session. The gateway answers, then closes every connection of the session with 1000.
     Logout: call("logout").by_both().replied("logoutresult") => {}
 
     /// The session has ended.
     LogoutResult: reply("logoutresult").to_both() => {}
 
-    /// Asks for events, for this channel and as long as it lives. There is no way to take it back.
+    /// Asks for events, for this connection and as long as it lives. There is no way to take it back.
     SubscribeEvent: call("subscribeevent").by_both().replied("subscribeeventresult").before_login() => {
         /// Names of events and of groups, at most 256. Names that are not known are accepted and ignored.
         eventmethod | "event": OneOrMany,
@@ -77,7 +77,7 @@ messages! {
         alloweddbstoredprocs: Option<Members>,
     }
 
-    /// Sent instead of `pong` to a plain channel where TLS is required: the client comes back to port 443 over TLS.
+    /// Sent instead of `pong` to a plain connection where TLS is required: the client comes back to port 443 over TLS.
     WebSocketRedirect: event("websocketredirect").to_tab() => {}
 
     /// A piece of a long message.

@@ -8,11 +8,14 @@
 //! - [`pbx`]: telephone systems behind one trait, and the simulator.
 //! - [`store`]: what outlives a restart, and who may log in.
 //! - [`transport`]: how peers reach us and we them.
+//! - [`admin`]: health, figures and the HTTP interface of the admin port.
+//! - [`web`]: what the web port answers: pages, the browser library, messages that CRMs post.
 //! - [`demo`]: the demonstration's CRM, a process of its own.
 //! - [`app`]: builds all parts and wires them.
 
 pub use ctigate_proto as proto;
 
+pub mod admin;
 pub mod app;
 pub mod config;
 pub mod demo;
@@ -22,3 +25,4 @@ pub mod shutdown;
 pub mod store;
 pub mod telemetry;
 pub mod transport;
+pub mod web;

@@ -1,0 +1,54 @@
+//! What the HTTP sides want from the house. `app` implements it; tests put a small one in its place.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::MutexGuard;
+
+use ctigate_proto::Time;
+use ctigate_proto::auth::throttle::Throttle;
+use ctigate_proto::hub::Snapshot;
+use ctigate_proto::hub::input::Ask;
+use ctigate_proto::hub::output::Answer;
+use ctigate_proto::message::{Envelope, Format};
+use futures_util::Stream;
+
+use crate::engine::{Filter, TapLine};
+use crate::pbx::{Control, ControlError, Done};
+
+/// Something that is there later. Dropping it before means that nobody wants it any more.
+pub type Later<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// Messages that pass, as they pass. Ends when the node stops.
+pub type Lines = Pin<Box<dyn Stream<Item = TapLine> + Send>>;
+
+/// The house, seen from HTTP.
+pub trait Door: Send + Sync {
+    /// Asks the Hub. When the answer is dropped before it is there, because the client went away, the Hub is told that
+    /// nobody waits any more.
+    fn ask(&self, ask: Ask) -> Later<'_, Answer>;
+
+    /// Follows the messages that pass. What is not read in time is dropped, and the follower is told how much.
+    fn tail(&self, filter: Filter) -> Lines;
+
+    /// Orders something of the telephone system.
+    fn control(&self, control: Control) -> Later<'_, Result<Done, ControlError>>;
+
+    /// Hands in messages that the CRM of a link has posted, and gives what there is to say to them, in order: their replies,
+    /// and what the CRM's messages made us ask. Bounded in time by the link's own limits.
+    fn rpc(&self, link: &str, format: Format, messages: Vec<Envelope>) -> Later<'_, Vec<Envelope>>;
+
+    /// The page of figures, with those that only a picture of the node can give.
+    fn metrics(&self, now: Option<&Snapshot>) -> String;
+
+    /// Whether the node can do its work.
+    ///
+    /// # Errors
+    /// Why not.
+    fn ready(&self) -> Result<(), String>;
+
+    /// The node's clock.
+    fn now(&self) -> Time;
+
+    /// The counter of failed logins, the same for every way into the house. Held for a moment only.
+    fn throttle(&self) -> MutexGuard<'_, Throttle>;
+}

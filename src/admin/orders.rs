@@ -1,0 +1,41 @@
+//! `POST /api/v1/sim`: what people may do to the simulated telephone system.
+
+use axum::extract::Request;
+use axum::response::Response;
+use ctigate_proto::message::Object;
+
+use crate::pbx::{Control, Done};
+
+use super::{Door, Failure, body, json};
+
+/// Follows `{"op":"incoming","caller":…,"called":…,"name":…}`, `{"op":"answer","number":…}`, `{"op":"hangup","number":…}`,
+/// `{"op":"phone","number":…,"connected":…}` or `{"op":"play","timeline":…}`.
+///
+/// # Errors
+/// The body is none of these, or the telephone system refused: why.
+pub async fn give(door: &dyn Door, request: Request) -> Result<Response, Failure> {
+    let mut fields = body(request).await?;
+    let op = fields.needed("op")?;
+    let control = match &*op {
+        "incoming" => Control::Incoming {
+            caller: fields.needed("caller")?,
+            called: fields.needed("called")?,
+            name: fields.text("name")?,
+        },
+        "answer" => Control::Answer { number: fields.needed("number")? },
+        "hangup" => Control::Hangup { number: fields.needed("number")? },
+        "phone" => Control::Phone { number: fields.needed("number")?, connected: fields.flag("connected")? },
+        "play" => Control::Play { timeline: fields.needed("timeline")?.to_string() },
+        _ => return Err(Failure::bad("op is none of incoming, answer, hangup, phone, play")),
+    };
+    fields.finish()?;
+    let count = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
+    let done = match door.control(control).await? {
+        Done::Nothing => Object::new(),
+        Done::Call(call) => Object::new().with("chainid", call.0),
+        Done::Playing { scenarios, cues } => {
+            Object::new().with("scenarios", count(scenarios)).with("cues", count(cues))
+        }
+    };
+    Ok(json(&done.into()))
+}

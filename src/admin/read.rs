@@ -1,0 +1,194 @@
+//! Reading bodies: bounded, JSON only, every field looked at.
+
+use std::error::Error;
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use axum::body::{Body, to_bytes};
+use axum::extract::Request;
+use axum::http::{HeaderMap, StatusCode, header};
+use bytes::Bytes;
+use ctigate_proto::codec;
+use ctigate_proto::message::{Code, Object, Text, Value};
+
+use super::Failure;
+
+/// The largest body, in bytes.
+pub const BODY: usize = 1 << 20;
+/// The deepest nesting of a body.
+const DEPTH: usize = 64;
+
+/// The body of a request: a JSON object. No body at all is an empty one.
+///
+/// # Errors
+/// 413 above [`BODY`], 415 when it is not `application/json`, 400 when it is no JSON object.
+pub async fn body(request: Request) -> Result<Fields, Failure> {
+    let too_large = || {
+        let detail = format!("the body is larger than {BODY} bytes");
+        Failure::with(StatusCode::PAYLOAD_TOO_LARGE, Code::BadRequest, detail)
+    };
+    let (head, body) = request.into_parts();
+    let length = head.headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
+    if length.is_some_and(|length| length > BODY as u64) {
+        return Err(too_large());
+    }
+    let declared = is_json(&head.headers);
+    if declared == Some(false) {
+        return Err(not_json());
+    }
+    let bytes = bytes(body, BODY).await.map_err(|broken| match broken {
+        Broken::TooLarge => too_large(),
+        Broken::Off => Failure::bad("the body broke off"),
+    })?;
+    if bytes.is_empty() {
+        return Ok(Fields::default());
+    }
+    if declared.is_none() {
+        return Err(not_json());
+    }
+    let text = Text::try_from(bytes).map_err(|_| Failure::bad("the body is not UTF-8"))?;
+    let value = codec::decode_value(&text, DEPTH).map_err(|error| Failure::bad(format!("the body: {error}")))?;
+    match value {
+        Value::Object(object) => Ok(Fields { object, known: Vec::new() }),
+        other => Err(Failure::bad(format!("the body is of type {}, expected an object", other.kind()))),
+    }
+}
+
+/// Why a body could not be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Broken {
+    /// It is larger than allowed.
+    TooLarge,
+    /// It ended before its end.
+    Off,
+}
+
+/// A whole body of at most so many bytes.
+///
+/// # Errors
+/// [`Broken`].
+pub async fn bytes(body: Body, most: usize) -> Result<Bytes, Broken> {
+    to_bytes(body, most).await.map_err(|error| {
+        let mut cause: Option<&(dyn Error + 'static)> = Some(&error);
+        while let Some(error) = cause.filter(|error| !error.is::<http_body_util::LengthLimitError>()) {
+            cause = error.source();
+        }
+        match cause.is_some() {
+            true => Broken::TooLarge,
+            false => Broken::Off,
+        }
+    })
+}
+
+/// Whether the body says that it is JSON; `None`: it does not say.
+fn is_json(headers: &HeaderMap) -> Option<bool> {
+    let declared = headers.get(header::CONTENT_TYPE)?.to_str().unwrap_or_default();
+    let essence = declared.split(';').next().unwrap_or_default().trim();
+    Some(essence.eq_ignore_ascii_case("application/json"))
+}
+
+fn not_json() -> Failure {
+    let detail = "the body must have Content-Type: application/json";
+    Failure::with(StatusCode::UNSUPPORTED_MEDIA_TYPE, Code::BadRequest, detail)
+}
+
+/// The fields of a body, taken out one by one. [`Self::finish`] finds what nobody wanted: a mistyped name must not be
+/// silently without effect.
+#[derive(Debug, Default)]
+pub struct Fields {
+    object: Object,
+    known: Vec<&'static str>,
+}
+
+impl Fields {
+    /// A text; empty when it is missing or null.
+    ///
+    /// # Errors
+    /// 400: it is something else.
+    pub fn text(&mut self, name: &'static str) -> Result<Text, Failure> {
+        match self.take(name) {
+            None | Some(Value::Null) => Ok(Text::new()),
+            Some(Value::String(text)) => Ok(text),
+            Some(other) => Err(wrong(name, &other, "a string")),
+        }
+    }
+
+    /// A text that must be there and not be empty.
+    ///
+    /// # Errors
+    /// 400: it is missing, empty or something else.
+    pub fn needed(&mut self, name: &'static str) -> Result<Text, Failure> {
+        let text = self.text(name)?;
+        if text.is_empty() {
+            return Err(Failure::bad(format!("{name} is missing or empty, expected a string")));
+        }
+        Ok(text)
+    }
+
+    /// An object; `None` when it is missing or null.
+    ///
+    /// # Errors
+    /// 400: it is something else.
+    pub fn object(&mut self, name: &'static str) -> Result<Option<Object>, Failure> {
+        match self.take(name) {
+            None | Some(Value::Null) => Ok(None),
+            Some(Value::Object(object)) => Ok(Some(object)),
+            Some(other) => Err(wrong(name, &other, "an object")),
+        }
+    }
+
+    /// A time in milliseconds; `None` when it is missing or null.
+    ///
+    /// # Errors
+    /// 400: it is no whole number in the range.
+    pub fn millis(&mut self, name: &'static str, range: RangeInclusive<u64>) -> Result<Option<Duration>, Failure> {
+        let expected = || format!("milliseconds from {} to {}", range.start(), range.end());
+        match self.take(name) {
+            None | Some(Value::Null) => Ok(None),
+            Some(Value::Number(number)) => {
+                let millis = number.as_i64().and_then(|millis| u64::try_from(millis).ok());
+                match millis.filter(|millis| range.contains(millis)) {
+                    Some(millis) => Ok(Some(Duration::from_millis(millis))),
+                    None => Err(Failure::bad(format!("{name} is {}, expected {}", number.as_str(), expected()))),
+                }
+            }
+            Some(other) => Err(wrong(name, &other, &expected())),
+        }
+    }
+
+    /// A boolean that must be there.
+    ///
+    /// # Errors
+    /// 400: it is missing or something else.
+    pub fn flag(&mut self, name: &'static str) -> Result<bool, Failure> {
+        match self.take(name) {
+            Some(Value::Bool(flag)) => Ok(flag),
+            None => Err(Failure::bad(format!("{name} is missing, expected true or false"))),
+            Some(other) => Err(wrong(name, &other, "true or false")),
+        }
+    }
+
+    /// That nothing is left.
+    ///
+    /// # Errors
+    /// 400 that names the first field nobody knows, and those that are known.
+    pub fn finish(self) -> Result<(), Failure> {
+        match self.object.iter().next() {
+            None => Ok(()),
+            Some((name, _)) => {
+                let name: String = name.chars().take(40).filter(|c| !c.is_control()).collect();
+                let known = self.known.join(", ");
+                Err(Failure::bad(format!("the field `{name}` is not known here; known are: {known}")))
+            }
+        }
+    }
+
+    fn take(&mut self, name: &'static str) -> Option<Value> {
+        self.known.push(name);
+        self.object.remove(name)
+    }
+}
+
+fn wrong(name: &str, found: &Value, expected: &str) -> Failure {
+    Failure::bad(format!("{name} is of type {}, expected {expected}", found.kind()))
+}

@@ -301,6 +301,7 @@ impl Pump {
             post: false,
             polls: false,
             tls: self.tls,
+            visitor: false,
         };
         self.open.since = Some(Instant::now());
         self.open.engine.opened(self.open.peer, opened.identity, opening, Arc::clone(&self.outbox));

@@ -311,3 +311,25 @@ fn a_users_login_hash_is_checked_behind_a_link_as_anywhere() {
     w.say(crm, &format!(r#"["login",{{"qid":"5","userlogin":"petrov","sessionid":"{session}","tabid":"t3"}}]"#));
     assert_eq!(w.expect(crm, "loginresult").text("errormsg"), "Bad request. Invalid session user");
 }
+
+#[test]
+fn a_crm_that_posts_to_us_is_answered_and_replaces_nobody() {
+    both(|format| {
+        let mut w = World::new();
+        let crm = w.introduced("crm", format);
+        let tab = w.agent("ivanov", format);
+        w.say(tab, r#"["executemethod",{"qid":"e","name":"FindClient","inputparameters":{"phone":"1"}}]"#);
+        let id = w.expect(crm, "executemethod").text("executionid");
+        let posted = w.visitor("crm", format);
+        assert!(w.heard(posted).is_empty(), "it is asked nothing");
+        w.say(posted, r#"["getpbxnumbers",{"qid":"1","mode":"full"}]"#);
+        assert_eq!(w.expect(posted, "getpbxnumbersresult").text("qid"), "1");
+        w.say(posted, &format!(r#"["methodresult",{{"executionid":"{id}","result":1,"outputparameters":{{}}}}]"#));
+        assert_eq!(w.expect(tab, "methodresult").int("result"), 1, "a result may come by the other way");
+        w.ring("c0ffee00-0000-4000-8000-000000000001", "79001112233", "101");
+        assert!(w.heard(posted).is_empty(), "no events");
+        w.cut(posted);
+        assert!(w.closed(crm).is_none());
+        assert_eq!(w.hub.snapshot().links[0].state, "up");
+    });
+}

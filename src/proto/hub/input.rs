@@ -94,6 +94,8 @@ pub struct Opening {
     pub polls: bool,
     /// Whether the peer came over TLS.
     pub tls: bool,
+    /// A CRM that posts to us (`/rpc`): it hears the replies to what it posts and nothing else, and replaces no connection.
+    pub visitor: bool,
 }
 
 /// Why a message did not arrive.

@@ -149,6 +149,10 @@ impl Hub {
     /// A CRM has introduced itself: the newest wins, unless two of them fight for the place.
     pub(super) fn link_opened(&mut self, link: usize, peer: PeerId, opening: Opening) {
         let now = self.now;
+        if opening.visitor {
+            self.peers.insert(peer, Peer::Link(link));
+            return;
+        }
         if let Some(old) = self.links[link].peer {
             if self.links[link].contested {
                 let reason = CloseReason::new(1013, "two CRMs compete for this link, try again later");

@@ -141,7 +141,9 @@ impl Hub {
         match name {
             "availablemethods" | "availableforms" | "activeusers" => return self.capabilities(link, &envelope),
             "methodresult" => {
-                let handled = self.method_result(peer, &envelope.body);
+                // It may come by another way than the question went: a CRM that we post to may post its results to us.
+                let asked = self.links[link].peer.unwrap_or(peer);
+                let handled = self.method_result(asked, &envelope.body);
                 if let Err(error) = handled {
                     self.odd(format!("link {}", self.links[link].settings.name), format!("methodresult: {error}"));
                 }
@@ -150,6 +152,14 @@ impl Hub {
             "iam" | "methodschanged" => {
                 self.ask_capabilities(link);
                 return;
+            }
+            // A connection's dialog answers these itself; what a CRM posts comes here.
+            "ping" => return self.send(peer, Envelope::new("pong", envelope.body)),
+            "whoareyou" => {
+                let body = Body::new().with_some("qid", envelope.qid());
+                let version = env!("CARGO_PKG_VERSION");
+                let body = body.with("type", "commserver").with("name", "ctigate").with("version", version);
+                return self.send(peer, Envelope::new("iam", body));
             }
             _ if is_reply(name) => return self.stray_reply(link, &envelope),
             _ => {}

@@ -170,6 +170,20 @@ impl World {
         tab
     }
 
+    /// A CRM posts to us: a peer that hears replies only.
+    pub(crate) fn visitor(&mut self, link: &str, format: Format) -> P {
+        let identity = Identity::link(Text::from(link), Proof::open_listener());
+        let peer = PeerId(self.next_peer);
+        self.next_peer += 1;
+        let mut dialog = Dialog::new(self.now, Role::Link(identity.clone()), Some(format), dialog::Settings::link());
+        dialog.handle_text(self.now, &codec::encode(&Envelope::new("iam", Default::default()), format));
+        while dialog.poll_output().is_some() {}
+        let conn = Conn { dialog, format, link: true, post: true, opened: true, heard: VecDeque::new(), closed: None };
+        self.conns.insert(peer, conn);
+        self.input(Input::Opened { peer, identity, opening: Opening { visitor: true, ..Opening::default() } });
+        P(peer)
+    }
+
     /// The same, with all that was heard on the way.
     pub(crate) fn agent_heard(&mut self, login: &str, format: Format) -> (P, Vec<Heard>) {
         let tab = self.tab(format);
@@ -375,6 +389,7 @@ impl World {
                         post: conn.post,
                         polls: false,
                         tls: false,
+                        visitor: false,
                     };
                     self.input(Input::Opened { peer, identity: opened.identity, opening });
                 }
@@ -487,11 +502,6 @@ impl Heard {
 
     pub(crate) fn has(&self, name: &str) -> bool {
         self.0.body.has(name)
-    }
-
-    #[track_caller]
-    pub(crate) fn object(&self, name: &str) -> Object {
-        self.0.body.object(name).unwrap_or_else(|| panic!("{name} is no object in {self:?}"))
     }
 
     /// The parameter as JSON text.

@@ -1,2 +1,7 @@
-//! x
-fn main() {}
+//! The program. What it does stands in the library.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    ctigate::cli::main()
+}

@@ -17,7 +17,11 @@ const SERVER: &[(&str, &[&str])] = &[
     ("web", &["admin", "engine", "config", "telemetry", "shutdown"]),
     ("demo", &["config", "shutdown", "transport"]),
     ("app", &["admin", "config", "demo", "engine", "pbx", "shutdown", "store", "telemetry", "transport", "web"]),
-    ("cli", &["app", "config", "demo", "telemetry", "shutdown"]),
+    // Two doors for the commands: they read the admin token and make password hashes, and speak TLS to the admin port.
+    (
+        "cli",
+        &["app", "config", "demo", "telemetry", "shutdown", "store::hash_password", "store::token", "transport::tls"],
+    ),
 ];
 
 /// The same inside the protocol crate.

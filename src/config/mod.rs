@@ -13,6 +13,7 @@ mod link;
 mod load;
 mod pbx;
 mod plan;
+mod print;
 pub mod schema;
 mod secret;
 mod source;

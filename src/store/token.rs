@@ -14,7 +14,7 @@ use crate::config::Secret;
 #[derive(Debug, Error)]
 pub enum TokenError {
     /// It cannot be read or made.
-    #[error("the admin token {}: {source}", path.display())]
+    #[error("the admin token {} cannot be read or made", path.display())]
     File {
         /// Which file.
         path: PathBuf,

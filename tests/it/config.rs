@@ -3,7 +3,9 @@
 use std::fs;
 use std::path::Path;
 
-use ctigate::config::{Auth, Config, DatabaseUrl, Finding, LinkMode, Loaded, Place, Refused, Sources};
+use ctigate::config::{
+    Auth, Config, DatabaseUrl, Finding, Form, Link, LinkMode, Loaded, Place, Queue, Refused, Sources, User, schema,
+};
 
 /// An argon2id hash with parameters that cost nothing.
 const HASH: &str = "$argon2id$v=19$m=8,t=1,p=1$c29tZXNhbHQ$UuUjYV02o8cuJyTcOD6QeQ";
@@ -559,4 +561,119 @@ fn the_demo_stays_on_loopback() {
         let found = refused.errors.iter().any(|f| f.keys[0] == key && f.message.contains("loopback only"));
         assert!(found, "{refused}");
     }
+}
+
+/// A key of the example: its table, its name, its line, and whether it is switched off by a `#`.
+struct Shown<'a> {
+    table: &'a str,
+    key: &'a str,
+    line: &'a str,
+    off: bool,
+}
+
+fn shown(example: &str) -> Vec<Shown<'_>> {
+    let mut table = "";
+    let mut found = Vec::new();
+    for line in example.lines() {
+        if line.starts_with('[') {
+            table = line.trim_matches(['[', ']']);
+            continue;
+        }
+        let (code, off) = line.strip_prefix("# ").map_or((line, false), |code| (code, true));
+        if let Some((key, _)) = code.split_once(" = ")
+            && key.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
+        {
+            found.push(Shown { table, key, line: code, off });
+        }
+    }
+    found
+}
+
+const EXAMPLE: &str = include_str!("../../ctigate.example.toml");
+
+#[test]
+fn the_example_shows_every_key_and_no_other() {
+    let shown = shown(EXAMPLE);
+    for section in schema::sections() {
+        let mut keys: Vec<&str> = shown.iter().filter(|s| s.table == section.name).map(|s| s.key).collect();
+        // A table that stands many times shows some keys again.
+        keys.sort_unstable();
+        keys.dedup();
+        let inside = |key: &&&str| schema::sections().iter().all(|s| s.name != format!("{}.{key}", section.name));
+        let mut due: Vec<&str> = section.keys.iter().filter(inside).copied().collect();
+        due.sort_unstable();
+        assert_eq!(keys, due, "[{}]", section.name);
+    }
+    assert!(shown.iter().all(|s| schema::sections().iter().any(|section| section.name == s.table)));
+}
+
+#[test]
+fn the_example_is_accepted_and_shows_the_defaults() {
+    let loaded = load(EXAMPLE).unwrap_or_else(|refused| panic!("{refused}"));
+    assert_eq!(loaded.warnings, []);
+    let (config, default) = (loaded.config, Config::default());
+    assert_eq!(config.web, default.web);
+    assert_eq!(config.store, default.store);
+    assert_eq!(config.pbx, default.pbx);
+    assert_eq!(config.limits, default.limits);
+    assert_eq!(config.log, default.log);
+    assert_eq!(config.recordings, default.recordings);
+    let user = config.users[0].clone();
+    let [login, name, number, department] = [&user.login, &user.name, &user.number, &user.department].map(Clone::clone);
+    assert_eq!(user, User { login, name, number, department, password: user.password.clone(), ..User::default() });
+    for link in config.links {
+        let (name, mode, bind, url) = (link.name.clone(), link.mode, link.bind, link.url.clone());
+        let (auth, login, password) = (link.auth, link.login.clone(), link.password.clone());
+        assert_eq!(link, Link { name, mode, bind, url, auth, login, password, ..Link::default() });
+    }
+    let form = config.forms[0].clone();
+    let (name, close_on, ask) = (form.name.clone(), form.close_on.clone(), form.ask.clone());
+    assert_eq!(form, Form { name, close_on, ask, parameters: form.parameters.clone(), ..Form::default() });
+    assert_eq!(config.queues[0].strategy, Queue::default().strategy);
+}
+
+#[test]
+fn what_the_example_has_switched_off_fits_when_it_is_switched_on() {
+    let sections = schema::sections();
+    for Shown { table, line, .. } in shown(EXAMPLE).into_iter().filter(|shown| shown.off) {
+        let list = sections.iter().any(|section| section.name == table && section.list);
+        let head = if list { format!("[[{table}]]") } else { format!("[{table}]") };
+        let Err(refused) = load(&format!("{head}\n{line}")) else { continue };
+        for finding in refused.errors {
+            let misfit = ["found", "unknown"].iter().any(|word| finding.message.starts_with(word));
+            assert!(!misfit, "{line}: {}", finding.message);
+        }
+    }
+}
+
+#[test]
+fn every_key_of_the_example_is_explained() {
+    for paragraph in EXAMPLE.split("\n\n").filter(|paragraph| !shown(paragraph).is_empty()) {
+        let first = paragraph.lines().next().unwrap();
+        assert!(first.starts_with("# ") && shown(first).is_empty(), "no sentence: {paragraph}");
+    }
+}
+
+#[test]
+fn the_configuration_in_effect_can_be_read_back() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("pw"), "Secret1").unwrap();
+    let text = format!(
+        "[web]\nbrowsers = false\npublic_url = \"https://a.example\"\n[[user]]\nlogin = \"a\\\"b\\\\c\"\npassword_file = \"{}\"\n\
+         [[user]]\nlogin = \"d\"\npassword = \"hunter2\"\n[[form]]\nname = \"f\"\nparameters = {{ \"x y\" = \"{{caller}}\", a = \"1\" }}\n",
+        folder.path().join("pw").display()
+    );
+    let loaded = load(&text).unwrap();
+    let printed = loaded.to_toml();
+    assert!(!printed.contains("hunter2") && !printed.contains("Secret1"), "{printed}");
+    let line_of = |key: &str| printed.lines().find(|line| line.starts_with(key)).unwrap();
+    assert!(
+        line_of("browsers").starts_with("browsers = false ") && line_of("browsers").ends_with(" # line 2"),
+        "{printed}"
+    );
+    assert!(line_of("bind").ends_with(" # default"), "{printed}");
+    let mut again = load(&printed).unwrap_or_else(|refused| panic!("{refused}\n{printed}")).config;
+    assert!(again.users[0].password.as_ref().unwrap().matches("Secret1"));
+    again.users[1].password = loaded.config.users[1].password.clone();
+    assert_eq!(again, loaded.config);
 }

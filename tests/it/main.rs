@@ -1,6 +1,7 @@
 //! The real server.
 
 #![allow(clippy::unwrap_used, reason = "a story that cannot go on has failed")]
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod config;
 mod store;

@@ -1,0 +1,372 @@
+//! The words of the command line, and what they teach.
+
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::time::Duration;
+
+use clap::builder::styling::{AnsiColor, Styles};
+use clap::{Parser, Subcommand, ValueEnum};
+
+use crate::config::units::duration;
+
+const STYLES: Styles = Styles::styled()
+    .header(AnsiColor::Green.on_default().bold())
+    .usage(AnsiColor::Green.on_default().bold())
+    .literal(AnsiColor::Cyan.on_default())
+    .placeholder(AnsiColor::Cyan.on_default());
+
+/// What `ctigate` alone says.
+pub(super) const TEACHING: &str = "\
+ctigate puts a telephone system into web CRMs. It speaks the Oktell Web-Socket protocol.
+
+Try it, no files needed:
+  ctigate demo                            starts with four agents, a telephone simulator and a demo CRM
+  ctigate sim incoming 79001112233 500    lets a caller ring (in another terminal)
+  ctigate status                          shows links, users and calls
+  ctigate tail                            shows the messages, live
+
+Run it:
+  ctigate check-config                    says what is wrong with ctigate.toml, or sums it up
+  ctigate serve                           runs with ./ctigate.toml, or with --config FILE
+  ctigate call FindClient phone=1234567   asks the CRM by a dynamic method
+
+More:
+  ctigate help                            all commands
+  ctigate COMMAND --help                  one command, with examples
+
+ctigate.example.toml shows every setting with its default.
+";
+
+/// A gateway between telephone systems and web CRMs.
+#[derive(Debug, Parser)]
+#[command(name = "ctigate", version, styles = STYLES, max_term_width = 100, disable_help_subcommand = false)]
+#[command(
+    after_help = "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 wrong configuration, 4 no start, 5 unclean stop."
+)]
+pub(super) struct Args {
+    #[command(subcommand)]
+    pub(super) command: Option<Command>,
+}
+
+/// Which configuration.
+#[derive(Debug, clap::Args)]
+pub(super) struct Choice {
+    /// The configuration; without it ./ctigate.toml if there is one, else the defaults
+    #[arg(long, short, value_name = "FILE", env = "CTIGATE_CONFIG")]
+    pub(super) config: Option<PathBuf>,
+    /// Set a key, stronger than file and environment; may be repeated
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub(super) set: Vec<Setting>,
+}
+
+/// Which running gateway.
+#[derive(Debug, clap::Args)]
+pub(super) struct Target {
+    #[command(flatten)]
+    pub(super) choice: Choice,
+    /// Print for programs
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+/// `KEY=VALUE`
+#[derive(Clone, Debug)]
+pub(super) struct Setting {
+    pub(super) key: String,
+    pub(super) value: String,
+}
+
+impl FromStr for Setting {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.split_once('=') {
+            Some((key, value)) if !key.trim().is_empty() => {
+                Ok(Self { key: key.trim().to_owned(), value: value.to_owned() })
+            }
+            _ => Err("write KEY=VALUE, like web.bind=127.0.0.1:4055".to_owned()),
+        }
+    }
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Run the gateway
+    #[command(after_help = "\
+Examples:
+  ctigate serve                                        with ./ctigate.toml, or the defaults
+  ctigate serve --config /etc/ctigate/ctigate.toml
+  ctigate serve --set web.bind=127.0.0.1:8055          a key for this run
+  CTIGATE_WEB__BIND=127.0.0.1:8055 ctigate serve       the same by the environment
+  ctigate serve --log info,ctigate::transport=debug
+
+Ctrl-C or SIGTERM stops it in order; a second one ends it at once.")]
+    Serve {
+        #[command(flatten)]
+        choice: Choice,
+        /// What to log: error, warn, info, debug, trace, or by module: info,ctigate::transport=debug
+        #[arg(long, value_name = "FILTER")]
+        log: Option<String>,
+    },
+    /// Run the gateway with four agents, a simulator and a demo CRM, on loopback
+    #[command(after_help = "\
+It prints the addresses to open. The people's passwords are known to everybody, so it listens on loopback only.
+
+Examples:
+  ctigate demo
+  ctigate demo --set web.bind=127.0.0.1:8055")]
+    Demo {
+        /// Set a key; may be repeated
+        #[arg(long, value_name = "KEY=VALUE")]
+        set: Vec<Setting>,
+        /// What to log, as with serve
+        #[arg(long, value_name = "FILTER")]
+        log: Option<String>,
+    },
+    /// Run the demo CRM alone: a CRM that knows nothing but the public protocol
+    #[command(after_help = "\
+Examples:
+  ctigate demo-crm                                     connects to the gateway of \"ctigate demo\"
+  ctigate demo-crm --url ws://127.0.0.1:4068 --format xml")]
+    DemoCrm(DemoCrm),
+    /// Say what is wrong with a configuration, or sum it up
+    #[command(after_help = "\
+Examples:
+  ctigate check-config
+  ctigate check-config --config /etc/ctigate/ctigate.toml && systemctl restart ctigate
+
+It reads the file, the environment and the flags as serve would, opens no port and touches no store. Exit code 3: it would not
+start.")]
+    CheckConfig {
+        #[command(flatten)]
+        choice: Choice,
+    },
+    /// Show the configuration in effect, with where each value comes from
+    #[command(after_help = "\
+Examples:
+  ctigate print-config
+  ctigate print-config > all-keys.toml
+
+Secrets are masked.")]
+    PrintConfig {
+        #[command(flatten)]
+        choice: Choice,
+    },
+    /// Make a password_hash for [[user]] or [[link]]
+    #[command(after_help = "\
+It asks for the password on the terminal without showing it, or takes the first line of standard input.
+
+Examples:
+  ctigate hash-password
+  pwgen 20 1 | tee password.txt | ctigate hash-password
+
+The hash is argon2id over the MD5 that clients send, so Digest cannot be checked with it: links with auth = \"digest\" need the
+clear password.")]
+    HashPassword,
+    /// Call a dynamic method of a CRM
+    Call(Call),
+    /// Make things happen in the telephone simulator
+    #[command(after_help = "\
+Examples:
+  ctigate sim incoming 79001112233 500     a caller dials 500
+  ctigate sim answer 101                   the phone of 101 is picked up
+  ctigate sim hangup 101                   and put down
+  ctigate sim play morning.timeline        a whole timeline")]
+    Sim {
+        #[command(flatten)]
+        target: Target,
+        #[command(subcommand)]
+        order: Order,
+    },
+    /// Show links, users, forms and calls of a running gateway
+    #[command(after_help = "\
+Examples:
+  ctigate status
+  ctigate status --json | jq '.links[] | select(.state != \"up\")'")]
+    Status {
+        #[command(flatten)]
+        target: Target,
+    },
+    /// Show the messages of a running gateway, live
+    #[command(after_help = "\
+Examples:
+  ctigate tail
+  ctigate tail --link crm
+  ctigate tail --user ivanov --json | jq .method
+
+Secrets in messages are masked. Ctrl-C ends it.")]
+    Tail {
+        #[command(flatten)]
+        target: Target,
+        /// Only messages of or to this user
+        #[arg(long, value_name = "LOGIN")]
+        user: Option<String>,
+        /// Only messages of or to this link
+        #[arg(long, value_name = "NAME")]
+        link: Option<String>,
+    },
+    /// Translate one message between JSON and XML
+    #[command(after_help = "\
+Examples:
+  echo '[\"ping\",{\"qid\":1}]' | ctigate convert --to xml
+  ctigate convert --to json message.xml")]
+    Convert {
+        /// Into which
+        #[arg(long, value_enum)]
+        to: Written,
+        /// The message; without it standard input
+        file: Option<PathBuf>,
+    },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Written {
+    Json,
+    Xml,
+}
+
+/// `demo-crm`
+#[derive(Debug, clap::Args)]
+pub(super) struct DemoCrm {
+    /// The gateway's accepting link
+    #[arg(long, default_value = "wss://127.0.0.1:4067")]
+    pub(super) url: String,
+    /// The link's login
+    #[arg(long, default_value = "crm")]
+    pub(super) login: String,
+    /// The link's password
+    #[arg(long, default_value = "demo-crm", env = "CTIGATE_CRM_PASSWORD", hide_env_values = true)]
+    pub(super) password: String,
+    /// The gateway's certificate, PEM
+    #[arg(long, value_name = "FILE", default_value = "certs/server.pem")]
+    pub(super) ca_file: PathBuf,
+    /// What messages are written in
+    #[arg(long, value_enum, default_value = "json")]
+    pub(super) format: Written,
+}
+
+/// `call`
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  ctigate call FindClient phone=79001112233
+  ctigate call SetRating clientid=42 stars:=5          := takes JSON: numbers, true, lists
+  ctigate call FindClient phone=1 --link crm --deadline 2s --fallback '{\"clientid\":\"\"}'
+
+It prints the output. Exit code 0: there is a result (or the fallback); 1: there is none, and the message says why.")]
+pub(super) struct Call {
+    #[command(flatten)]
+    pub(super) target: Target,
+    /// The method's name
+    pub(super) method: String,
+    /// Input: KEY=TEXT, or KEY:=JSON
+    #[arg(value_name = "KEY=VALUE")]
+    pub(super) input: Vec<Input>,
+    /// Ask this link; without it the first that offers the method
+    #[arg(long, value_name = "NAME", default_value = "")]
+    pub(super) link: String,
+    /// How long to wait; without it what the method declares
+    #[arg(long, value_name = "TIME", value_parser = duration::parse)]
+    pub(super) deadline: Option<Duration>,
+    /// How long a late result is welcome to the CRM's log
+    #[arg(long, value_name = "TIME", value_parser = duration::parse, default_value = "0s")]
+    pub(super) late: Duration,
+    /// The user it is about, by login
+    #[arg(long, value_name = "LOGIN", default_value = "")]
+    pub(super) user: String,
+    /// The conversation it belongs to
+    #[arg(long, value_name = "ID", default_value = "")]
+    pub(super) chain: String,
+    /// What to answer instead of a failure, a JSON object
+    #[arg(long, value_name = "JSON", value_parser = json_object)]
+    pub(super) fallback: Option<serde_json::Value>,
+}
+
+/// `KEY=TEXT` or `KEY:=JSON`
+#[derive(Clone, Debug)]
+pub(super) struct Input {
+    pub(super) key: String,
+    pub(super) value: serde_json::Value,
+}
+
+impl FromStr for Input {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (key, value) = text.split_once('=').ok_or("write KEY=TEXT, or KEY:=JSON for numbers, true and lists")?;
+        let (key, value) = match key.strip_suffix(':') {
+            None => (key, serde_json::Value::from(value)),
+            Some(key) => {
+                (key, serde_json::from_str(value).map_err(|error| format!("\"{value}\" is not JSON: {error}"))?)
+            }
+        };
+        if key.is_empty() { Err("the key is empty".to_owned()) } else { Ok(Self { key: key.to_owned(), value }) }
+    }
+}
+
+fn json_object(text: &str) -> Result<serde_json::Value, String> {
+    match serde_json::from_str(text) {
+        Ok(value @ serde_json::Value::Object(_)) => Ok(value),
+        Ok(_) => Err("this is JSON, but no object like {\"clientid\":\"42\"}".to_owned()),
+        Err(error) => Err(format!("this is not JSON: {error}")),
+    }
+}
+
+/// What `sim` does.
+#[derive(Debug, Subcommand)]
+pub(super) enum Order {
+    /// Let somebody outside dial a number
+    Incoming {
+        /// Who calls
+        caller: String,
+        /// Which number is dialled
+        called: String,
+    },
+    /// Pick up the ringing phone of a number
+    Answer {
+        /// The inside number
+        number: String,
+    },
+    /// Put down the phone of a number
+    Hangup {
+        /// The inside number
+        number: String,
+    },
+    /// Play a timeline
+    Play {
+        /// The file
+        file: PathBuf,
+    },
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_words_fit_together() {
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn the_teaching_page_names_commands_that_exist() {
+        let known: Vec<String> = Args::command().get_subcommands().map(|c| c.get_name().to_owned()).collect();
+        for line in TEACHING.lines() {
+            if let Some(rest) = line.strip_prefix("  ctigate ") {
+                let word = rest.split_whitespace().next().unwrap();
+                assert!(known.iter().any(|name| name == word) || ["help", "COMMAND"].contains(&word), "{word}");
+            }
+        }
+    }
+
+    #[test]
+    fn input_is_text_or_json() {
+        let input = |text: &str| text.parse::<Input>().map(|input| (input.key, input.value.to_string()));
+        assert_eq!(input("a=5"), Ok(("a".to_owned(), "\"5\"".to_owned())));
+        assert_eq!(input("a:=5"), Ok(("a".to_owned(), "5".to_owned())));
+        assert_eq!(input("a=x=y"), Ok(("a".to_owned(), "\"x=y\"".to_owned())));
+        assert!(input("a").is_err() && input("=5").is_err() && input("a:=x").is_err());
+    }
+}

@@ -12,7 +12,6 @@
 //! - [`web`]: what the web port answers: pages, the browser library, messages that CRMs post.
 //! - [`demo`]: the demonstration's CRM, a process of its own.
 //! - [`app`]: builds all parts and wires them.
-//! - [`app`]: the composition root.
 //! - [`cli`]: what people type.
 
 pub use ctigate_proto as proto;

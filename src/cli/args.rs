@@ -7,6 +7,7 @@ use std::time::Duration;
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Parser, Subcommand, ValueEnum};
 
+use super::serve::CRM_PASSWORD;
 use crate::config::units::duration;
 
 const STYLES: Styles = Styles::styled()
@@ -122,12 +123,15 @@ Examples:
         /// What to log, as with serve
         #[arg(long, value_name = "FILTER")]
         log: Option<String>,
+        /// Do not start the demo CRM: one of your own will connect
+        #[arg(long)]
+        alone: bool,
     },
     /// Run the demo CRM alone: a CRM that knows nothing but the public protocol
     #[command(after_help = "\
 Examples:
-  ctigate demo-crm                                     connects to the gateway of \"ctigate demo\"
-  ctigate demo-crm --url ws://127.0.0.1:4068 --format xml")]
+  ctigate demo --alone                                 the gateway, without its CRM
+  ctigate demo-crm                                     the CRM, in another terminal")]
     DemoCrm(DemoCrm),
     /// Say what is wrong with a configuration, or sum it up
     #[command(after_help = "\
@@ -235,14 +239,11 @@ pub(super) struct DemoCrm {
     #[arg(long, default_value = "crm")]
     pub(super) login: String,
     /// The link's password
-    #[arg(long, default_value = "demo-crm", env = "CTIGATE_CRM_PASSWORD", hide_env_values = true)]
+    #[arg(long, default_value = "demo-crm", env = CRM_PASSWORD, hide_env_values = true)]
     pub(super) password: String,
     /// The gateway's certificate, PEM
     #[arg(long, value_name = "FILE", default_value = "certs/server.pem")]
     pub(super) ca_file: PathBuf,
-    /// What messages are written in
-    #[arg(long, value_enum, default_value = "json")]
-    pub(super) format: Written,
 }
 
 /// `call`

@@ -96,7 +96,7 @@ fn run(args: Args, terminal: &mut Terminal) -> Result<(), Failure> {
     let Some(command) = args.command else { return Ok(terminal.line(args::TEACHING.trim_end())?) };
     match command {
         Command::Serve { choice, log } => serve::serve(&choice, log),
-        Command::Demo { set, log } => serve::demo(&set, log),
+        Command::Demo { set, log, alone } => serve::demo(&set, log, alone, terminal),
         Command::DemoCrm(crm) => serve::demo_crm(crm),
         Command::CheckConfig { choice } => check::check(&choice, terminal),
         Command::PrintConfig { choice } => check::print(&choice, terminal),

@@ -28,7 +28,7 @@ use tokio_util::sync::CancellationToken;
 use crate::config;
 use crate::telemetry::Telemetry;
 
-pub use accounts::{Accounts, hash_password};
+pub use accounts::{Accounts, HashError, hash_password};
 pub use error::StoreError;
 
 use db::Db;

@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, reason = "a story that cannot go on has failed")]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+// The commands.
+mod cli;
 mod config;
 mod store;
 // CRMs that connect to us.

@@ -12,6 +12,7 @@
 //! Nothing here decides what a message does.
 
 mod define;
+mod entry;
 mod head;
 mod param;
 mod table;
@@ -30,7 +31,7 @@ pub mod redirect;
 pub mod session;
 pub mod user;
 
-pub use define::{Class, Field, Flow, Message, Origin, Outcome, Record, Right, Typed};
+pub use entry::{Class, Field, Flow, Message, Origin, Outcome, Record, Right, Typed};
 pub use head::{Failure, Head};
 pub use param::{Any, Given, Items, ListOrFalse, Members, OneOrMany, Param, Secret, Type, Wrong};
 pub use table::{GROUPS, Group, MESSAGES, SUBSCRIBE_MAX, find, group, is_reply, reply_name};

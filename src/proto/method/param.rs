@@ -5,7 +5,7 @@ use std::fmt;
 
 use crate::message::{Body, CallError, Code, Kind, Number, Object, Part, Raw, Text, Value};
 
-use super::define::Record;
+use super::entry::Record;
 
 /// The type of a parameter, in the words of the specification (see its `Display`).
 #[derive(Clone, Copy, Debug)]

@@ -2,7 +2,7 @@
 
 use crate::message::Text;
 
-use super::define::{Class, Message};
+use super::entry::{Class, Message};
 use super::{call, chat, conference, custom, dynamic, file, form, link, procedure, queue, redirect, session, user};
 
 const AREAS: [&[Message]; 13] = [

@@ -1,5 +1,6 @@
 //! The composition root: builds every part, wires the channels, keeps the order of start and stop. Decides nothing.
 
+mod door;
 mod settings;
 
 use std::fmt;
@@ -12,11 +13,12 @@ use ctigate_proto::hub::{Hub, Input};
 use thiserror::Error;
 use tokio::net::TcpListener;
 
-use crate::config::{Config, PbxKind, TlsPort};
+use crate::admin::{self, Door};
+use crate::config::{Config, PbxKind, Secret, TlsPort};
 use crate::engine::{Engine, Outlets};
 use crate::pbx::{self, simulator};
 use crate::shutdown::{Drained, Shutdown};
-use crate::store::{Accounts, Store, StoreError};
+use crate::store::{Accounts, Store, StoreError, token};
 use crate::telemetry::Telemetry;
 use crate::transport::browser::{self, Browsers};
 use crate::transport::dial::{self, Dialed};
@@ -24,6 +26,9 @@ use crate::transport::gate::{self, Gate};
 use crate::transport::listen::{self, Security};
 use crate::transport::tls::{Certificates, TlsError};
 use crate::transport::{Transport, limit, tls};
+use crate::web;
+
+use door::House;
 
 /// How many orders to the telephone system, and events from it, may wait.
 const PBX_QUEUE: usize = 4096;
@@ -158,11 +163,14 @@ pub async fn start(config: &Config, demo: bool, shutdown: Shutdown) -> Result<No
         }
     }
 
+    let token = token::load_or_create(&config.admin_token()).map_err(|e| StartError::Other(e.to_string()))?;
     let limits =
         limit::Settings { connections: config.limits.connections, per_address: config.limits.connections_per_address };
-    let transport = Transport::new(Arc::clone(&engine), telemetry, limits, shutdown.token());
+    let transport = Transport::new(Arc::clone(&engine), telemetry.clone(), limits, shutdown.token());
+    let house = House { engine: Arc::clone(&engine), phone, telemetry, transport: Arc::clone(&transport) };
+    let house: Arc<dyn Door> = Arc::new(house);
     let addresses = listeners.addresses();
-    serve(config, &transport, &shutdown, listeners)?;
+    serve(config, demo, &transport, &shutdown, &house, token, listeners)?;
     Ok(Node { addresses, engine, transport, store, shutdown, stop_grace: config.limits.stop_grace })
 }
 
@@ -196,10 +204,12 @@ impl Node {
 struct Listeners {
     web: Option<TcpListener>,
     web_tls: Option<TcpListener>,
+    admin: TcpListener,
     links: Vec<(usize, TcpListener)>,
     names: Vec<String>,
 }
 
+/// Binds them all, or none.
 fn bind(config: &Config) -> Result<Listeners, StartError> {
     let one = |key: String, address: SocketAddr| {
         listen::bind(address).map_err(|why| {
@@ -221,6 +231,7 @@ fn bind(config: &Config) -> Result<Listeners, StartError> {
     Ok(Listeners {
         web: Some(one("web.bind".to_owned(), config.web.bind)?),
         web_tls: config.web.tls_bind.map(|a| one("web.tls_bind".to_owned(), a)).transpose()?,
+        admin: one("web.admin_bind".to_owned(), config.web.admin_bind)?,
         links,
         names: config.links.iter().map(|l| l.name.clone()).collect(),
     })
@@ -236,7 +247,7 @@ impl Listeners {
         Addresses {
             web: self.web.as_ref().and_then(address),
             web_tls: self.web_tls.as_ref().and_then(address),
-            admin: None,
+            admin: address(&self.admin),
             links: self.links.iter().filter_map(|(i, l)| Some((self.names[*i].clone(), address(l)?))).collect(),
         }
     }
@@ -245,8 +256,11 @@ impl Listeners {
 /// Starts everything that listens, dials or posts.
 fn serve(
     config: &Config,
+    demo: bool,
     transport: &Arc<Transport>,
     shutdown: &Shutdown,
+    house: &Arc<dyn Door>,
+    token: Secret,
     listeners: Listeners,
 ) -> Result<(), StartError> {
     let mut certificates = Vec::new();
@@ -266,8 +280,8 @@ fn serve(
     } else {
         None
     };
-    let router = axum::Router::new();
-    let Listeners { web: plain, web_tls, links, .. } = listeners;
+    let router = web::router(Arc::clone(house), settings::web(config, demo, shutdown.token()));
+    let Listeners { web: plain, web_tls, admin: admin_port, links, .. } = listeners;
     if let Some(listener) = plain {
         let security = match (&web, config.web.tls) {
             (Some(certificates), TlsPort::Both) => Security::Both(Arc::clone(certificates)),
@@ -280,6 +294,14 @@ fn serve(
         let browsers = Browsers::new(config, Security::Tls(Arc::clone(certificates)), router);
         shutdown.spawn("web over TLS", browser::serve(Arc::clone(transport), listener, browsers));
     }
+    let admin_routes = admin::router(Arc::clone(house), settings::admin(config, token, shutdown.token()));
+    let stop = shutdown.token();
+    shutdown.spawn("admin", async move {
+        let served = axum::serve(admin_port, admin_routes).with_graceful_shutdown(stop.cancelled_owned());
+        if let Err(why) = served.await {
+            tracing::error!(%why, "the admin port is served no more");
+        }
+    });
     for (i, listener) in links {
         let link = &config.links[i];
         let security = match (link.mode.tls(), &link.certificate, &link.key) {

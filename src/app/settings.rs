@@ -1,6 +1,7 @@
 //! What each part is made of, out of the configuration.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 
 use ctigate_proto::codec;
 use ctigate_proto::hub::Rights;
@@ -9,11 +10,13 @@ use ctigate_proto::hub::settings::{
 };
 use ctigate_proto::message::{Text, Value};
 use ctigate_proto::method::{Right, ZERO_GUID};
+use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::config::{self};
-use crate::config::{Config, FormEvent, FormPlace, Placeholder, QueueStrategy};
+use crate::config::{self, Config, FormEvent, FormPlace, Placeholder, QueueStrategy, Secret};
 use crate::pbx::{self, simulator};
+use crate::transport::{Origins, listen};
+use crate::{admin, web};
 
 use super::StartError;
 
@@ -167,4 +170,33 @@ pub(super) fn certificate_names(config: &Config) -> (Vec<SocketAddr>, &str) {
     let bound = links.chain([config.web.bind]).chain(config.web.tls_bind).collect();
     let host = config.web.public_url.split("//").nth(1).and_then(|rest| rest.split(['/', ':']).next());
     (bound, host.unwrap_or_default())
+}
+
+/// What the web port's pages are told.
+pub(super) fn web(config: &Config, demo: bool, stop: CancellationToken) -> web::Settings {
+    let allowed = config.web.allowed_origins.iter().map(String::as_str);
+    let origins = Origins::new(allowed, &config.web.public_url);
+    let person = |user: &config::User| web::Person {
+        login: text(&user.login),
+        name: text(user.display_name()),
+        password: text(user.password.as_ref().map_or("", Secret::expose)),
+    };
+    web::Settings {
+        links: config.links.clone(),
+        max_message: config.limits.max_message_link,
+        nesting: config.limits.nesting,
+        origins: Arc::new(move |origin, host| origins.allows(origin, host)),
+        caller: |extensions| match extensions.get::<listen::Caller>() {
+            Some(caller) => web::Caller { address: caller.address, tls: caller.tls },
+            None => web::Caller { address: IpAddr::from([0, 0, 0, 0]), tls: false },
+        },
+        demo: demo.then(|| config.users.iter().map(person).collect()),
+        stop,
+    }
+}
+
+/// What the admin port is told.
+pub(super) fn admin(config: &Config, token: Secret, stop: CancellationToken) -> admin::Settings {
+    let host = config.web.public_url.split("//").nth(1).and_then(|rest| rest.split(['/', ':']).next());
+    admin::Settings { token, hosts: host.into_iter().map(str::to_owned).collect(), stop }
 }

@@ -14,21 +14,38 @@ pub(super) struct Unique(u8);
 
 impl Unique {
     /// Notes a name of the top level; false when it is one of those and was noted before.
-    pub(super) fn note(&mut self, name: &str) -> bool {
-        let bit = match name {
-            "qid" => 1,
-            "userid" => 2,
-            "userlogin" => 4,
-            "tabid" => 8,
-            "executionid" => 16,
-            "formid" => 32,
-            "name" => 64,
-            "sessionid" => 128,
-            _ => return true,
-        };
-        let new = self.0 & bit == 0;
-        self.0 |= bit;
+    pub(super) fn note(&mut self, name: &Name) -> bool {
+        let new = self.0 & name.unique == 0;
+        self.0 |= name.unique;
         new
+    }
+}
+
+/// A name of the top level that most messages have: it needs no slice of the text, and so does not keep it alive.
+#[derive(Clone, Copy)]
+pub(super) struct Name {
+    pub(super) word: &'static str,
+    /// A bit of its own when it may stand once only.
+    unique: u8,
+}
+
+impl Name {
+    /// Finds a common name.
+    pub(super) fn find(name: &str) -> Option<Self> {
+        let common: &[(&'static str, u8)] = match name.len() {
+            3 => &[("qid", 1)],
+            4 => &[("name", 2)],
+            5 => &[("tabid", 4), ("error", 0)],
+            6 => &[("userid", 8), ("result", 0), ("formid", 16)],
+            7 => &[("chainid", 0)],
+            8 => &[("errormsg", 0)],
+            9 => &[("userlogin", 32), ("sessionid", 64)],
+            11 => &[("executionid", 128)],
+            15 => &[("inputparameters", 0)],
+            16 => &[("outputparameters", 0)],
+            _ => return None,
+        };
+        common.iter().find(|(word, _)| *word == name).map(|&(word, unique)| Self { word, unique })
     }
 }
 
@@ -39,7 +56,8 @@ pub(super) struct Names<'a>(Vec<Cow<'a, str>>);
 
 impl<'a> Names<'a> {
     /// An object opens. What this returns is handed to [`Names::close`].
-    pub(super) fn open(&self) -> usize {
+    pub(super) fn open(&mut self) -> usize {
+        self.0.reserve(8);
         self.0.len()
     }
 
@@ -50,19 +68,35 @@ impl<'a> Names<'a> {
 
     /// The innermost object ends; true when it had a name twice.
     pub(super) fn close(&mut self, opened: usize) -> bool {
-        let repeated = repeats(&mut self.0[opened..]);
+        let names = &mut self.0[opened..];
+        let repeated = if names.len() <= FEW {
+            few_repeat(&names.iter().map(|name| &**name))
+        } else {
+            // The stack is cut anyway, so it may be put in order.
+            names.sort_unstable();
+            names.windows(2).any(|pair| pair[0] == pair[1])
+        };
         self.0.truncate(opened);
         repeated
     }
 }
 
-/// Few names are compared each with each; more are sorted first, so that no message costs the square of its length.
-fn repeats(names: &mut [Cow<'_, str>]) -> bool {
-    if names.len() <= 12 {
-        return names.iter().enumerate().any(|(i, name)| names[..i].contains(name));
+/// Whether members have a name twice.
+pub(super) fn repeats<T>(members: &[(Text, T)]) -> bool {
+    let names = members.iter().map(|(name, _)| &**name);
+    if members.len() <= FEW {
+        return few_repeat(&names);
     }
+    let mut names: Vec<&str> = names.collect();
     names.sort_unstable();
     names.windows(2).any(|pair| pair[0] == pair[1])
+}
+
+/// So many names are compared each with each; more are sorted first, so that no message costs the square of its length.
+const FEW: usize = 16;
+
+fn few_repeat<'n>(names: &(impl Iterator<Item = &'n str> + Clone)) -> bool {
+    names.clone().enumerate().any(|(i, name)| names.clone().take(i).any(|other| other == name))
 }
 
 /// Of members with repeated names: the last value of each, at the place of the first.
@@ -99,6 +133,24 @@ mod tests {
     }
 
     #[test]
+    fn names_that_may_stand_once_have_a_bit_each() {
+        let mut unique = Unique::default();
+        for name in ["qid", "userid", "userlogin", "tabid", "executionid", "formid", "name", "sessionid"] {
+            let found = Name::find(name).unwrap();
+            assert_eq!(found.word, name);
+            assert!(unique.note(&found), "{name}");
+            assert!(!unique.note(&found), "{name}");
+        }
+        for name in ["result", "error", "errormsg", "chainid", "inputparameters", "outputparameters"] {
+            let found = Name::find(name).unwrap();
+            assert!(unique.note(&found) && unique.note(&found), "{name}");
+        }
+        for name in ["", "Qid", "qie", "usernam"] {
+            assert!(Name::find(name).is_none(), "{name}");
+        }
+    }
+
+    #[test]
     fn repeats_are_found_in_few_and_in_many_names() {
         for count in [0, 1, 2, 12, 13, 1000] {
             let mut names = Names::default();
@@ -113,6 +165,9 @@ mod tests {
             }
             names.push("name0".into());
             assert_eq!(names.close(opened), count > 0, "{count}");
+            let members: Vec<_> = (0..count).map(|n| (Text::from(format!("name{n}")), ())).collect();
+            assert!(!repeats(&members), "{count}");
+            assert_eq!(repeats(&[&members[..], &members[..]].concat()), count > 0, "{count}");
         }
     }
 }

@@ -10,39 +10,22 @@ mod write;
 
 use crate::message::{Body, Envelope, Format, Grammar, Kind, Number, Part, Raw, Text, Value};
 
-use super::names::{self, Names, ONCE, Unique};
+use super::names::{self, Name, Names, ONCE, Unique};
 use super::{DecodeError, Limits};
-use scan::{Scanner, Span};
+use scan::{Failed, Scanner, Span};
 
 pub(super) use write::{encode, encode_value};
 
 /// Reads one message.
 pub(super) fn decode(text: &Text, limits: &Limits) -> Result<Envelope, DecodeError> {
     let mut reader = Reader::new(text, limits);
-    let envelope = reader.envelope()?;
-    reader.scan.end("nothing after the message")?;
-    Ok(envelope)
+    reader.only().map_err(|Failed| reader.scan.failure())
 }
 
 /// Reads what an HTTP body may hold: no message at all, one, or an array of them.
 pub(super) fn decode_all(text: &Text, limits: &Limits) -> Result<Vec<Envelope>, DecodeError> {
     let mut reader = Reader::new(text, limits);
-    let mut messages = Vec::new();
-    reader.scan.blanks();
-    if reader.scan.peek().is_none() {
-        return Ok(messages);
-    }
-    if reader.scan.peek() == Some(b'[') && matches!(reader.scan.peek_behind(), Some(b'[' | b']')) {
-        let mut more = reader.scan.enter(b']', 0)?;
-        while more {
-            messages.push(reader.envelope()?);
-            more = reader.scan.more(b']')?;
-        }
-    } else {
-        messages.push(reader.envelope()?);
-    }
-    reader.scan.end("nothing after the messages")?;
-    Ok(messages)
+    reader.all().map_err(|Failed| reader.scan.failure())
 }
 
 /// Reads one value of any kind.
@@ -78,8 +61,35 @@ impl<'a> Reader<'a> {
         Self { text, limits, scan: Scanner::new(text, limits.depth), names: Names::default() }
     }
 
+    /// One message and nothing behind it.
+    fn only(&mut self) -> Result<Envelope, Failed> {
+        let envelope = self.envelope()?;
+        self.scan.end("nothing after the message")?;
+        Ok(envelope)
+    }
+
+    /// Any number of messages.
+    fn all(&mut self) -> Result<Vec<Envelope>, Failed> {
+        let mut messages = Vec::new();
+        self.scan.blanks();
+        if self.scan.peek().is_none() {
+            return Ok(messages);
+        }
+        if self.scan.peek() == Some(b'[') && matches!(self.scan.peek_behind(), Some(b'[' | b']')) {
+            let mut more = self.scan.enter(b']', 0)?;
+            while more {
+                messages.push(self.envelope()?);
+                more = self.scan.more(b']')?;
+            }
+        } else {
+            messages.push(self.envelope()?);
+        }
+        self.scan.end("nothing after the messages")?;
+        Ok(messages)
+    }
+
     /// One message, from where the scanner stands.
-    fn envelope(&mut self) -> Result<Envelope, DecodeError> {
+    fn envelope(&mut self) -> Result<Envelope, Failed> {
         self.scan.blanks();
         self.scan.take(b'[', "a message: an array of a name and an object")?;
         self.scan.blanks();
@@ -101,31 +111,34 @@ impl<'a> Reader<'a> {
     }
 
     /// The parameters. Their object is depth 1.
-    fn body(&mut self) -> Result<Body, DecodeError> {
-        let opened = self.names.open();
+    fn body(&mut self) -> Result<Body, Failed> {
         let mut members: Vec<(Text, Part)> = Vec::with_capacity(8);
         let mut unique = Unique::default();
         let mut more = self.scan.enter(b'}', 1)?;
         while more {
             let at = self.scan.at();
-            let name = self.scan.name()?;
-            self.names.push(self.scan.unescaped(name));
-            let name = self.string(name);
-            if !unique.note(&name) {
-                return Err(DecodeError { what: format!("`{name}` a second time"), at, expected: ONCE });
-            }
-            let part = if name == "qid" { self.qid()? } else { self.part()? };
-            members.push((name, part));
+            let span = self.scan.name()?;
+            let unescaped = self.scan.unescaped(span);
+            let member = match Name::find(&unescaped) {
+                Some(name) if !unique.note(&name) => {
+                    let what = format!("`{}` a second time", name.word);
+                    return Err(self.scan.fail(what, at, ONCE));
+                }
+                Some(Name { word: "qid", .. }) => (Text::from_static("qid"), self.qid()?),
+                Some(name) => (Text::from_static(name.word), self.part()?),
+                None => (self.string(span), self.part()?),
+            };
+            members.push(member);
             more = self.scan.more(b'}')?;
         }
-        if self.names.close(opened) {
+        if names::repeats(&members) {
             members = names::last_wins(members);
         }
         Ok(Body::of_unique(members))
     }
 
     /// The value of one parameter: a scalar opened, anything else validated.
-    fn part(&mut self) -> Result<Part, DecodeError> {
+    fn part(&mut self) -> Result<Part, Failed> {
         let start = self.scan.at();
         let value = match self.scan.peek() {
             Some(b'"') => {
@@ -143,7 +156,7 @@ impl<'a> Reader<'a> {
     }
 
     /// A qid stays as it was written, whatever it is.
-    fn qid(&mut self) -> Result<Part, DecodeError> {
+    fn qid(&mut self) -> Result<Part, Failed> {
         let start = self.scan.at();
         let part = match self.scan.peek() {
             Some(b'{') => self.fragment(Kind::Object)?,
@@ -155,13 +168,13 @@ impl<'a> Reader<'a> {
         };
         let length = self.scan.at() - start;
         if length > self.limits.qid {
-            return Err(DecodeError { what: format!("a qid of {length} bytes"), at: start, expected: "a shorter qid" });
+            return Err(self.scan.fail(format!("a qid of {length} bytes"), start, "a shorter qid"));
         }
         Ok(part)
     }
 
     /// An object or array: its bytes, or its value when a name in it is repeated and it must be written anew.
-    fn fragment(&mut self, kind: Kind) -> Result<Part, DecodeError> {
+    fn fragment(&mut self, kind: Kind) -> Result<Part, Failed> {
         let start = self.scan.at();
         let repeated = self.scan.container(&mut self.names, 2)?;
         let text = self.slice(start);

@@ -14,28 +14,39 @@ pub(super) struct Span {
     pub(super) escaped: bool,
 }
 
-/// A place in a text, and the steps from there. Every step either stands behind what it has validated, or fails and says
-/// what it found, where, and what was expected.
+/// A place in a text, and the steps from there. Every step either stands behind what it has validated, or fails; what it
+/// found, where, and what was expected is then in [`Scanner::failure`].
 pub(super) struct Scanner<'a> {
     text: &'a str,
     bytes: &'a [u8],
     at: usize,
     depth: usize,
+    failure: Option<DecodeError>,
 }
+
+/// A step failed. The story is kept with the scanner, because results of this size travel in registers.
+pub(super) struct Failed;
 
 impl<'a> Scanner<'a> {
     /// Stands at the start of `text`, behind a byte order mark if there is one.
     pub(super) fn new(text: &'a str, depth: usize) -> Self {
         let at = if text.starts_with('\u{feff}') { '\u{feff}'.len_utf8() } else { 0 };
-        Self { text, bytes: text.as_bytes(), at, depth: depth.min(MAX_DEPTH) }
+        Self { text, bytes: text.as_bytes(), at, depth: depth.min(MAX_DEPTH), failure: None }
+    }
+
+    /// Why a step failed.
+    pub(super) fn failure(self) -> DecodeError {
+        self.failure.unwrap_or_else(|| DecodeError { what: "an error".to_owned(), at: self.at, expected: "none" })
     }
 
     /// Where it stands.
+    #[inline]
     pub(super) fn at(&self) -> usize {
         self.at
     }
 
     /// The byte ahead.
+    #[inline]
     pub(super) fn peek(&self) -> Option<u8> {
         self.bytes.get(self.at).copied()
     }
@@ -47,11 +58,20 @@ impl<'a> Scanner<'a> {
     }
 
     /// What stands ahead is wrong.
-    pub(super) fn unexpected(&self, expected: &'static str) -> DecodeError {
-        DecodeError { what: found(self.text, self.at), at: self.at, expected }
+    #[cold]
+    pub(super) fn unexpected(&mut self, expected: &'static str) -> Failed {
+        self.fail(found(self.text, self.at), self.at, expected)
+    }
+
+    /// What stands at `at` is wrong.
+    #[cold]
+    pub(super) fn fail(&mut self, what: String, at: usize, expected: &'static str) -> Failed {
+        self.failure = Some(DecodeError { what, at, expected });
+        Failed
     }
 
     /// Steps over blanks.
+    #[inline]
     pub(super) fn blanks(&mut self) {
         while let Some(b' ' | b'\n' | b'\r' | b'\t') = self.peek() {
             self.at += 1;
@@ -59,7 +79,8 @@ impl<'a> Scanner<'a> {
     }
 
     /// Steps over one byte that must be there.
-    pub(super) fn take(&mut self, byte: u8, expected: &'static str) -> Result<(), DecodeError> {
+    #[inline]
+    pub(super) fn take(&mut self, byte: u8, expected: &'static str) -> Result<(), Failed> {
         if self.peek() != Some(byte) {
             return Err(self.unexpected(expected));
         }
@@ -68,16 +89,17 @@ impl<'a> Scanner<'a> {
     }
 
     /// Nothing but blanks may be left.
-    pub(super) fn end(&mut self, expected: &'static str) -> Result<(), DecodeError> {
+    pub(super) fn end(&mut self, expected: &'static str) -> Result<(), Failed> {
         self.blanks();
         if self.at == self.bytes.len() { Ok(()) } else { Err(self.unexpected(expected)) }
     }
 
     /// Steps into the object or array ahead, which is the `depth`th level; false when it is empty and was stepped over.
-    pub(super) fn enter(&mut self, close: u8, depth: usize) -> Result<bool, DecodeError> {
+    #[inline]
+    pub(super) fn enter(&mut self, close: u8, depth: usize) -> Result<bool, Failed> {
         if depth > self.depth {
             let what = format!("nesting of more than {} levels", self.depth);
-            return Err(DecodeError { what, at: self.at, expected: "less nesting" });
+            return Err(self.fail(what, self.at, "less nesting"));
         }
         self.at += 1;
         self.blanks();
@@ -90,7 +112,8 @@ impl<'a> Scanner<'a> {
 
     /// Behind a value in an object or array: true when another follows, which is then ahead; false when the end was
     /// stepped over.
-    pub(super) fn more(&mut self, close: u8) -> Result<bool, DecodeError> {
+    #[inline]
+    pub(super) fn more(&mut self, close: u8) -> Result<bool, Failed> {
         self.blanks();
         match self.peek() {
             Some(b',') => {
@@ -107,7 +130,8 @@ impl<'a> Scanner<'a> {
     }
 
     /// A member's name and the colon behind it; stands before the value.
-    pub(super) fn name(&mut self) -> Result<Span, DecodeError> {
+    #[inline]
+    pub(super) fn name(&mut self) -> Result<Span, Failed> {
         if self.peek() != Some(b'"') {
             return Err(self.unexpected("the name of a member, a string"));
         }
@@ -119,7 +143,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// The object or array ahead, which is the `depth`th level. True when an object in it has a name twice.
-    pub(super) fn container(&mut self, names: &mut Names<'a>, depth: usize) -> Result<bool, DecodeError> {
+    pub(super) fn container(&mut self, names: &mut Names<'a>, depth: usize) -> Result<bool, Failed> {
         let mut repeated = false;
         if self.peek() == Some(b'{') {
             let opened = names.open();
@@ -141,7 +165,7 @@ impl<'a> Scanner<'a> {
         Ok(repeated)
     }
 
-    fn value(&mut self, names: &mut Names<'a>, depth: usize) -> Result<bool, DecodeError> {
+    fn value(&mut self, names: &mut Names<'a>, depth: usize) -> Result<bool, Failed> {
         if let Some(b'{' | b'[') = self.peek() {
             return self.container(names, depth + 1);
         }
@@ -149,7 +173,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// The value ahead, which is neither object nor array.
-    pub(super) fn scalar(&mut self) -> Result<(), DecodeError> {
+    pub(super) fn scalar(&mut self) -> Result<(), Failed> {
         match self.peek() {
             Some(b'"') => self.string().map(drop),
             Some(b'-' | b'0'..=b'9') => self.number(),
@@ -160,14 +184,14 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    fn word(&mut self, word: &'static str) -> Result<(), DecodeError> {
+    fn word(&mut self, word: &'static str) -> Result<(), Failed> {
         for &byte in word.as_bytes() {
             self.take(byte, word)?;
         }
         Ok(())
     }
 
-    fn number(&mut self) -> Result<(), DecodeError> {
+    fn number(&mut self) -> Result<(), Failed> {
         if self.peek() == Some(b'-') {
             self.at += 1;
         }
@@ -193,7 +217,7 @@ impl<'a> Scanner<'a> {
         Ok(())
     }
 
-    fn digits(&mut self) -> Result<(), DecodeError> {
+    fn digits(&mut self) -> Result<(), Failed> {
         let start = self.at;
         while let Some(b'0'..=b'9') = self.peek() {
             self.at += 1;
@@ -202,7 +226,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// The string ahead, from its opening quote.
-    pub(super) fn string(&mut self) -> Result<Span, DecodeError> {
+    pub(super) fn string(&mut self) -> Result<Span, Failed> {
         let opening = self.at;
         self.at += 1;
         let start = self.at;
@@ -221,14 +245,14 @@ impl<'a> Scanner<'a> {
                 Some(_) => return Err(self.unexpected("control characters escaped")),
                 None => {
                     let what = "a string without end".to_owned();
-                    return Err(DecodeError { what, at: opening, expected: "a closing quote" });
+                    return Err(self.fail(what, opening, "a closing quote"));
                 }
             }
         }
     }
 
     /// The escape ahead.
-    fn escape(&mut self) -> Result<(), DecodeError> {
+    fn escape(&mut self) -> Result<(), Failed> {
         let start = self.at;
         self.at += 1;
         match self.peek() {
@@ -243,7 +267,7 @@ impl<'a> Scanner<'a> {
                 };
                 if !paired {
                     let what = format!("a lone surrogate `\\u{unit:04X}`");
-                    return Err(DecodeError { what, at: start, expected: "surrogates in pairs" });
+                    return Err(self.fail(what, start, "surrogates in pairs"));
                 }
             }
             _ => return Err(self.unexpected("one of `\"\\/bfnrtu` after a backslash")),
@@ -252,7 +276,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// Whether the second half of a surrogate pair is ahead; steps over it.
-    fn low_surrogate(&mut self) -> Result<bool, DecodeError> {
+    fn low_surrogate(&mut self) -> Result<bool, Failed> {
         if self.bytes.get(self.at..self.at + 2) != Some(b"\\u") {
             return Ok(false);
         }
@@ -261,7 +285,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// Four hexadecimal digits.
-    fn unit(&mut self) -> Result<u16, DecodeError> {
+    fn unit(&mut self) -> Result<u16, Failed> {
         let mut unit = 0;
         for _ in 0..4 {
             let digit = self.peek().and_then(|byte| char::from(byte).to_digit(16));
@@ -275,6 +299,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// What a validated string says.
+    #[inline]
     pub(super) fn unescaped(&self, span: Span) -> Cow<'a, str> {
         let raw = &self.text[span.start..span.end];
         if span.escaped { Cow::Owned(unescape(raw)) } else { Cow::Borrowed(raw) }
@@ -321,19 +346,18 @@ fn take_unit(rest: &mut &str) -> u32 {
 
 /// The next byte from `at` on that is a quote, a backslash or a control character, or the end. Eight bytes a step: strings
 /// are most of a message.
+#[inline]
 pub(super) fn skip_plain(bytes: &[u8], mut at: usize) -> usize {
     const ONES: u64 = 0x0101_0101_0101_0101;
     const HIGH: u64 = ONES * 0x80;
     while let Some(chunk) = bytes.get(at..).and_then(|rest| rest.first_chunk::<8>()) {
         let word = u64::from_le_bytes(*chunk);
-        let quote = word ^ (ONES * b'"' as u64);
+        // With bit 1 turned over, the quote falls below 0x21, and so do the control characters and nothing else.
+        let low = word ^ (ONES * 2);
         let slash = word ^ (ONES * b'\\' as u64);
-        // The high bit of a byte is set where the byte is below 0x20, or was made zero above. A borrow can raise false
-        // hits, but only behind a true one, and the first is all that counts.
-        let hits = (word.wrapping_sub(ONES * 0x20) & !word
-            | quote.wrapping_sub(ONES) & !quote
-            | slash.wrapping_sub(ONES) & !slash)
-            & HIGH;
+        // The high bit of a byte is set where it is below 0x21, or was made zero. A borrow can raise false hits, but only
+        // behind a true one, and the first is all that counts.
+        let hits = (low.wrapping_sub(ONES * 0x21) & !low | slash.wrapping_sub(ONES) & !slash) & HIGH;
         if hits != 0 {
             return at + (hits.trailing_zeros() / 8) as usize;
         }

@@ -4,17 +4,14 @@ use crate::message::{Number, Object, Text, Value};
 
 use super::super::DecodeError;
 use super::super::names::{self, Names};
-use super::scan::{Scanner, Span};
+use super::scan::{Failed, Scanner, Span};
 
 /// Reads a text that is one value. Fragments that were validated before pass the same checks again: they cost little, and
 /// nothing here can then rest on a promise made elsewhere.
 pub(super) fn read(text: &Text, depth: usize) -> Result<Value, DecodeError> {
     let mut tree =
         Tree { text, scan: Scanner::new(text, depth), items: Vec::new(), members: Vec::new(), names: Names::default() };
-    tree.scan.blanks();
-    let value = tree.value(1)?;
-    tree.scan.end("nothing after the value")?;
-    Ok(value)
+    tree.only().map_err(|Failed| tree.scan.failure())
 }
 
 /// Children wait on shared stacks until their parent ends and takes them in one allocation of the right size: a tree costs
@@ -28,7 +25,14 @@ struct Tree<'a> {
 }
 
 impl Tree<'_> {
-    fn value(&mut self, depth: usize) -> Result<Value, DecodeError> {
+    fn only(&mut self) -> Result<Value, Failed> {
+        self.scan.blanks();
+        let value = self.value(1)?;
+        self.scan.end("nothing after the value")?;
+        Ok(value)
+    }
+
+    fn value(&mut self, depth: usize) -> Result<Value, Failed> {
         let start = self.scan.at();
         Ok(match self.scan.peek() {
             Some(b'{') => Value::Object(self.object(depth)?),
@@ -49,7 +53,7 @@ impl Tree<'_> {
         })
     }
 
-    fn object(&mut self, depth: usize) -> Result<Object, DecodeError> {
+    fn object(&mut self, depth: usize) -> Result<Object, Failed> {
         let first = self.members.len();
         let opened = self.names.open();
         let mut more = self.scan.enter(b'}', depth)?;
@@ -68,7 +72,7 @@ impl Tree<'_> {
         Ok(Object::of_unique(members))
     }
 
-    fn array(&mut self, depth: usize) -> Result<Vec<Value>, DecodeError> {
+    fn array(&mut self, depth: usize) -> Result<Vec<Value>, Failed> {
         let first = self.items.len();
         let mut more = self.scan.enter(b']', depth)?;
         while more {

@@ -92,25 +92,24 @@ impl<'a> Element<'a> {
         let (mut name, mut kind, mut encoding) = (None, None, None);
         let named = matches!(tag, Tag::Message | Tag::Param);
         let typed = matches!(tag, Tag::Param | Tag::Item);
-        while let Some(attribute) = attributes.next()? {
-            let value = &attribute.value;
-            let wrong = |expected| DecodeError { what: quoted(value), at: attribute.value_at, expected };
-            let new = match attribute.name {
-                "name" if named => name.replace(value.clone()).is_none(),
+        while let Some(Attribute { name: word, value, at, value_at }) = attributes.next()? {
+            let wrong = |value: &str, expected| DecodeError { what: quoted(value), at: value_at, expected };
+            let new = match word {
+                "name" if named => name.replace(value).is_none(),
                 "name64" if named => {
-                    let decoded = of_base64(value).ok_or_else(|| wrong("UTF-8 in base64, padded"))?;
+                    let decoded = of_base64(&value).ok_or_else(|| wrong(&value, "UTF-8 in base64, padded"))?;
                     name.replace(Cow::Owned(decoded)).is_none()
                 }
                 "type" if typed => {
-                    let read = Type::of_word(value);
-                    let read = read.ok_or_else(|| wrong("string, int, float, bool, null, object or array"))?;
+                    let read = Type::of_word(&value);
+                    let read = read.ok_or_else(|| wrong(&value, "string, int, float, bool, null, object or array"))?;
                     kind.replace(read).is_none()
                 }
                 "encoding" if typed => {
                     if value != "base64" {
-                        return Err(wrong("`base64`"));
+                        return Err(wrong(&value, "`base64`"));
                     }
-                    encoding.replace(attribute.at).is_none()
+                    encoding.replace(at).is_none()
                 }
                 other => {
                     let what = format!("attribute {} of `{}`", quoted(other), tag.word());
@@ -120,16 +119,12 @@ impl<'a> Element<'a> {
                         Tag::Param => "`name` or `name64`, `type`, `encoding`",
                         Tag::Item => "`type`, `encoding`",
                     };
-                    return Err(DecodeError { what, at: attribute.at, expected });
+                    return Err(DecodeError { what, at, expected });
                 }
             };
             if !new {
-                let what = format!("attribute `{}` besides another", attribute.name);
-                return Err(DecodeError {
-                    what,
-                    at: attribute.at,
-                    expected: "each once, and one of `name` and `name64`",
-                });
+                let what = format!("attribute `{word}` besides another");
+                return Err(DecodeError { what, at, expected: "each once, and one of `name` and `name64`" });
             }
         }
         if named && name.is_none() {
@@ -171,7 +166,8 @@ impl<'a> Attributes<'a> {
     /// The next attribute.
     pub(super) fn next(&mut self) -> Result<Option<Attribute<'a>>, DecodeError> {
         let blanks = self.blanks();
-        if self.at == self.source.len() {
+        let bytes = self.source.as_bytes();
+        if self.at == bytes.len() {
             return Ok(None);
         }
         if blanks == 0 {
@@ -179,7 +175,7 @@ impl<'a> Attributes<'a> {
         }
         let start = self.at;
         let ends = |byte: u8| chars::is_blank(byte) || matches!(byte, b'=' | b'"' | b'\'' | b'<' | b'/');
-        while self.peek().is_some_and(|byte| !ends(byte)) {
+        while self.at < bytes.len() && !ends(bytes[self.at]) {
             self.at += 1;
         }
         let name = &self.source[start..self.at];
@@ -197,15 +193,19 @@ impl<'a> Attributes<'a> {
         };
         self.at += 1;
         let value_start = self.at;
-        while self.peek().is_some_and(|byte| byte != quote) {
+        let mut special = false;
+        while self.at < bytes.len() && bytes[self.at] != quote {
+            special |= matches!(bytes[self.at], b'&' | b'<' | b'\t' | b'\n' | b'\r');
             self.at += 1;
         }
-        let value = resolve(&self.source[value_start..self.at], self.base + value_start)?;
-        if self.peek().is_none() {
+        let value = &self.source[value_start..self.at];
+        let value_at = self.base + value_start;
+        let value = if special { Cow::Owned(resolve(value, value_at)?) } else { Cow::Borrowed(value) };
+        if self.at == bytes.len() {
             return Err(self.unexpected("a closing quote"));
         }
         self.at += 1;
-        Ok(Some(Attribute { name, value, at: self.base + start, value_at: self.base + value_start }))
+        Ok(Some(Attribute { name, value, at: self.base + start, value_at }))
     }
 
     fn peek(&self) -> Option<u8> {
@@ -228,10 +228,7 @@ impl<'a> Attributes<'a> {
 }
 
 /// What an attribute's value says: references resolved, literal tabs and line ends read as blanks (XML 1.0, 3.3.3).
-fn resolve(raw: &str, base: usize) -> Result<Cow<'_, str>, DecodeError> {
-    if !raw.contains(['&', '<', '\t', '\n', '\r']) {
-        return Ok(Cow::Borrowed(raw));
-    }
+fn resolve(raw: &str, base: usize) -> Result<String, DecodeError> {
     let mut out = String::with_capacity(raw.len());
     let mut rest = raw;
     while let Some(at) = rest.find(['&', '<', '\t', '\n', '\r']) {
@@ -254,7 +251,7 @@ fn resolve(raw: &str, base: usize) -> Result<Cow<'_, str>, DecodeError> {
         }
     }
     out.push_str(rest);
-    Ok(Cow::Owned(out))
+    Ok(out)
 }
 
 /// A reference that means nothing here.

@@ -10,37 +10,23 @@ pub(super) const fn is_blank(byte: u8) -> bool {
 /// Where a text holds a character that XML 1.0 cannot, in any notation: a control character but tab, LF and CR, U+FFFE or
 /// U+FFFF. (Surrogates are in no Rust string.)
 pub(super) fn illegal(text: &str) -> Option<usize> {
-    const ONES: u64 = 0x0101_0101_0101_0101;
-    const HIGH: u64 = ONES * 0x80;
     let bytes = text.as_bytes();
-    let mut at = 0;
-    loop {
-        // Eight bytes a step, while none of them is below 0x20 or begins U+F000 to U+FFFF.
-        while let Some(chunk) = bytes.get(at..).and_then(|rest| rest.first_chunk::<8>()) {
-            let word = u64::from_le_bytes(*chunk);
-            let last = word ^ (ONES * 0xEF);
-            if (word.wrapping_sub(ONES * 0x20) & !word | last.wrapping_sub(ONES) & !last) & HIGH != 0 {
-                break;
-            }
-            at += 8;
-        }
-        let end = bytes.len().min(at + 8);
-        while at < end {
-            let legal = match bytes[at] {
-                b'\t' | b'\n' | b'\r' => true,
-                0x00..0x20 => false,
-                0xEF => !matches!(bytes[at + 1..], [0xBF, 0xBE | 0xBF, ..]),
-                _ => true,
-            };
-            if !legal {
-                return Some(at);
-            }
-            at += 1;
-        }
-        if at == bytes.len() {
-            return None;
-        }
+    // Most texts hold nothing that could be one. No early end: so the compiler looks at many bytes in one step.
+    let suspicious = |byte: u8| (byte < 0x20 && byte != b'\n') | (byte == 0xEF);
+    if !bytes.iter().fold(false, |found, &byte| found | suspicious(byte)) {
+        return None;
     }
+    (0..bytes.len()).find(|&at| match bytes[at] {
+        b'\t' | b'\n' | b'\r' => false,
+        0x00..0x20 => true,
+        0xEF => matches!(bytes[at + 1..], [0xBF, 0xBE | 0xBF, ..]),
+        _ => false,
+    })
+}
+
+/// Whether a text holds `needle`, for short texts and one byte.
+pub(super) fn has(text: &str, needle: u8) -> bool {
+    text.bytes().fold(false, |found, byte| found | (byte == needle))
 }
 
 /// What a reference means, by what stands between `&` and `;`. `None` for entities other than the five predefined ones, and
@@ -64,7 +50,7 @@ pub(super) fn reference(name: &str) -> Option<char> {
 
 /// Text with its line ends read as XML reads them: CR LF and CR alone are LF.
 pub(super) fn with_line_ends(text: &str) -> Cow<'_, str> {
-    if !text.contains('\r') {
+    if !has(text, b'\r') {
         return Cow::Borrowed(text);
     }
     Cow::Owned(text.replace("\r\n", "\n").replace('\r', "\n"))

@@ -17,7 +17,7 @@ use base64::engine::general_purpose::STANDARD;
 
 use crate::message::{Body, Envelope, Format, Grammar, Kind, Number, Object, Part, Raw, Text, Value};
 
-use super::names::{self, Names, ONCE, Unique};
+use super::names::{self, Name, Names, ONCE, Unique};
 use super::{DecodeError, Limits, MAX_DEPTH, json, quoted};
 use attributes::{Element, Tag, Type};
 use pull::Pull;
@@ -117,19 +117,21 @@ impl<'a> Reader<'a> {
     fn envelope(&mut self, root: &Element<'a>) -> Result<Envelope, DecodeError> {
         self.enter(root, 1)?;
         let name = self.cut(root.name.clone());
-        let opened = self.names.open();
         let mut members = Vec::with_capacity(8);
         let mut unique = Unique::default();
         while let Some(param) = self.pull.child(root, Tag::Param)? {
-            if !unique.note(&param.name) {
-                let what = format!("`{}` a second time", param.name);
-                return Err(DecodeError { what, at: param.at, expected: ONCE });
-            }
-            let part = if param.name == "qid" { self.qid(&param)? } else { self.part(&param)? };
-            members.push((self.cut(param.name.clone()), part));
-            self.names.push(param.name);
+            let member = match Name::find(&param.name) {
+                Some(name) if !unique.note(&name) => {
+                    let what = format!("`{}` a second time", name.word);
+                    return Err(DecodeError { what, at: param.at, expected: ONCE });
+                }
+                Some(Name { word: "qid", .. }) => (Text::from_static("qid"), self.qid(&param)?),
+                Some(name) => (Text::from_static(name.word), self.part(&param)?),
+                None => (self.cut(param.name.clone()), self.part(&param)?),
+            };
+            members.push(member);
         }
-        if self.names.close(opened) {
+        if names::repeats(&members) {
             members = names::last_wins(members);
         }
         Ok(Envelope { name, body: Body::of_unique(members) })

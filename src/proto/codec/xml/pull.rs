@@ -121,7 +121,9 @@ impl<'a> Pull<'a> {
             match self.next()? {
                 Event::Text(_) => {
                     let piece = self.piece();
-                    if let Some(at) = piece.find("]]>") {
+                    if chars::has(piece, b']')
+                        && let Some(at) = piece.find("]]>")
+                    {
                         return Err(DecodeError {
                             what: "`]]>` in text".to_owned(),
                             at: self.base + self.at + at,
@@ -210,7 +212,12 @@ impl<'a> Pull<'a> {
     fn tag(&self, empty: bool) -> (&'a str, &'a str) {
         let piece = self.piece();
         let inner = &piece[1..piece.len() - if empty { 2 } else { 1 }];
-        inner.split_at(inner.bytes().position(chars::is_blank).unwrap_or(inner.len()))
+        let bytes = inner.as_bytes();
+        let mut end = 0;
+        while end < bytes.len() && !chars::is_blank(bytes[end]) {
+            end += 1;
+        }
+        inner.split_at(end)
     }
 
     /// The start tag read last, which must be of this element.

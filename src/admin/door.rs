@@ -10,9 +10,9 @@ use ctigate_proto::hub::Snapshot;
 use ctigate_proto::hub::input::Ask;
 use ctigate_proto::hub::output::Answer;
 use ctigate_proto::message::{Envelope, Format};
-use futures_util::Stream;
+use futures_util::{Stream, stream};
 
-use crate::engine::{Filter, TapLine};
+use crate::engine::{Filter, Tail, TapLine};
 use crate::pbx::{Control, ControlError, Done};
 
 /// Something that is there later. Dropping it before means that nobody wants it any more.
@@ -20,6 +20,11 @@ pub type Later<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// Messages that pass, as they pass. Ends when the node stops.
 pub type Lines = Pin<Box<dyn Stream<Item = TapLine> + Send>>;
+
+/// A follower's end as a stream.
+pub fn lines(tail: Tail) -> Lines {
+    Box::pin(stream::unfold(tail, |mut tail| async move { tail.next().await.map(|line| (line, tail)) }))
+}
 
 /// The house, seen from HTTP.
 pub trait Door: Send + Sync {

@@ -30,12 +30,16 @@ pub async fn give(door: &dyn Door, request: Request) -> Result<Response, Failure
     };
     fields.finish()?;
     let count = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
-    let done = match door.control(control).await? {
-        Done::Nothing => Object::new(),
-        Done::Call(call) => Object::new().with("chainid", call.0),
+    let (done, message) = match door.control(control).await? {
+        Done::Nothing => (Object::new(), "done".to_owned()),
+        Done::Call(call) => {
+            let message = format!("the call has begun: {}", call.0);
+            (Object::new().with("chainid", call.0), message)
+        }
         Done::Playing { scenarios, cues } => {
-            Object::new().with("scenarios", count(scenarios)).with("cues", count(cues))
+            let done = Object::new().with("scenarios", count(scenarios)).with("cues", count(cues));
+            (done, format!("scenarios taken over: {scenarios}; things that will happen: {cues}"))
         }
     };
-    Ok(json(&done.into()))
+    Ok(json(&done.with("message", message).into()))
 }

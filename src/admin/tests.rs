@@ -393,12 +393,15 @@ async fn orders_reach_the_telephone_system() {
     ] {
         let house = House::new();
         let seen = post(&house, "/api/v1/sim", body).await;
-        assert_eq!((seen.status, &*seen.body), (200, "{}"), "{body}");
+        assert_eq!((seen.status, &*seen.body), (200, r#"{"message":"done"}"#), "{body}");
         assert_eq!(house.asked(), [order]);
     }
     for (done, body) in [
-        (Done::Call(CallId(Text::from_static("c0ff"))), r#"{"chainid":"c0ff"}"#),
-        (Done::Playing { scenarios: 2, cues: 3 }, r#"{"scenarios":2,"cues":3}"#),
+        (Done::Call(CallId(Text::from_static("c0ff"))), r#"{"chainid":"c0ff","message":"the call has begun: c0ff"}"#),
+        (
+            Done::Playing { scenarios: 2, cues: 3 },
+            r#"{"scenarios":2,"cues":3,"message":"scenarios taken over: 2; things that will happen: 3"}"#,
+        ),
     ] {
         let house = House::new();
         *house.done.lock().unwrap() = Some(Ok(done));

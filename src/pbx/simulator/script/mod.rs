@@ -2,7 +2,7 @@
 //!
 //! A script is a text of lines and blocks, described for people in `docs/scenarios.md`. [`Script::parse`] reads it in one go
 //! and either gives the whole script or the first mistake, with its line and column, what was found there and what was
-//! expected. Nothing here knows a clock or a call: [`super::machine`] runs what was read.
+//! expected. Nothing here knows a clock or a call: [`super::Machine`] runs what was read.
 //!
 //! The language has no loops and no jumps, so every scenario ends. Text, nesting and number of steps are bounded.
 

@@ -1,0 +1,161 @@
+// Tabs of one person through both doors: directly, and behind the tunnel of a CRM in Node. The real gateway.
+
+import assert from "node:assert/strict";
+import { nodeCrm } from "../../peers/support/crms.mjs";
+import { acceptLink, gateway, passwordOf, RING_FORM } from "../../peers/support/gateway.mjs";
+import { story, until } from "../../peers/support/stories.mjs";
+import { browserOf } from "../support/chromium.mjs";
+
+const CALLER = "79001112233";
+
+async function house(ending) {
+  const gate = await gateway(ending, ({ port }) => acceptLink({ port }) + RING_FORM);
+  const crm = await nodeCrm(ending, gate);
+  await gate.linked("crm");
+  return { gate, crm };
+}
+
+/** A tab connected to the gateway itself. */
+async function direct(browser, gate, login) {
+  const tab = await browser.page(`${gate.origin}/?login=${login}`);
+  const online = tab.waitForSelector(".bar .pill.good");
+  if (await tab.locator("#password").count()) {
+    await tab.fill("#password", passwordOf(login));
+    await tab.keyboard.press("Enter");
+  }
+  await online;
+  return tab;
+}
+
+/** A tab of the CRM, that the gateway sees behind the link. The CRM asks for the password once a browser. */
+async function tunnelled(browser, crm, login) {
+  const tab = await browser.page(`${crm.origin}/`);
+  if (!browser.entered) {
+    await tab.fill("[name=userlogin]", login);
+    await tab.fill("[name=secret]", passwordOf(login));
+    await tab.click("#login button");
+    browser.entered = true;
+  }
+  await tab.waitForSelector(`text=Logged in as ${login}`);
+  return tab;
+}
+
+const CARD = { direct: "article.form:not(.ended)", tunnelled: "#forms form" };
+const shows = (tab, selector) => tab.waitForSelector(selector);
+const closes = (tab, selector) => tab.waitForSelector(selector, { state: "detached" });
+
+/** Four tabs of ivanov, two a door, and one of petrov. */
+async function fourTabs(ending) {
+  const { gate, crm } = await house(ending);
+  const [first, second] = [await browserOf(ending), await browserOf(ending)];
+  const ivanov = [
+    { tab: await direct(first, gate, "ivanov"), card: CARD.direct },
+    { tab: await direct(first, gate, "ivanov"), card: CARD.direct },
+    { tab: await tunnelled(first, crm, "ivanov"), card: CARD.tunnelled },
+    { tab: await tunnelled(first, crm, "ivanov"), card: CARD.tunnelled },
+  ];
+  const petrov = await direct(second, gate, "petrov");
+  // Whatever the second agent is ever shown stays noted.
+  await petrov.evaluate(() => {
+    window.seen = 0;
+    new MutationObserver(() => (window.seen += document.querySelectorAll(".form").length)).observe(document.body, {
+      childList: true,
+      subtree: true,
+    });
+  });
+  await until(async () => {
+    const users = (await gate.status()).users;
+    return users.find(({ login }) => login === "ivanov").tabs.length === 4;
+  }, "four tabs of ivanov");
+  return { gate, crm, ivanov, petrov, browser: first };
+}
+
+for (const [where, one] of [
+  ["in a direct tab", 0],
+  ["behind the tunnel", 2],
+]) {
+  story(`a form opens in four tabs, is answered ${where}, and is gone from the rest`, async (ending) => {
+    const { gate, ivanov, petrov } = await fourTabs(ending);
+    await gate.incoming(CALLER, "101");
+    await Promise.all(ivanov.map(({ tab, card }) => shows(tab, card)));
+    assert.match(await ivanov[0].tab.textContent(".form .facts"), /Anna Orlova/);
+    assert.match(await ivanov[2].tab.textContent("#forms"), /Anna Orlova/);
+
+    const { tab, card } = ivanov[one];
+    await tab.fill(`${card} [name=resultcode]`, "sold");
+    const began = performance.now();
+    await tab.click(`${card} button`);
+    await Promise.all(ivanov.map((other) => closes(other.tab, other.card)));
+    console.log(`       closed everywhere ${Math.round(performance.now() - began)} ms after the click`);
+    const notice = await ivanov[1].tab.textContent(".form.ended .ending");
+    assert.match(notice, /another tab|first by/);
+    assert.equal(await petrov.evaluate(() => window.seen), 0);
+    assert.deepEqual((await gate.status()).forms, []);
+  });
+}
+
+story("a tab that is reloaded is shown the form again, with what was typed", async (ending) => {
+  const { gate, ivanov } = await fourTabs(ending);
+  await gate.incoming(CALLER, "101");
+  await Promise.all(ivanov.map(({ tab, card }) => shows(tab, card)));
+  const [plain, , behind] = ivanov;
+  await plain.tab.fill("[name=comment]", "will call back");
+  await plain.tab.reload();
+  await shows(plain.tab, plain.card);
+  assert.equal(await plain.tab.inputValue("[name=comment]"), "will call back");
+  await behind.tab.reload();
+  await shows(behind.tab, behind.card);
+  await plain.tab.click(".form button[type=submit]");
+  await Promise.all(ivanov.map(({ tab, card }) => closes(tab, card)));
+});
+
+story("the gateway is killed and started again, and the form is shown again", async (ending) => {
+  const { gate, ivanov } = await fourTabs(ending);
+  await gate.incoming(CALLER, "101");
+  await Promise.all(ivanov.map(({ tab, card }) => shows(tab, card)));
+  await ivanov[0].tab.fill("[name=comment]", "half a word");
+  await gate.kill();
+  await Promise.all(ivanov.slice(0, 2).map(({ tab }) => tab.waitForSelector(".bar .pill:not(.good)")));
+  await gate.start();
+  await Promise.all(ivanov.slice(0, 2).map(({ tab }) => tab.waitForSelector(".bar .pill.good")));
+  await Promise.all(ivanov.map(({ tab, card }) => shows(tab, card)));
+  assert.equal(await ivanov[0].tab.inputValue("[name=comment]"), "half a word");
+  await ivanov[1].tab.reload(); // nothing in this page remembers the form: it is the gateway that shows it
+  await shows(ivanov[1].tab, ivanov[1].card);
+  await ivanov[0].tab.click(".form button[type=submit]");
+  await Promise.all(ivanov.map(({ tab, card }) => closes(tab, card)));
+});
+
+story("a form closes when the caller hangs up", async (ending) => {
+  const { gate, ivanov } = await fourTabs(ending);
+  await gate.incoming(CALLER, "101");
+  await Promise.all(ivanov.map(({ tab, card }) => shows(tab, card)));
+  await gate.command("sim", "hangup", "101");
+  await Promise.all(ivanov.map(({ tab, card }) => closes(tab, card)));
+  assert.match(await ivanov[0].tab.textContent(".form.ended .ending"), /no longer needed/);
+});
+
+story("the agent answers and hangs up from the page", async (ending) => {
+  const gate = await gateway(ending);
+  const browser = await browserOf(ending);
+  const tab = await direct(browser, gate, "ivanov");
+  await gate.incoming(CALLER, "101");
+  await tab.waitForSelector(".phone >> text=Incoming call");
+  assert.equal(await tab.textContent(".who"), CALLER);
+  await tab.click("text=Answer");
+  await tab.waitForSelector(".phone >> text=Talking");
+  await tab.click("text=Hang up");
+  await tab.waitForSelector(".phone >> text=No call");
+  assert.deepEqual(browser.trouble(), []);
+});
+
+story("a hint for a user reaches the user's page", async (ending) => {
+  const { gate } = await house(ending);
+  const tab = await direct(await browserOf(ending), gate, "ivanov");
+  const { status, body } = await gate.api("methods/ShowHint", {
+    input: { text: "Offer a discount" },
+    userlogin: "ivanov",
+  });
+  assert.deepEqual([status, body.outcome], [200, "ok"]);
+  await tab.waitForSelector(".hint >> text=Offer a discount");
+});

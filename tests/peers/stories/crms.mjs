@@ -1,0 +1,104 @@
+// A dynamic method and a form through each of the example CRMs.
+
+import assert from "node:assert/strict";
+import { nodeCrm, phpCrm, pythonCrm, pythonServer } from "../support/crms.mjs";
+import { acceptLink, gateway } from "../support/gateway.mjs";
+import { story, until } from "../support/stories.mjs";
+
+const ORLOVA = { clientid: "41", name: "Anna Orlova, Sever LLC", manager: "ivanov", vip: true };
+const dialLink = ({ port }) => `
+[[link]]
+name = "crm"
+mode = "dial-ws"
+url = "ws://127.0.0.1:${port("crm")}/"
+auth = "basic"
+login = "crm"
+password = "secret"
+`;
+const postLink = ({ port }) => `
+[[link]]
+name = "crm"
+mode = "post-http"
+url = "http://127.0.0.1:${port("crm")}/hook.php"
+auth = "basic"
+login = "crm"
+password = "secret"
+poll_interval = "250ms"
+`;
+
+async function finds(gate) {
+  const { status, body } = await gate.api("methods/FindClient", { input: { phone: "79001112233" } });
+  assert.deepEqual([status, body.outcome, body.output], [200, "ok", ORLOVA]);
+}
+
+const openForms = async (gate) => (await gate.status()).forms;
+
+story("Python connects over WSS with Digest, and answers", async (ending) => {
+  const gate = await gateway(ending, acceptLink);
+  const crm = pythonCrm(ending, gate);
+  await crm.until(/linked with ctigate/);
+  await gate.linked("crm");
+  await finds(gate);
+  const printed = await gate.command("call", "FindClient", "phone=79001112233");
+  assert.match(printed, /Anna Orlova/);
+});
+
+story("Python waits, is dialed with Basic, goes away, and is found again", async (ending) => {
+  const gate = await gateway(ending, dialLink);
+  const crm = await pythonServer(ending, gate.port("crm"));
+  await gate.linked("crm");
+  await finds(gate);
+  await crm.stop("SIGKILL");
+  await until(async () => (await gate.status()).links[0].state !== "up", "the link to be down");
+  assert.equal((await gate.api("methods/FindClient", { input: { phone: "7" } })).status, 503);
+  await pythonServer(ending, gate.port("crm"));
+  await gate.linked("crm");
+  await finds(gate);
+});
+
+story("a form for a manager of the Python CRM is answered there", async (ending) => {
+  const gate = await gateway(ending, acceptLink);
+  const crm = pythonCrm(ending, gate, "--answer-after", "0.2");
+  await gate.linked("crm");
+  const { status } = await gate.api("forms", { name: "clientcard", userlogin: "ivanov", input: { phone: "7" } });
+  assert.equal(status, 200);
+  await crm.until(/form clientcard for ivanov/);
+  await until(async () => (await openForms(gate)).length === 0, "the form to be answered");
+});
+
+story("Node connects over WSS with Digest, and answers", async (ending) => {
+  const gate = await gateway(ending, acceptLink);
+  const crm = await nodeCrm(ending, gate);
+  await crm.until(/linked with ctigate/);
+  await gate.linked("crm");
+  await finds(gate);
+});
+
+story("PHP answers posts", async (ending) => {
+  const gate = await gateway(ending, postLink);
+  await phpCrm(ending, gate.port("crm"));
+  await gate.linked("crm");
+  await finds(gate);
+  const wrong = await gate.api("methods/FindClient", { input: {} });
+  assert.deepEqual([wrong.status, wrong.body.outcome], [400, "failed"]);
+  assert.match(wrong.body.errormsg, /phone/);
+});
+
+story("a form is answered on a page of the PHP CRM, and a poll brings the answer", async (ending) => {
+  const gate = await gateway(ending, postLink);
+  const crm = await phpCrm(ending, gate.port("crm"));
+  await gate.linked("crm");
+  const page = async () => (await fetch(`${crm.origin}/?user=ivanov`)).text();
+  await page();
+  assert.equal(
+    (await gate.api("forms", { name: "clientcard", userlogin: "ivanov", input: { phone: "7<b>" } })).status,
+    200,
+  );
+  const html = await until(async () => /7&lt;b&gt;/.test(await page()) && page(), "the form on the page");
+  const [, formid] = /name="formid" value="([^"]+)"/.exec(html);
+  await fetch(`${crm.origin}/?user=ivanov`, {
+    method: "POST",
+    body: new URLSearchParams({ formid, resultcode: "sold" }),
+  });
+  await until(async () => (await openForms(gate)).length === 0, "the form to be answered");
+});

@@ -1,0 +1,45 @@
+// The examples as peers: real CRMs in Python, PHP and Node.
+
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { REPOSITORY } from "./gateway.mjs";
+import { freePorts, start } from "./processes.mjs";
+
+const EXAMPLES = join(REPOSITORY, "examples");
+const unbuffered = { ...process.env, PYTHONUNBUFFERED: "1", PYTHONDONTWRITEBYTECODE: "1" };
+
+/** Connects to the gateway's link over WSS with Digest. */
+export function pythonCrm(ending, gateway, ...more) {
+  const url = `wss://127.0.0.1:${gateway.port("link")}/`;
+  const args = [join(EXAMPLES, "crm-python/crm.py"), "--connect", url, "--ca", gateway.ca, ...more];
+  return start(ending, "python3", args, { env: unbuffered });
+}
+
+/** Waits to be dialed. */
+export async function pythonServer(ending, port, ...more) {
+  const args = [join(EXAMPLES, "crm-python/crm.py"), "--listen", `127.0.0.1:${port}`, ...more];
+  const crm = start(ending, "python3", args, { env: unbuffered });
+  await crm.until(/listening/);
+  return crm;
+}
+
+/** Connects to the gateway's link over WSS with Digest, and tunnels the pages it serves at `origin`. */
+export async function nodeCrm(ending, gateway) {
+  const [port] = await freePorts(1);
+  const url = `wss://127.0.0.1:${gateway.port("link")}/`;
+  const args = ["crm.js", "--connect", url, "--ca", gateway.ca, "--pages", `127.0.0.1:${port}`];
+  const crm = start(ending, "node", args, { cwd: join(EXAMPLES, "crm-node") });
+  await crm.until(/pages on/);
+  return Object.assign(crm, { origin: `http://127.0.0.1:${port}` });
+}
+
+/** Answers POSTs at `port`. */
+export async function phpCrm(ending, port) {
+  const folder = await mkdtemp(join(tmpdir(), "ctigate-php-"));
+  ending(() => rm(folder, { recursive: true, force: true }));
+  const args = ["-d", `sys_temp_dir=${folder}`, "-S", `127.0.0.1:${port}`, "crm.php"];
+  const crm = start(ending, "php", args, { cwd: join(EXAMPLES, "crm-php") });
+  await crm.until(/started/);
+  return Object.assign(crm, { origin: `http://127.0.0.1:${port}` });
+}

@@ -98,6 +98,7 @@ export function messagesCard(url, heard) {
 }
 
 function line({ ms, direction, peer, link, user, method, qid, bytes, text }) {
+  if (direction === "lost") return h("li", { class: "quiet small lost" }, say("lostLines", { n: parseInt(text, 10) }));
   const inward = direction === "in";
   const pretty = h("pre", { class: "mono" });
   const fold = h(

@@ -84,5 +84,6 @@ export const say = speaker({
   out: ["out", "выход"],
   bytes: ["{n} B", "{n} Б"],
   dropped: ["{n} older ones not shown", "ещё {n} старых не показано"],
+  lostLines: ["{n} messages passed too fast to be shown", "сообщений прошло слишком быстро и не показано: {n}"],
   failed: ["Refused: {why}", "Отказ: {why}"],
 });

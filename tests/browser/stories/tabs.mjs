@@ -64,7 +64,7 @@ async function fourTabs(ending) {
     });
   });
   await until(async () => {
-    const users = (await gate.status()).users;
+    const users = (await gate.picture()).users;
     return users.find(({ login }) => login === "ivanov").tabs.length === 4;
   }, "four tabs of ivanov");
   return { gate, crm, ivanov, petrov, browser: first };
@@ -90,7 +90,7 @@ for (const [where, one] of [
     const notice = await ivanov[1].tab.textContent(".form.ended .ending");
     assert.match(notice, /another tab|first by/);
     assert.equal(await petrov.evaluate(() => window.seen), 0);
-    assert.deepEqual((await gate.status()).forms, []);
+    assert.deepEqual((await gate.picture()).forms, []);
   });
 }
 
@@ -130,7 +130,7 @@ story("a form closes when the caller hangs up", async (ending) => {
   const { gate, ivanov } = await fourTabs(ending);
   await gate.incoming(CALLER, "101");
   await Promise.all(ivanov.map(({ tab, card }) => shows(tab, card)));
-  await gate.command("sim", "hangup", "101");
+  await gate.sim({ op: "hangup", number: "101" });
   await Promise.all(ivanov.map(({ tab, card }) => closes(tab, card)));
   assert.match(await ivanov[0].tab.textContent(".form.ended .ending"), /no longer needed/);
 });

@@ -31,7 +31,7 @@ async function finds(gate) {
   assert.deepEqual([status, body.outcome, body.output], [200, "ok", ORLOVA]);
 }
 
-const openForms = async (gate) => (await gate.status()).forms;
+const openForms = async (gate) => (await gate.picture()).forms;
 
 story("Python connects over WSS with Digest, and answers", async (ending) => {
   const gate = await gateway(ending, acceptLink);
@@ -49,7 +49,7 @@ story("Python waits, is dialed with Basic, goes away, and is found again", async
   await gate.linked("crm");
   await finds(gate);
   await crm.stop("SIGKILL");
-  await until(async () => (await gate.status()).links[0].state !== "up", "the link to be down");
+  await until(async () => (await gate.picture()).links[0].state !== "up", "the link to be down");
   assert.equal((await gate.api("methods/FindClient", { input: { phone: "7" } })).status, 503);
   await pythonServer(ending, gate.port("crm"));
   await gate.linked("crm");
@@ -60,8 +60,8 @@ story("a form for a manager of the Python CRM is answered there", async (ending)
   const gate = await gateway(ending, acceptLink);
   const crm = pythonCrm(ending, gate, "--answer-after", "0.2");
   await gate.linked("crm");
-  const { status } = await gate.api("forms", { name: "clientcard", userlogin: "ivanov", input: { phone: "7" } });
-  assert.equal(status, 200);
+  const { status } = await gate.api("forms", { name: "clientcard", userlogin: "ivanov", parameters: { phone: "7" } });
+  assert.equal(status, 201);
   await crm.until(/form clientcard for ivanov/);
   await until(async () => (await openForms(gate)).length === 0, "the form to be answered");
 });
@@ -80,7 +80,7 @@ story("PHP answers posts", async (ending) => {
   await gate.linked("crm");
   await finds(gate);
   const wrong = await gate.api("methods/FindClient", { input: {} });
-  assert.deepEqual([wrong.status, wrong.body.outcome], [400, "failed"]);
+  assert.deepEqual([wrong.status, wrong.body.outcome], [400, "bad_input"]);
   assert.match(wrong.body.errormsg, /phone/);
 });
 
@@ -91,8 +91,8 @@ story("a form is answered on a page of the PHP CRM, and a poll brings the answer
   const page = async () => (await fetch(`${crm.origin}/?user=ivanov`)).text();
   await page();
   assert.equal(
-    (await gate.api("forms", { name: "clientcard", userlogin: "ivanov", input: { phone: "7<b>" } })).status,
-    200,
+    (await gate.api("forms", { name: "clientcard", userlogin: "ivanov", parameters: { phone: "7<b>" } })).status,
+    201,
   );
   const html = await until(async () => /7&lt;b&gt;/.test(await page()) && page(), "the form on the page");
   const [, formid] = /name="formid" value="([^"]+)"/.exec(html);

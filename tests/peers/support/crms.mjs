@@ -1,5 +1,6 @@
 // The examples as peers: real CRMs in Python, PHP and Node.
 
+import { existsSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -7,19 +8,21 @@ import { REPOSITORY } from "./gateway.mjs";
 import { freePorts, start } from "./processes.mjs";
 
 const EXAMPLES = join(REPOSITORY, "examples");
+const VENV = join(REPOSITORY, "target/python/bin/python");
+const PYTHON = existsSync(VENV) ? VENV : "python3";
 const unbuffered = { ...process.env, PYTHONUNBUFFERED: "1", PYTHONDONTWRITEBYTECODE: "1" };
 
 /** Connects to the gateway's link over WSS with Digest. */
 export function pythonCrm(ending, gateway, ...more) {
   const url = `wss://127.0.0.1:${gateway.port("link")}/`;
   const args = [join(EXAMPLES, "crm-python/crm.py"), "--connect", url, "--ca", gateway.ca, ...more];
-  return start(ending, "python3", args, { env: unbuffered });
+  return start(ending, PYTHON, args, { env: unbuffered });
 }
 
 /** Waits to be dialed. */
 export async function pythonServer(ending, port, ...more) {
   const args = [join(EXAMPLES, "crm-python/crm.py"), "--listen", `127.0.0.1:${port}`, ...more];
-  const crm = start(ending, "python3", args, { env: unbuffered });
+  const crm = start(ending, PYTHON, args, { env: unbuffered });
   await crm.until(/listening/);
   return crm;
 }

@@ -67,22 +67,26 @@ export async function gateway(ending, more = "") {
     kill: () => me.process.stop("SIGKILL"),
     /** Runs a command of the program against this gateway. */
     command: (...args) => output(PROGRAM, [...args, "--config", file], { cwd: folder }),
-    incoming: (caller, called) => me.command("sim", "incoming", caller, called),
-    async status() {
-      return JSON.parse(await me.command("status", "--json"));
+    /** What happens on the simulated telephones. */
+    async sim(order) {
+      const { status, body } = await me.api("sim", order);
+      if (status !== 200) throw new Error(`${JSON.stringify(order)}: ${status} ${body.errormsg}`);
     },
+    incoming: (caller, called) => me.sim({ op: "incoming", caller, called }),
+    /** Links, users, forms, executions and calls as they are now. */
+    picture: async () => (await me.api("snapshot")).body,
     /** Waits until a link is up. */
     async linked(name) {
-      const up = async () => (await me.status()).links.find((link) => link.name === name && link.state === "up");
+      const up = async () => (await me.picture()).links.find((link) => link.name === name && link.state === "up");
       return until(up, `the link ${name} to be up`);
     },
-    /** `POST` to the interface of the admin port; gives status and body. */
+    /** Asks the interface of the admin port, by GET or, with a body, by POST; gives status and body. */
     async api(path, body) {
       const token = (await readFile(join(folder, "data/admin.token"), "utf8")).trim();
       const response = await fetch(`http://127.0.0.1:${port("admin")}/api/v1/${path}`, {
-        method: "POST",
+        method: body ? "POST" : "GET",
         headers: { authorization: `Bearer ${token}`, "content-type": "application/json" },
-        body: JSON.stringify(body),
+        body: body && JSON.stringify(body),
       });
       return { status: response.status, body: await response.json() };
     },

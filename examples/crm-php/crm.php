@@ -8,7 +8,7 @@
 declare(strict_types=1);
 
 const LOGIN = 'crm';
-const PASSWORD = 'secret';
+define('PASSWORD', getenv('CRM_PASSWORD') ?: 'secret');
 const SELF = ['type' => 'crm', 'name' => 'PHP CRM', 'version' => '1.0'];
 const PRESENT_S = 15; // a manager's page asks every 3 s; silent for longer, he is gone
 

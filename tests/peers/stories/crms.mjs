@@ -1,11 +1,10 @@
 // A dynamic method and a form through each of the example CRMs.
 
 import assert from "node:assert/strict";
-import { nodeCrm, phpCrm, pythonCrm, pythonServer } from "../support/crms.mjs";
+import { finds, nodeCrm, openForms, pythonCrm, pythonServer } from "../support/crms.mjs";
 import { acceptLink, gateway } from "../support/gateway.mjs";
 import { story, until } from "../support/stories.mjs";
 
-const ORLOVA = { clientid: "41", name: "Anna Orlova, Sever LLC", manager: "ivanov", vip: true };
 const dialLink = ({ port }) => `
 [[link]]
 name = "crm"
@@ -15,24 +14,6 @@ auth = "basic"
 login = "crm"
 password = "secret"
 `;
-const postLink = ({ port }) => `
-[[link]]
-name = "crm"
-mode = "post-http"
-url = "http://127.0.0.1:${port("crm")}/hook.php"
-auth = "basic"
-login = "crm"
-password = "secret"
-poll_interval = "250ms"
-`;
-
-async function finds(gate) {
-  const { status, body } = await gate.api("methods/FindClient", { input: { phone: "79001112233" } });
-  assert.deepEqual([status, body.outcome, body.output], [200, "ok", ORLOVA]);
-}
-
-const openForms = async (gate) => (await gate.picture()).forms;
-
 story("Python connects over WSS with Digest, and answers", async (ending) => {
   const gate = await gateway(ending, acceptLink);
   const crm = pythonCrm(ending, gate);
@@ -72,33 +53,4 @@ story("Node connects over WSS with Digest, and answers", async (ending) => {
   await crm.until(/linked with ctigate/);
   await gate.linked("crm");
   await finds(gate);
-});
-
-story("PHP answers posts", async (ending) => {
-  const gate = await gateway(ending, postLink);
-  await phpCrm(ending, gate.port("crm"));
-  await gate.linked("crm");
-  await finds(gate);
-  const wrong = await gate.api("methods/FindClient", { input: {} });
-  assert.deepEqual([wrong.status, wrong.body.outcome], [400, "bad_input"]);
-  assert.match(wrong.body.errormsg, /phone/);
-});
-
-story("a form is answered on a page of the PHP CRM, and a poll brings the answer", async (ending) => {
-  const gate = await gateway(ending, postLink);
-  const crm = await phpCrm(ending, gate.port("crm"));
-  await gate.linked("crm");
-  const page = async () => (await fetch(`${crm.origin}/?user=ivanov`)).text();
-  await page();
-  assert.equal(
-    (await gate.api("forms", { name: "clientcard", userlogin: "ivanov", parameters: { phone: "7<b>" } })).status,
-    201,
-  );
-  const html = await until(async () => /7&lt;b&gt;/.test(await page()) && page(), "the form on the page");
-  const [, formid] = /name="formid" value="([^"]+)"/.exec(html);
-  await fetch(`${crm.origin}/?user=ivanov`, {
-    method: "POST",
-    body: new URLSearchParams({ formid, resultcode: "sold" }),
-  });
-  await until(async () => (await openForms(gate)).length === 0, "the form to be answered");
 });

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { gateway, passwordOf } from "../support/gateway.mjs";
+import { gateway } from "../support/gateway.mjs";
 import { freePorts, output, start } from "../support/processes.mjs";
 import { story, until } from "../support/stories.mjs";
 
@@ -54,31 +54,6 @@ story("curl passes Digest on one connection, and what it sent works no second ti
   const replayed = await curl(...UPGRADE, "-H", header, url);
   assert.deepEqual(statuses(replayed), [401]);
   assert.deepEqual(statuses(await curl(...UPGRADE, "--digest", "-u", "crm:wrong", url)), [401, 401]);
-});
-
-story("curl posts to /rpc what a CRM has to say", async (ending) => {
-  const gate = await gateway(
-    ending,
-    ({ port }) => `
-[[link]]
-name = "shop"
-mode = "post-http"
-url = "http://127.0.0.1:${port("nobody")}/"
-rpc_login = "shop"
-rpc_password = "rpc-secret"
-`,
-  );
-  const post = (message, login = "shop:rpc-secret") => {
-    const data = Buffer.from(JSON.stringify(message)).toString("base64");
-    const fields = ["--data-urlencode", "format=json", "--data-urlencode", `data=${data}`];
-    return output("curl", ["-s", "-w", "\n%{http_code}", "-u", login, ...fields, `${gate.origin}/rpc`]);
-  };
-  const answer = await post(["getpbxnumbers", { qid: 1.5, mode: "full", userlogin: "", userid: "" }]);
-  const [text, status] = answer.trim().split("\n");
-  assert.equal(status, "200");
-  const [name, body] = JSON.parse(text);
-  assert.deepEqual([name, body.qid, body.numbers.length], ["getpbxnumbersresult", 1.5, 4]);
-  assert.match(await post(["ping", { qid: "1" }], "shop:wrong"), /401$/);
 });
 
 story("behind nginx with TLS the page comes and a socket opens", async (ending) => {

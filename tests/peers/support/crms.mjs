@@ -1,5 +1,6 @@
 // The examples as peers: real CRMs in Python, PHP and Node.
 
+import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -46,3 +47,14 @@ export async function phpCrm(ending, port) {
   await crm.until(/started/);
   return Object.assign(crm, { origin: `http://127.0.0.1:${port}` });
 }
+
+const ORLOVA = { clientid: "41", name: "Anna Orlova, Sever LLC", manager: "ivanov", vip: true };
+
+/** The CRM of this gateway says whose number it is. */
+export async function finds(gate) {
+  const { status, body } = await gate.api("methods/FindClient", { input: { phone: "79001112233" } });
+  assert.deepEqual([status, body.outcome, body.output], [200, "ok", ORLOVA]);
+}
+
+/** The forms that are open on this gateway. */
+export const openForms = async (gate) => (await gate.picture()).forms;

@@ -21,4 +21,4 @@ bench: ## Figures, printed; nothing passes or fails
 	@scripts/bench.sh
 
 fuzz: ## Each fuzz target for a minute (SECONDS_EACH=n for longer)
-	@scripts/fuzz.sh
+	@FUZZ_SECONDS=$(or $(SECONDS_EACH),60) fuzz/run.sh

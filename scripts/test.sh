@@ -48,7 +48,6 @@ suite units cargo test --locked --lib --bins
 suite sockets cargo test --locked --test it
 suite peers node tests/peers/run.mjs
 suite browser node tests/browser/run.mjs
-suite fuzz scripts/fuzz.sh --replay
 
 echo
 echo "$passed passed, $failed failed"

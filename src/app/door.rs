@@ -39,8 +39,8 @@ impl Door for House {
     }
 
     fn rpc(&self, link: &str, format: Format, messages: Vec<Envelope>) -> Later<'_, Vec<Envelope>> {
-        let _ = (link, format, messages, &self.transport);
-        Box::pin(async { Vec::new() })
+        let link = link.to_owned();
+        Box::pin(async move { self.transport.rpc(&link, format, messages).await })
     }
 
     fn metrics(&self, now: Option<&Snapshot>) -> String {

@@ -24,6 +24,7 @@ use crate::transport::browser::{self, Browsers};
 use crate::transport::dial::{self, Dialed};
 use crate::transport::gate::{self, Gate};
 use crate::transport::listen::{self, Security};
+use crate::transport::post::{self, Posted};
 use crate::transport::tls::{Certificates, TlsError};
 use crate::transport::{Transport, limit, tls};
 use crate::web;
@@ -316,6 +317,10 @@ fn serve(
     for (i, link) in config.links.iter().enumerate().filter(|(_, l)| l.mode.dials()) {
         let dialed = Dialed::new(config, link).map_err(|why| StartError::Tls { key: format!("link[{i}]"), why })?;
         shutdown.spawn("link", dial::run(Arc::clone(transport), dialed));
+    }
+    for (i, link) in config.links.iter().enumerate().filter(|(_, l)| l.mode.posts()) {
+        let posted = Posted::new(config, link).map_err(|why| StartError::Tls { key: format!("link[{i}]"), why })?;
+        shutdown.spawn("link", post::run(Arc::clone(transport), posted));
     }
     if !certificates.is_empty() {
         let stop = shutdown.token();

@@ -74,7 +74,7 @@ pub(super) async fn run(transport: &Transport, socket: Socket, start: Start) -> 
     let mut pump = Pump {
         dialog: Dialog::new(now, start.role, start.format, start.dialog),
         socket,
-        open: Open { engine: Arc::clone(engine), peer, since: None, reason: CloseReason::new(0, "the task ended") },
+        open: Open::new(Arc::clone(engine), peer),
         outbox,
         is_link,
         format: start.format,
@@ -133,11 +133,19 @@ impl From<Stuck> for End {
 }
 
 /// Tells the engine of the end, exactly once, if it was told of the beginning; also when the task panics.
-struct Open {
-    engine: Arc<Engine>,
-    peer: PeerId,
-    since: Option<Instant>,
-    reason: CloseReason,
+pub(super) struct Open {
+    pub engine: Arc<Engine>,
+    pub peer: PeerId,
+    /// Since when, once it was told.
+    pub since: Option<Instant>,
+    /// What is told at the end.
+    pub reason: CloseReason,
+}
+
+impl Open {
+    pub(super) fn new(engine: Arc<Engine>, peer: PeerId) -> Self {
+        Self { engine, peer, since: None, reason: CloseReason::new(0, "the task ended") }
+    }
 }
 
 impl Drop for Open {
@@ -298,10 +306,8 @@ impl Pump {
             subscribed: opened.subscribed,
             address: self.address.to_string().into(),
             introduction: opened.introduction,
-            post: false,
-            polls: false,
             tls: self.tls,
-            visitor: false,
+            ..Opening::default()
         };
         self.open.since = Some(Instant::now());
         self.open.engine.opened(self.open.peer, opened.identity, opening, Arc::clone(&self.outbox));

@@ -23,8 +23,9 @@ use super::connection::{self, PATIENCE, Start};
 use super::credentials::Credentials;
 use super::frames::Side;
 use super::gate::OUTBOX;
-use super::handshake::{self, Failure, Offer};
+use super::handshake::{self, Offer};
 use super::hixie76::Hixie;
+use super::retry::{Failure, Retry};
 use super::socket::Socket;
 use super::stream::Stream;
 use super::tls::{TlsError, Trust};
@@ -33,10 +34,6 @@ use super::tls::{TlsError, Trust};
 const CONNECT: Duration = Duration::from_secs(5);
 /// How long TLS and the handshake may take.
 const OPENING: Duration = Duration::from_secs(10);
-/// The pauses between attempts; the last one repeats.
-const PAUSES: [u64; 5] = [1, 2, 5, 10, 30];
-/// The pause after refused credentials, and how long a link must live for the pauses to begin anew.
-const MINUTE: Duration = Duration::from_secs(60);
 
 /// Where to connect.
 #[derive(Clone, Debug)]
@@ -229,14 +226,14 @@ impl Dialed {
 /// Keeps one link open until the transport stops.
 pub async fn run(transport: Arc<Transport>, mut link: Dialed) {
     let stop = transport.stop.clone();
-    let mut tries = 0;
+    let mut retry = Retry::default();
     loop {
         transport.link_state(&link.name, LinkState::Dialing);
         let opened = tokio::select! {
             () = stop.cancelled() => return,
             opened = link.open() => opened,
         };
-        let failure = match opened {
+        let (failure, open_for) = match opened {
             Ok((socket, address)) => {
                 tracing::debug!(link = &*link.name, %address, "dialed");
                 let start = Start {
@@ -250,44 +247,24 @@ pub async fn run(transport: Arc<Transport>, mut link: Dialed) {
                     name: link.name.clone(),
                 };
                 let ended = Box::pin(connection::run(&transport, socket, start)).await;
-                if ended.open_for.is_some_and(|lived| lived >= MINUTE) {
-                    tries = 0;
-                }
-                Failure::Unreachable(format!("the connection ended: {} {}", ended.reason.code, ended.reason.text))
+                let why = format!("the connection ended: {} {}", ended.reason.code, ended.reason.text);
+                (Failure::Unreachable(why), ended.open_for)
             }
             Err(failure) => {
                 tracing::warn!(link = &*link.name, why = failure.to_string(), "the link cannot be opened");
-                failure
+                (failure, None)
             }
         };
         if stop.is_cancelled() {
             return;
         }
-        let after = match &failure {
-            Failure::Refused(_) => jittered(MINUTE),
-            Failure::Unreachable(_) | Failure::Declined(_) => pause(tries),
-        };
-        tries += 1;
-        let state = match failure {
-            Failure::Refused(why) => LinkState::Refused(why),
-            other => LinkState::Retrying { why: tame(&other.to_string()), after },
-        };
+        let (state, after) = retry.after(failure, open_for);
         transport.link_state(&link.name, state);
         tokio::select! {
             () = stop.cancelled() => return,
             () = sleep(after) => {}
         }
     }
-}
-
-/// How long to wait before the attempt after `tries` failed ones.
-pub(super) fn pause(tries: usize) -> Duration {
-    jittered(Duration::from_secs(PAUSES[tries.min(PAUSES.len() - 1)]))
-}
-
-/// The same, a fifth more or less, so that those who fell together do not rise together.
-pub(super) fn jittered(pause: Duration) -> Duration {
-    pause.mul_f64(rand::random_range(0.8..1.2))
 }
 
 #[cfg(test)]
@@ -313,16 +290,5 @@ mod tests {
         for bad in ["", "crm.example", "ftp://crm.example", "ws:///path"] {
             assert!(Target::new(bad).is_err(), "{bad}");
         }
-    }
-
-    #[test]
-    fn pauses_grow_to_half_a_minute_and_are_never_the_same() {
-        for (tries, seconds) in [(0, 1.0), (1, 2.0), (2, 5.0), (3, 10.0), (4, 30.0), (99, 30.0)] {
-            for _ in 0..100 {
-                let pause = pause(tries).as_secs_f64();
-                assert!((seconds * 0.8..=seconds * 1.2).contains(&pause), "{tries}: {pause}");
-            }
-        }
-        assert_ne!(pause(4), pause(4));
     }
 }

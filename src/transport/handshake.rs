@@ -1,7 +1,6 @@
 //! The client's half of the WebSocket handshake, for versions 13, 8 and 0. Written by hand: the request as the draft or RFC
 //! spells it, the answer read with more patience than libraries have (CRMs are old), but with all that proves anything.
 
-use std::fmt;
 use std::io::Write;
 
 use base64::Engine as _;
@@ -13,6 +12,7 @@ use crate::telemetry::logging::tame;
 
 use super::dial::Target;
 use super::hixie76::Challenge;
+use super::retry::Failure;
 use super::socket;
 use super::stream::Stream;
 
@@ -22,31 +22,6 @@ const LARGEST_HEAD: usize = 64 << 10;
 const MOST_HEADERS: usize = 100;
 /// The largest body of a refusal that is read so that the connection can be used again.
 const LARGEST_REFUSAL: usize = 64 << 10;
-
-/// Why a link could not be opened.
-#[derive(Debug)]
-pub(super) enum Failure {
-    /// No connection, or one that broke off.
-    Unreachable(String),
-    /// There is a server, but no WebSocket for us: another version, another sub-protocol, something else altogether.
-    Declined(String),
-    /// Our credentials are wrong.
-    Refused(String),
-}
-
-impl fmt::Display for Failure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Unreachable(why) | Self::Declined(why) | Self::Refused(why) => f.write_str(why),
-        }
-    }
-}
-
-impl From<std::io::Error> for Failure {
-    fn from(e: std::io::Error) -> Self {
-        Self::Unreachable(e.to_string())
-    }
-}
 
 /// What we ask for.
 pub(super) struct Offer<'a> {

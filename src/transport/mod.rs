@@ -2,7 +2,7 @@
 //!
 //! - [`listen`] accepts connections for browsers and for links; `http` answers what is no WebSocket, `upgrade` judges what
 //!   wants to become one, [`gate`] who may come in.
-//! - [`dial`] opens links, `post` speaks to CRMs that only answer POSTs, `rpc` serves those that post to us.
+//! - [`dial`] opens links, [`post`] speaks to CRMs that only answer POSTs, [`rpc`] serves those that post to us.
 //! - `connection` is the pump of one connection: socket ⇄ Dialog ⇄ engine. `socket`, `wire`, `guard`, `frames` and `hixie76`
 //!   lie below it.
 //! - [`client`] is the other end of a link, for the demo's CRM.
@@ -24,6 +24,9 @@ mod hixie76;
 mod http;
 pub mod limit;
 pub mod listen;
+pub mod post;
+mod retry;
+pub mod rpc;
 mod socket;
 mod stream;
 pub mod tls;

@@ -9,7 +9,7 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::TcpListener;
 
 use crate::support::gateway::{format_of, link};
-use crate::support::http::{Request, read_request};
+use crate::support::http::{DIGEST, Request, digest_is_right, read_request};
 use crate::support::peers::{Channel, accept_of, json, switching};
 use crate::support::{FakeCrm, FakeTab, Gateway, Io, Setup, Ws, soon, tls};
 
@@ -190,39 +190,20 @@ async fn basic_is_sent_unasked() {
     is_up(&gateway).await;
 }
 
-const BOTH: &str = "WWW-Authenticate: Basic realm=\"x\"\r\nWWW-Authenticate: Digest realm=\"r\", nonce=\"n1\", qop=\"auth\", algorithm=MD5\r\n\
-                    WWW-Authenticate: Digest realm=\"r\", nonce=\"n1\", qop=\"auth\", algorithm=SHA-256\r\n";
-
-/// The `response` of RFC 7616 for SHA-256, made here from the request's own parameters.
-fn right(request: &Request) -> bool {
-    use sha2::{Digest, Sha256};
-    let header = request.header("authorization").expect("credentials").to_owned();
-    let param = |name: &str| {
-        let at = header.find(&format!("{name}=")).unwrap_or_else(|| panic!("{name} in {header}")) + name.len() + 1;
-        header[at..].trim_start_matches('"').split(['"', ',']).next().unwrap().to_owned()
-    };
-    let hash = |text: String| Sha256::digest(text).iter().map(|b| format!("{b:02x}")).collect::<String>();
-    assert!(header.starts_with("Digest ") && header.contains("algorithm=SHA-256"), "{header}");
-    assert_eq!(param("uri"), "/cti?a=b");
-    let secret = hash("ctigate:r:secret".to_owned());
-    let asked = hash("GET:/cti?a=b".to_owned());
-    param("response") == hash(format!("{secret}:n1:{}:{}:auth:{asked}", param("nc"), param(" cnonce")))
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn digest_answers_a_challenge_on_the_connection_or_a_new_one() {
     for keeps in [true, false] {
         let server = Server::new().await;
         let gateway = Setup::new().link(with(Auth::Digest, server.link(Format::Json))).start().await;
         let close = if keeps { "" } else { "Connection: close\r\n" };
-        let challenge = format!("HTTP/1.1 401 Unauthorized\r\n{BOTH}{close}Content-Length: 4\r\n\r\nno!\n");
+        let challenge = format!("HTTP/1.1 401 Unauthorized\r\n{DIGEST}{close}Content-Length: 4\r\n\r\nno!\n");
         let (mut io, first) = server.answer(|_| challenge).await;
         assert_eq!(first.header("authorization"), None, "nothing before the challenge");
         if !keeps {
             io = server.accept().await;
         }
         let second = answer_on(&mut io, |r| switching(r, Some(Format::Json))).await;
-        assert!(right(&second), "{second:?}");
+        assert!(digest_is_right(&second, "GET", "/cti?a=b"), "{second:?}");
         let mut crm = FakeCrm(Channel::new(Ws::over(io, Vec::new(), false), Format::Json));
         crm.introduce(METHODS, "[]", "[]").await;
         is_up(&gateway).await;
@@ -232,10 +213,10 @@ async fn digest_answers_a_challenge_on_the_connection_or_a_new_one() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn refused_credentials_are_a_state_of_their_own() {
     for (auth, challenge, answers) in [
-        (Auth::Digest, BOTH, 2),
+        (Auth::Digest, DIGEST, 2),
         (Auth::Digest, "WWW-Authenticate: Basic realm=\"x\"\r\n", 1),
-        (Auth::Basic, BOTH, 1),
-        (Auth::None, BOTH, 1),
+        (Auth::Basic, DIGEST, 1),
+        (Auth::None, DIGEST, 1),
     ] {
         let server = Server::new().await;
         let link = if auth == Auth::None { server.link(Format::Json) } else { with(auth, server.link(Format::Json)) };

@@ -11,6 +11,8 @@ mod store;
 mod crm_accept;
 // CRMs that we connect to.
 mod crm_dial;
+// CRMs that we post to, and that post to us.
+mod crm_post;
 // What the listeners answer before anybody speaks WebSocket.
 mod handshake;
 // CRMs older than RFC 6455.

@@ -27,3 +27,5 @@ mod dynamic;
 mod forms;
 // What holds for any message: nothing is lost between formats, in packets, in POST bodies.
 mod roundtrip;
+// What follows when events were lost.
+mod gap;

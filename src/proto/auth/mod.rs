@@ -34,6 +34,11 @@ impl Proof {
         Self(())
     }
 
+    /// A CRM that posts to us, whose credentials the route has checked for this request.
+    pub const fn checked_request() -> Self {
+        Self(())
+    }
+
     /// A session that the Hub has found alive and the user's own.
     pub const fn live_session() -> Self {
         Self(())

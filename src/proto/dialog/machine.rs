@@ -209,7 +209,9 @@ impl Dialog {
         self.output.clear();
     }
 
-    fn handle_envelope(&mut self, now: Time, envelope: Envelope) {
+    /// A message came in that was decoded already: one of several in the body of a POST. Counts as a sign of life.
+    pub fn handle_envelope(&mut self, now: Time, envelope: Envelope) {
+        self.alive = now;
         if !self.rate.admit(now) {
             return self.refuse(&envelope, &Code::TooManyRequests.into());
         }

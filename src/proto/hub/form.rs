@@ -370,6 +370,24 @@ impl Hub {
         });
     }
 
+    /// The forms of a user that are open now, oldest first, as `statereset` tells them.
+    pub(super) fn open_forms(&self, user: UserIx) -> Vec<Value> {
+        let account = &self.users[user].account;
+        let of_user = self.forms.list().into_iter().filter(|(_, form)| form.user == user);
+        of_user
+            .map(|(id, form)| {
+                Object::new()
+                    .with("formid", id.clone())
+                    .with("name", form.name.clone())
+                    .with("userid", account.id.clone())
+                    .with("userlogin", account.login.clone())
+                    .with("chainid", chain_of(form.call.as_ref()))
+                    .with("inputparameters", form.input.clone())
+                    .into()
+            })
+            .collect()
+    }
+
     fn show_on_link(&mut self, id: &Text, link: usize, tab: Option<Text>) {
         let Some(peer) = self.links[link].peer else { return };
         let qid = self.call_qid();

@@ -34,6 +34,11 @@ pub enum Input {
         /// Why.
         why: Undelivered,
     },
+    /// Events that waited for a link had to be dropped, and the link can be reached again: it is told the state anew.
+    EventsLost {
+        /// The link's peer.
+        peer: PeerId,
+    },
     /// The peer is gone. Told once, after which nothing more comes from it and nothing is sent to it.
     Closed {
         /// Which.

@@ -6,13 +6,14 @@
 //! [`Hub::poll_timeout`] has come. Read [`input`] and [`output`] first; then each file owns one table:
 //!
 //! - `link`: the CRMs, what they offer, their tunnels; - `session`, `user`: who people are and where; - `call`: calls and phones;
-//! - `dynamic` (with `declaration`): methods the CRM answers; - `form`: cards and what becomes of them;
+//! - `dynamic` (with `declaration`): methods the CRM answers; - `form`: cards and what becomes of them; - `gap`: after lost events;
 //! - `subscription`: who hears what; - `route` and `rpc`: from a message to who handles it; - `timer`, `ids`: time and names.
 
 mod call;
 mod declaration;
 mod dynamic;
 mod form;
+mod gap;
 mod ids;
 pub mod input;
 mod link;
@@ -148,6 +149,7 @@ impl Hub {
             Input::Received { peer, envelope } => self.received(peer, envelope),
             Input::Opened { peer, identity, opening } => self.opened(peer, &identity, opening),
             Input::Undelivered { peer, qid, why } => self.undelivered(peer, qid.as_ref(), &why),
+            Input::EventsLost { peer } => self.events_lost(peer),
             Input::Closed { peer, reason } => self.closed(peer, &reason),
             Input::LinkState { link, state } => self.link_state(&link, state),
             Input::Authenticated { ticket, verdict } => self.login_checked(ticket, verdict),

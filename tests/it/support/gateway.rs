@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use axum::Router;
-use axum::routing::{get, post};
+use axum::routing::{get, post as posted_to};
 use ctigate::config::{Config, Link, LinkFormat, LinkMode, Right, Secret, User};
 use ctigate::engine::{Accounts, Engine, Outlets};
 use ctigate::proto::auth::{Attempt, Identity, LoginBy, LoginError, password};
@@ -24,6 +24,7 @@ use ctigate::transport::browser::{self, Browsers};
 use ctigate::transport::dial::{self, Dialed};
 use ctigate::transport::gate::{self, Gate};
 use ctigate::transport::listen::{self, Security};
+use ctigate::transport::post::{self, Posted};
 use ctigate::transport::tls::Certificates;
 use ctigate::transport::{Transport, limit};
 use tokio_util::sync::CancellationToken;
@@ -160,6 +161,9 @@ impl Gateway {
             } else if link.mode.dials() {
                 let dialed = Dialed::new(&config, link).unwrap();
                 tokio::spawn(dial::run(Arc::clone(&transport), dialed));
+            } else {
+                let posted = Posted::new(&config, link).unwrap();
+                tokio::spawn(post::run(Arc::clone(&transport), posted));
             }
         }
         Self { engine, transport, web, web_tls, links, notices, stop }
@@ -213,7 +217,7 @@ impl Gateway {
 fn router() -> Router {
     Router::new()
         .route("/hello", get(|| async { "hello" }))
-        .route("/length", post(|body: axum::body::Bytes| async move { body.len().to_string() }))
+        .route("/length", posted_to(|body: axum::body::Bytes| async move { body.len().to_string() }))
 }
 
 /// Everybody's password is `Secret1`.

@@ -16,7 +16,7 @@ export function fromLine(info, now) {
   const party = info.abonent ?? {};
   const call = {
     number: String(party.number || party.callerid || ""),
-    name: party.username || party.name || party.caption || party.ivrname || "",
+    name: nameOf(party.username || party.name || party.caption || party.ivrname, party.number || party.callerid),
     outside: Boolean(party.isextline),
     chain: NO_CHAIN.test(info.chainid ?? "") ? "" : info.chainid,
     since: now - 1000 * (info.timertalklensec ?? 0),
@@ -29,11 +29,16 @@ export function fromLine(info, now) {
   return info.linestatestr === "lsDisconnected" ? { ...IDLE, phase: "off" } : IDLE;
 }
 
+/** A name that is the number once more tells nothing. */
+function nameOf(name, number) {
+  return name && String(name) !== String(number) ? String(name) : "";
+}
+
 /** What an event alone says of the phone, or null. */
 export function fromEvent(name, event, before, now) {
   const call = {
     number: String(event.callerid ?? ""),
-    name: event.callername ?? "",
+    name: nameOf(event.callername, event.callerid),
     outside: Boolean(event.isextline),
     chain: event.chainid ?? "",
     since: now,

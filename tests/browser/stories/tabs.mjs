@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { gateway } from "../../peers/support/gateway.mjs";
+import { nginxBefore } from "../../peers/support/nginx.mjs";
 import { story } from "../../peers/support/stories.mjs";
 import { browserOf } from "../support/chromium.mjs";
 import { closes, direct, fourTabs, house, shows } from "../support/tabs.mjs";
@@ -82,6 +83,19 @@ story("the agent answers and hangs up from the page", async (ending) => {
   await tab.waitForSelector(".phone >> text=Talking");
   await tab.click("text=Hang up");
   await tab.waitForSelector(".phone >> text=No call");
+  assert.deepEqual(browser.trouble(), []);
+});
+
+story("behind nginx with TLS a tab logs in, sees a call and answers a form", async (ending) => {
+  const { gate } = await house(ending);
+  const { origin } = await nginxBefore(ending, gate);
+  const browser = await browserOf(ending);
+  const tab = await direct(browser, { origin }, "ivanov");
+  await gate.incoming(CALLER, "101");
+  await tab.waitForSelector(".phone >> text=Incoming call");
+  await tab.click(".form button[type=submit]");
+  await tab.waitForSelector(".history >> text=You answered");
+  assert.deepEqual((await gate.picture()).forms, []);
   assert.deepEqual(browser.trouble(), []);
 });
 

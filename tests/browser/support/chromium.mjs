@@ -22,7 +22,7 @@ let started = null;
 export async function browserOf(ending, { locale = "en-GB", ...more } = {}) {
   started ??= chromium.launch({ executablePath: PATH, args: FLAGS });
   const context = await (await started).newContext({ locale, ignoreHTTPSErrors: true, ...more });
-  context.setDefaultTimeout(10_000);
+  context.setDefaultTimeout(20_000);
   ending(() => context.close());
   const troubles = [];
   async function page(address) {

@@ -1,12 +1,10 @@
 // curl, and nginx in front.
 
 import assert from "node:assert/strict";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { gateway } from "../support/gateway.mjs";
-import { freePorts, output, start } from "../support/processes.mjs";
-import { story, until } from "../support/stories.mjs";
+import { nginxBefore } from "../support/nginx.mjs";
+import { output } from "../support/processes.mjs";
+import { story } from "../support/stories.mjs";
 
 const UPGRADE = [
   ["Connection", "Upgrade"],
@@ -57,62 +55,10 @@ story("curl passes Digest on one connection, and what it sent works no second ti
 });
 
 story("behind nginx with TLS the page comes and a socket opens", async (ending) => {
-  const folder = await mkdtemp(join(tmpdir(), "ctigate-nginx-"));
-  ending(() => rm(folder, { recursive: true, force: true }));
-  const [port] = await freePorts(1);
-  const gate = await gateway(ending, "");
-  await output("openssl", [
-    "req",
-    "-x509",
-    "-newkey",
-    "rsa:2048",
-    "-nodes",
-    "-days",
-    "2",
-    "-subj",
-    "/CN=localhost",
-    "-addext",
-    "subjectAltName=DNS:localhost,IP:127.0.0.1",
-    "-keyout",
-    join(folder, "key.pem"),
-    "-out",
-    join(folder, "cert.pem"),
-  ]);
-  await writeFile(
-    join(folder, "nginx.conf"),
-    `
-daemon off; pid ${folder}/pid; error_log stderr;
-events {}
-http {
-  access_log off;
-  client_body_temp_path ${folder}/a; proxy_temp_path ${folder}/b; fastcgi_temp_path ${folder}/c;
-  uwsgi_temp_path ${folder}/d; scgi_temp_path ${folder}/e;
-  server {
-    listen 127.0.0.1:${port} ssl;
-    ssl_certificate ${folder}/cert.pem; ssl_certificate_key ${folder}/key.pem;
-    location / {
-      proxy_pass ${gate.origin};
-      proxy_http_version 1.1;
-      proxy_set_header Host $host;
-      proxy_set_header Upgrade $http_upgrade;
-      proxy_set_header Connection "upgrade";
-      proxy_set_header X-Forwarded-For $remote_addr;
-      proxy_set_header X-Forwarded-Proto $scheme;
-    }
-  }
-}`,
-  );
-  start(ending, "nginx", ["-c", join(folder, "nginx.conf"), "-e", "stderr"]);
-  const page = () =>
-    output("curl", ["-sf", "--cacert", join(folder, "cert.pem"), `https://localhost:${port}/`]).catch(() => null);
-  assert.match(await until(page, "nginx to pass the page on"), /agent\.js/);
-  const seen = await curl(
-    "--cacert",
-    join(folder, "cert.pem"),
-    ...UPGRADE,
-    "-H",
-    `Origin: https://localhost:${port}`,
-    `https://localhost:${port}/`,
-  );
+  const { origin, ca } = await nginxBefore(ending, await gateway(ending));
+  assert.match(await output("curl", ["-sf", "--cacert", ca, `${origin}/`]), /agent\.js/);
+  const seen = await curl("--cacert", ca, ...UPGRADE, "-H", `Origin: ${origin}`, `${origin}/`);
   assert.deepEqual(statuses(seen), [101]);
+  const foreign = await curl("--cacert", ca, ...UPGRADE, "-H", "Origin: https://elsewhere.example", `${origin}/`);
+  assert.deepEqual(statuses(foreign), [403]);
 });

@@ -1,7 +1,7 @@
 // A runner small enough to read: stories run one after another, each in a bounded time, each on a line of its own; the
 // last line counts them.
 
-const STORY_MS = 60_000;
+const STORY_MS = 120_000;
 const stories = [];
 
 /** Adds a story. `tell(ending)` gets `ending(fn)`: what to undo afterwards, last first, whatever happened. */
@@ -50,7 +50,7 @@ export async function within(ms, promise, what) {
 }
 
 /** Asks until the answer is neither null, false nor undefined. For states that nobody announces. */
-export async function until(ask, what, ms = 10_000) {
+export async function until(ask, what, ms = 20_000) {
   const end = Date.now() + ms;
   for (;;) {
     const answer = await ask();

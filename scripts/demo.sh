@@ -23,7 +23,7 @@ python)
   "$ctigate" demo --alone &
   started+=($!)
   until curl -fs -o /dev/null http://127.0.0.1:4058/readyz; do kill -0 "${started[0]}" || exit 1; sleep 0.2; done
-  CRM_PASSWORD=demo-crm target/python/bin/python examples/crm-python/crm.py --connect wss://127.0.0.1:4067/ --ca certs/server.pem &
+  target/python/bin/python examples/crm-python/crm.py --connect wss://127.0.0.1:4067/ --ca certs/server.pem --password demo-crm &
   started+=($!)
   ;;
 node)
@@ -32,7 +32,7 @@ node)
   "$ctigate" demo --alone &
   started+=($!)
   until curl -fs -o /dev/null http://127.0.0.1:4058/readyz; do kill -0 "${started[0]}" || exit 1; sleep 0.2; done
-  CRM_PASSWORD=demo-crm node examples/crm-node/crm.js --connect wss://127.0.0.1:4067/ --ca certs/server.pem &
+  node examples/crm-node/crm.js --connect wss://127.0.0.1:4067/ --ca certs/server.pem --password demo-crm &
   started+=($!)
   ;;
 php)

@@ -80,12 +80,20 @@ fn line(message: &Message, terminal: &Terminal) -> String {
         "{} {} {who:<20} {method} {:<10} {:>6}B  {}",
         terminal.paint(&time, Style::Dim),
         terminal.paint(arrow, style),
-        bare(&message.qid),
+        short(bare(&message.qid)),
         message.bytes,
         terminal.paint(&text, Style::Dim)
     )
     .trim_end()
     .to_owned()
+}
+
+/// The beginning of an id: enough to see which answer belongs to which call.
+fn short(id: String) -> String {
+    match id.char_indices().nth(9) {
+        Some((at, _)) if id.chars().count() > 10 => format!("{}…", &id[..at]),
+        _ => id,
+    }
 }
 
 /// A JSON value without the quotes of a text.

@@ -59,7 +59,7 @@ pub struct Link {
     pub ticket_env: Option<String>,
     /// Accepting: who may connect; empty: anybody who passes `auth`. Default empty.
     pub allow_from: Vec<Cidr>,
-    /// Accepting without TLS outside loopback: allow Basic all the same. Default false.
+    /// Without TLS: allow Basic with a peer that is not on loopback all the same. Default false.
     pub insecure_basic: bool,
     /// Accepting with TLS: chain of certificates, PEM; empty: the one of `[web]`.
     #[serde(with = "super::maybe_path")]

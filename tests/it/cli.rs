@@ -500,7 +500,7 @@ fn sim_gives_orders() {
 fn stream(_: &str) -> (StatusCode, &'static str, String) {
     let one = json!({"ms": 78_060_123, "direction": "in", "peer": 7, "link": "crm", "user": "ivanov", "method": "ping",
                      "qid": "8D", "bytes": 21, "text": "[\"ping\",{\"qid\":\"8D\"}]"});
-    let two = json!({"ms": 78_060_999, "direction": "out", "peer": 8, "link": "", "user": "", "method": "pong\u{1b}", "qid": 1.5,
+    let two = json!({"ms": 78_060_999, "direction": "out", "peer": 8, "link": "", "user": "", "method": "pong\u{1b}", "qid": "67cedc44-6346",
                      "bytes": 300, "text": "x".repeat(300)});
     (StatusCode::OK, "text/event-stream", format!(": hello\n\ndata: {one}\n\ndata: {two}\n\n"))
 }
@@ -512,7 +512,7 @@ fn tail_shows_messages_as_they_pass() {
     assert_eq!(admin.asked().0, "GET /api/v1/tail?user=ivanov&link=c%20r");
     let expected = format!(
         "21:41:00.123 <- crm/ivanov           ping                       8D             21B  [\"ping\",{{\"qid\":\"8D\"}}]\n\
-         21:41:00.999 -> 8                    pong\\u{{1b}}                 1.5           300B  {}…\n",
+         21:41:00.999 -> 8                    pong\\u{{1b}}                 67cedc44-…    300B  {}…\n",
         "x".repeat(160)
     );
     assert_eq!(ended.out, expected);

@@ -14,6 +14,7 @@ use ctigate_proto::message::{Body, Envelope, Format, PeerId, Qid, Shared, Text};
 use tokio::time::{Instant, Sleep, sleep_until, timeout};
 
 use crate::engine::{Engine, Outbox, outbox};
+use crate::telemetry::{Event, Telemetry};
 
 use super::Transport;
 use super::frames::Side;
@@ -68,6 +69,8 @@ pub(super) async fn run(transport: &Transport, socket: Socket, start: Start) -> 
     let peer = engine.next_peer();
     let outbox = Outbox::new(start.outbox);
     let _registered = transport.register(peer, &outbox);
+    let kind = if matches!(start.role, Role::Link(_)) { "link" } else { "tab" };
+    transport.telemetry.event(Event::Connected { peer: kind });
     let now = engine.now();
     let is_link = matches!(start.role, Role::Link(_));
     let side = start.side;
@@ -75,6 +78,7 @@ pub(super) async fn run(transport: &Transport, socket: Socket, start: Start) -> 
         dialog: Dialog::new(now, start.role, start.format, start.dialog),
         socket,
         open: Open::new(Arc::clone(engine), peer),
+        telemetry: transport.telemetry.clone(),
         outbox,
         is_link,
         format: start.format,
@@ -98,7 +102,9 @@ pub(super) async fn run(transport: &Transport, socket: Socket, start: Start) -> 
             Turn::End(end) => break end,
         }
     };
-    pump.end(end).await
+    let ended = pump.end(end).await;
+    transport.telemetry.event(Event::Disconnected { peer: kind, code: ended.reason.code });
+    ended
 }
 
 /// What one turn of the loop ends in.
@@ -161,6 +167,7 @@ struct Pump {
     dialog: Dialog,
     socket: Socket,
     open: Open,
+    telemetry: Telemetry,
     outbox: Arc<Outbox>,
     is_link: bool,
     format: Option<Format>,
@@ -180,6 +187,12 @@ impl Pump {
             Ok(Some(reason)) => return Turn::End(End::Ours(reason)),
             Err(stuck) => return Turn::End(stuck.into()),
         }
+        // By hand, because a peer that sends without a pause would never let the alarm have its turn.
+        if self.is_due()
+            && let Some(end) = self.time().await
+        {
+            return Turn::End(end);
+        }
         self.set_alarm(alarm.as_mut());
         tokio::select! {
             biased;
@@ -190,20 +203,25 @@ impl Pump {
                     tokio::task::yield_now().await;
                 }
             }
-            () = alarm.as_mut() => {
-                let heard = self.socket.heard();
-                let now = self.now();
-                if heard != std::mem::replace(&mut self.heard, heard) {
-                    self.dialog.handle_alive(now);
-                }
-                self.dialog.handle_timeout(now);
-                if let Some(end) = self.outputs().await {
-                    return Turn::End(end);
-                }
-                self.deliver();
-            }
+            () = alarm.as_mut() => {}
         }
         Turn::Again
+    }
+
+    fn is_due(&self) -> bool {
+        self.dialog.poll_timeout().is_some_and(|due| due <= self.now())
+    }
+
+    /// One of the dialog's deadlines has come.
+    async fn time(&mut self) -> Option<End> {
+        let (heard, now) = (self.socket.heard(), self.now());
+        if heard != std::mem::replace(&mut self.heard, heard) {
+            self.dialog.handle_alive(now);
+        }
+        self.dialog.handle_timeout(now);
+        let end = self.outputs().await;
+        self.deliver();
+        end
     }
 
     fn now(&self) -> Time {
@@ -289,6 +307,7 @@ impl Pump {
         self.deliver();
         let check = self.open.engine.authenticate(&attempt, self.address);
         let verdict = timeout(LOGIN_PATIENCE, check).await.unwrap_or(Err(LoginError::NotAvailable));
+        self.telemetry.event(Event::Login { verdict: verdict.as_ref().map(drop).map_err(|why| *why) });
         if let Err(why) = &verdict {
             tracing::info!(peer = &*self.name, address = %self.address, login = &*attempt.login, ?why, "login refused");
         }
@@ -404,8 +423,6 @@ impl Pump {
                 }
             }
             End::Theirs(_) => {
-                // The library writes its echo when it is asked for more.
-                let _ = socket.next_if_here();
                 if socket.flush().await.is_ok() {
                     socket.linger(GOODBYE).await;
                 }

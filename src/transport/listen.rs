@@ -19,6 +19,7 @@ use tokio_rustls::TlsStream;
 
 use crate::config::Cidr;
 use crate::engine::outbox;
+use crate::telemetry::Event;
 
 use super::connection::{self, PATIENCE, Start};
 use super::frames::Side;
@@ -177,8 +178,13 @@ where
         match admitted {
             Ok(permit) => {
                 let (door, arrived) = (Arc::clone(&door), arrived.clone());
+                let stop = transport.stop.clone();
                 transport.tasks.spawn(async move {
-                    if let Some(io) = open(tcp, &door.security, deadline).await {
+                    let opened = tokio::select! {
+                        opened = open(tcp, &door.security, deadline) => opened,
+                        () = stop.cancelled() => None,
+                    };
+                    if let Some(io) = opened {
                         arrived(Arrival { io, from, deadline, permit }).await;
                     }
                 });
@@ -226,6 +232,7 @@ async fn open(tcp: TcpStream, security: &Security, deadline: Instant) -> Option<
 /// Tells one too many that there is no room. Only as many as a node can spare are told; the others are dropped.
 fn refuse(transport: &Transport, mut tcp: TcpStream, from: IpAddr, full: Full) {
     tracing::warn!(address = %from, ?full, "no room for another connection");
+    transport.telemetry.event(Event::Refused { reason: "full" });
     if transport.tasks.len() > transport.limits.all() + 64 {
         return;
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use ctigate_proto::dialog::CloseReason;
 use ctigate_proto::message::Text;
-use futures_util::{FutureExt, StreamExt};
+use futures_util::{FutureExt, SinkExt, StreamExt};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::error::ProtocolError;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
@@ -69,6 +69,11 @@ impl Socket {
         match self {
             Self::Frames(ws) => {
                 let item = ws.next().await;
+                if matches!(item, Some(Ok(Message::Ping(_) | Message::Close(_)))) {
+                    // Its answer goes into the outgoing buffer now, not when the library is asked for more. Into memory, so at
+                    // once; that the connection is closed then is no error here.
+                    let _ = ws.flush().now_or_never();
+                }
                 heard(item, ws.get_ref())
             }
             Self::Hixie(hixie) => hixie.next().await,

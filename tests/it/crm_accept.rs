@@ -153,6 +153,18 @@ async fn digest_is_demanded_and_an_answer_counts_once() {
 
     let elsewhere = client.answer("GET", "/other", rand::random()).unwrap();
     assert_eq!(ask(at, authorized(&elsewhere)).await.0.status, 400, "an answer to another request");
+    let other = Setup::new().link(guarded(Auth::Digest)).start().await;
+    let (foreign, _) = ask(other.link("crm"), request("/cti?x=1", &[])).await;
+    let mut elsewhere = digest::Client::new("crm", "пароль");
+    let (stale, mut io) = ask(at, authorized(&digested(&mut elsewhere, &foreign, "/cti?x=1"))).await;
+    assert!(
+        stale.header("www-authenticate").unwrap().contains("stale=true"),
+        "a nonce from before a restart: {stale:?}"
+    );
+    let renewed = digested(&mut elsewhere, &stale, "/cti?x=1");
+    let answer = ask_on(&mut io, authorized(&renewed)).await;
+    introduces(&gateway, answer, io, Format::Json).await;
+
     let mut stranger = digest::Client::new("crm", "wrong");
     let (challenge, mut io) = ask(at, request("/cti?x=1", &[])).await;
     let wrong = digested(&mut stranger, &challenge, "/cti?x=1");

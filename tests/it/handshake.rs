@@ -260,3 +260,33 @@ async fn a_link_speaks_websocket_only_and_to_allowed_addresses_only() {
     let eight = request("/", &[]).replace("Version: 13", "Version: 8");
     assert_eq!(ask(gateway.link("crm"), eight).await.0.status, 101);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_no_http_1_is_cut() {
+    let gateway = Setup::new().start().await;
+    for bytes in
+        [&b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"[..], b"\0\0\0\0\0\0\0\0\r\n\r\n", b"GET / HTTP/3.0\r\nHost: a\r\n\r\n"]
+    {
+        let mut io = TcpStream::connect(gateway.web).await.unwrap();
+        io.write_all(bytes).await.unwrap();
+        let mut answer = Vec::new();
+        let _ = soon("the end", io.read_to_end(&mut answer)).await;
+        let answer = String::from_utf8(answer).unwrap();
+        assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 400"), "{answer}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_body_that_comes_too_slowly_or_wrong_is_refused() {
+    let gateway = Setup::new().start().await;
+    let head = "POST /length HTTP/1.1\r\nHost: a\r\n";
+    for wrong in ["zz\r\nabc\r\n0\r\n\r\n", "-1\r\nabc\r\n0\r\n\r\n", "ffffffffffffffffff\r\nabc"] {
+        let (answer, _) = ask(gateway.web, format!("{head}Transfer-Encoding: chunked\r\n\r\n{wrong}")).await;
+        assert_eq!(answer.status, 400, "{wrong:?}");
+    }
+    let mut io: Io = Box::new(TcpStream::connect(gateway.web).await.unwrap());
+    io.write_all(format!("{head}Content-Length: 10\r\n\r\nabc").as_bytes()).await.unwrap();
+    let mut answer = Vec::new();
+    tokio::time::timeout(Duration::from_secs(20), io.read_to_end(&mut answer)).await.expect("an end").unwrap();
+    assert!(answer.starts_with(b"HTTP/1.1 408"), "{:?}", String::from_utf8_lossy(&answer));
+}

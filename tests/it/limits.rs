@@ -246,3 +246,58 @@ async fn a_half_closed_peer_is_let_go() {
     soon("the end", tab.0.ws.io.read_to_end(&mut rest)).await.unwrap();
     until("the tab is gone", || gateway.engine.peers().is_empty()).await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_sends_without_end_holds_up_nobody_and_keeps_no_deadline_away() {
+    let gateway = Setup::new().link(link("crm", LinkMode::AcceptWs)).start().await;
+    let mut other = FakeTab::login(gateway.web, Format::Json, "petrov").await;
+    let floods = [masked(0x00, b"").repeat(1000), masked(0x89, b"").repeat(1000)];
+    let mut flooding = Vec::new();
+    for flood in floods {
+        let mut guest = Ws::connect(gateway.link("crm"), &[JSON]).await;
+        if flood[0] == 0x00 {
+            guest.raw(&masked(0x01, b"")).await;
+        }
+        let (mut reading, mut writing) = tokio::io::split(guest.io);
+        flooding.push(tokio::spawn(async move {
+            let drain = tokio::spawn(async move {
+                let mut chunk = [0; 64 << 10];
+                while reading.read(&mut chunk).await.is_ok_and(|n| n > 0) {}
+            });
+            while writing.write_all(&flood).await.is_ok() {}
+            drain.abort();
+        }));
+    }
+    for _ in 0..50 {
+        let began = tokio::time::Instant::now();
+        other.ping().await;
+        assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    // Neither has introduced itself: both go when their time is over, however much they say.
+    for flood in flooding {
+        tokio::time::timeout(Duration::from_secs(20), flood).await.expect("the introduction's deadline").unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_close_that_nobody_answers_ends_by_itself() {
+    let gateway = Setup::new().start().await;
+    let mut deaf = FakeTab::login(gateway.web, Format::Json, "ivanov").await;
+    deaf.0.ws.frame(0x82, b"binary").await;
+    assert!(matches!(deaf.0.ws.next().await, Frame::Close(1003, _)));
+    until("its task has ended", || gateway.transport.connections() == 0).await;
+    let began = tokio::time::Instant::now();
+    let _held = (Ws::connect(gateway.web, &[JSON]).await, TcpStream::connect(gateway.web).await.unwrap());
+    assert!(gateway.drain().await, "all tasks ended, though nobody helped");
+    assert!(began.elapsed() < Duration::from_secs(9), "{:?}", began.elapsed());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_asks_for_a_page_and_does_not_read_it_is_cut() {
+    let gateway = Setup::new().start().await;
+    let mut io = TcpStream::connect(gateway.web).await.unwrap();
+    let questions = "GET /hello HTTP/1.1\r\nHost: a\r\n\r\n".repeat(10_000);
+    let asking = async { while io.write_all(questions.as_bytes()).await.is_ok() {} };
+    tokio::time::timeout(Duration::from_secs(40), asking).await.expect("it is cut");
+}

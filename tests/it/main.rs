@@ -1,7 +1,6 @@
 //! The real server.
 
 #![allow(clippy::unwrap_used, reason = "a story that cannot go on has failed")]
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 // The commands.
 mod cli;
@@ -13,12 +12,18 @@ mod crm_accept;
 mod crm_dial;
 // CRMs that we post to, and that post to us.
 mod crm_post;
+// The gateway as curl sees it.
+mod curl;
 // What the listeners answer before anybody speaks WebSocket.
 mod handshake;
 // CRMs older than RFC 6455.
 mod hixie;
 // What peers may not do, and how many there may be.
 mod limits;
+// What operators read.
+mod logs;
+// nginx in front.
+mod proxy;
 // Gateways and peers for the stories.
 mod support;
 // Certificates that change, and peers that get TLS wrong.

@@ -6,6 +6,7 @@
 
 pub(crate) mod gateway;
 pub(crate) mod http;
+pub(crate) mod node;
 pub(crate) mod peers;
 pub(crate) mod tls;
 pub(crate) mod ws;

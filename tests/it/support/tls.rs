@@ -53,6 +53,11 @@ impl Pair {
 
 /// Connects with TLS, whatever the certificate; gives the certificate too.
 pub(crate) async fn connect(address: SocketAddr) -> (Io, CertificateDer<'static>) {
+    over(soon("connect", TcpStream::connect(address)).await.unwrap()).await
+}
+
+/// The same over what is connected.
+pub(crate) async fn over(tcp: TcpStream) -> (Io, CertificateDer<'static>) {
     let seen = Arc::new(Seen::default());
     let config = ClientConfig::builder_with_provider(provider())
         .with_safe_default_protocol_versions()
@@ -60,7 +65,6 @@ pub(crate) async fn connect(address: SocketAddr) -> (Io, CertificateDer<'static>
         .dangerous()
         .with_custom_certificate_verifier(Arc::clone(&seen) as Arc<dyn ServerCertVerifier>)
         .with_no_client_auth();
-    let tcp = soon("connect", TcpStream::connect(address)).await.unwrap();
     let name = ServerName::try_from("localhost").unwrap();
     let tls = soon("TLS", TlsConnector::from(Arc::new(config)).connect(name, tcp)).await.unwrap();
     let certificate = seen.0.lock().unwrap().take().unwrap();

@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 use thiserror::Error;
 use tokio::sync::Semaphore;
 
-use crate::config::{Config, Secret, User};
+use crate::config::{Config, User};
 
 /// How long a checked password is remembered, so that a reconnect of everybody does not cost a slow hash each.
 const REMEMBERED: Duration = Duration::from_secs(300);
@@ -134,16 +134,6 @@ impl Accounts {
             workplace: None,
         };
         self.verify(&attempt).await
-    }
-
-    /// Checks a clear password against the `password_hash` of a link that accepts Basic. `link` is the link's name.
-    ///
-    /// # Errors
-    /// [`LoginError::NotAvailable`] when the process is ending.
-    pub async fn verify_stored(&self, link: &str, hash: &Secret, clear: &str) -> Result<Option<Proof>, LoginError> {
-        let given = password::hash(clear).unwrap_or_default();
-        // A link may be called like a person, so what is remembered of the two must differ.
-        self.slow(&format!("link\0{link}"), &Arc::from(hash.expose()), &given).await
     }
 
     /// Takes as long as a wrong password does for the account where that takes longest.
@@ -310,16 +300,6 @@ mod tests {
         for typed in ["", "x"] {
             assert_eq!(accounts.verify(&attempt("a", typed)).await, Err(LoginError::WrongPassword));
         }
-    }
-
-    #[tokio::test]
-    async fn a_link_and_a_person_of_one_name_are_told_apart() {
-        let (one, other) = (hash_password("one").unwrap(), Secret::new(hash_password("other").unwrap()));
-        let accounts = accounts(&format!("[[user]]\nlogin = \"crm\"\npassword_hash = \"{one}\""));
-        assert!(accounts.verify_clear("crm", "one").await.is_ok());
-        assert!(accounts.verify_stored("crm", &other, "one").await.unwrap().is_none());
-        assert!(accounts.verify_stored("crm", &other, "other").await.unwrap().is_some());
-        assert!(accounts.verify_clear("crm", "other").await.is_err());
     }
 
     #[tokio::test]

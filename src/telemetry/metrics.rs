@@ -112,6 +112,17 @@ impl<T: Default> Family<T> {
     }
 }
 
+/// Messages of one kind of peer. Plain fields, because they are counted for every message.
+#[derive(Debug, Default)]
+pub struct Traffic {
+    /// Received, and handed to the Hub.
+    pub received: Counter,
+    /// Sent.
+    pub sent: Counter,
+    /// Received, but not to be read.
+    pub unreadable: Counter,
+}
+
 /// Every figure of the node.
 #[derive(Debug)]
 pub struct Metrics {
@@ -124,12 +135,10 @@ pub struct Metrics {
     pub refused: Family<Counter>,
     /// Connections ended, by close code; `0` when cut.
     pub closed: Family<Counter>,
-    /// Messages received, by kind of peer.
-    pub messages_in: Family<Counter>,
-    /// Messages sent, by kind of peer.
-    pub messages_out: Family<Counter>,
-    /// Messages that could not be read, by kind of peer.
-    pub unreadable: Family<Counter>,
+    /// Messages of and to tabs.
+    pub tabs: Traffic,
+    /// Messages of and to links.
+    pub links: Traffic,
     /// Logins, by outcome in one word.
     pub logins: Family<Counter>,
     /// How often each link came up.
@@ -162,9 +171,8 @@ impl Default for Metrics {
             connections_total: Family::new("peer"),
             refused: Family::new("reason"),
             closed: Family::new("code"),
-            messages_in: Family::new("peer"),
-            messages_out: Family::new("peer"),
-            unreadable: Family::new("peer"),
+            tabs: Traffic::default(),
+            links: Traffic::default(),
             logins: Family::new("outcome"),
             link_up: Family::new("link"),
             link_down: Family::new("link"),
@@ -190,9 +198,16 @@ impl Metrics {
         page.counters("ctigate_connections_total", "Connections accepted or dialed.", &self.connections_total);
         page.counters("ctigate_refused_total", "Connections and handshakes refused.", &self.refused);
         page.counters("ctigate_closed_total", "Connections ended, by close code.", &self.closed);
-        page.counters("ctigate_messages_in_total", "Messages received.", &self.messages_in);
-        page.counters("ctigate_messages_out_total", "Messages sent.", &self.messages_out);
-        page.counters("ctigate_unreadable_total", "Messages that could not be read.", &self.unreadable);
+        let traffic: [(&str, &str, fn(&Traffic) -> &Counter); 3] = [
+            ("ctigate_messages_in_total", "Messages received.", |traffic| &traffic.received),
+            ("ctigate_messages_out_total", "Messages sent.", |traffic| &traffic.sent),
+            ("ctigate_unreadable_total", "Messages that could not be read.", |traffic| &traffic.unreadable),
+        ];
+        for (name, help, figure) in traffic {
+            page.head(name, "counter", help);
+            page.line(name, &[("peer", "tab")], figure(&self.tabs).get());
+            page.line(name, &[("peer", "link")], figure(&self.links).get());
+        }
         page.counters("ctigate_logins_total", "Logins, by outcome.", &self.logins);
         page.counters("ctigate_link_up_total", "How often a link came up.", &self.link_up);
         page.counters("ctigate_link_down_total", "How often a link was lost.", &self.link_down);
@@ -336,6 +351,7 @@ mod tests {
         metrics.logins.with("ok").add(3);
         metrics.logins.with("wrong \"\\\n").inc();
         metrics.connections.with("tab").inc();
+        metrics.links.received.add(2);
         metrics.method_wait.with("crm").observe(Duration::from_millis(7));
         metrics.method_wait.with("crm").observe(Duration::from_secs(100));
         let link = LinkView { name: "crm".into(), state: "up", in_flight: 2, ..LinkView::default() };
@@ -345,6 +361,8 @@ mod tests {
             "ctigate_logins_total{outcome=\"ok\"} 3",
             "ctigate_logins_total{outcome=\"wrong \\\"\\\\\\n\"} 1",
             "ctigate_connections{peer=\"tab\"} 1",
+            "ctigate_messages_in_total{peer=\"link\"} 2",
+            "ctigate_messages_in_total{peer=\"tab\"} 0",
             "ctigate_method_wait_seconds_bucket{link=\"crm\",le=\"0.005\"} 0",
             "ctigate_method_wait_seconds_bucket{link=\"crm\",le=\"0.01\"} 1",
             "ctigate_method_wait_seconds_bucket{link=\"crm\",le=\"60\"} 1",

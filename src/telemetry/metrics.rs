@@ -119,8 +119,8 @@ pub struct Traffic {
     pub received: Counter,
     /// Sent.
     pub sent: Counter,
-    /// Received, but not to be read.
-    pub unreadable: Counter,
+    /// Received, but refused before the Hub saw them: not to be read, too many, out of order.
+    pub refused: Counter,
 }
 
 /// Every figure of the node.
@@ -189,6 +189,11 @@ impl Default for Metrics {
 }
 
 impl Metrics {
+    /// The messages of one kind of peer.
+    pub fn traffic(&self, link: bool) -> &Traffic {
+        if link { &self.links } else { &self.tabs }
+    }
+
     /// The page, with what the Hub knows now if that is at hand.
     pub fn page(&self, now: Option<&Snapshot>) -> String {
         let mut page = Page::default();
@@ -198,16 +203,11 @@ impl Metrics {
         page.counters("ctigate_connections_total", "Connections accepted or dialed.", &self.connections_total);
         page.counters("ctigate_refused_total", "Connections and handshakes refused.", &self.refused);
         page.counters("ctigate_closed_total", "Connections ended, by close code.", &self.closed);
-        let traffic: [(&str, &str, fn(&Traffic) -> &Counter); 3] = [
-            ("ctigate_messages_in_total", "Messages received.", |traffic| &traffic.received),
-            ("ctigate_messages_out_total", "Messages sent.", |traffic| &traffic.sent),
-            ("ctigate_unreadable_total", "Messages that could not be read.", |traffic| &traffic.unreadable),
-        ];
-        for (name, help, figure) in traffic {
-            page.head(name, "counter", help);
-            page.line(name, &[("peer", "tab")], figure(&self.tabs).get());
-            page.line(name, &[("peer", "link")], figure(&self.links).get());
-        }
+        page.traffic("ctigate_messages_in_total", "Messages received.", self, |traffic| &traffic.received);
+        page.traffic("ctigate_messages_out_total", "Messages sent.", self, |traffic| &traffic.sent);
+        page.traffic("ctigate_messages_refused_total", "Messages refused before the Hub.", self, |traffic| {
+            &traffic.refused
+        });
         page.counters("ctigate_logins_total", "Logins, by outcome.", &self.logins);
         page.counters("ctigate_link_up_total", "How often a link came up.", &self.link_up);
         page.counters("ctigate_link_down_total", "How often a link was lost.", &self.link_down);
@@ -260,6 +260,12 @@ impl Page {
         for (value, figure) in family.snapshot() {
             self.line(name, &[(family.label, &value)], figure.get());
         }
+    }
+
+    fn traffic(&mut self, name: &str, help: &str, metrics: &Metrics, figure: impl Fn(&Traffic) -> &Counter) {
+        self.head(name, "counter", help);
+        self.line(name, &[("peer", "tab")], figure(&metrics.tabs).get());
+        self.line(name, &[("peer", "link")], figure(&metrics.links).get());
     }
 
     fn gauges(&mut self, name: &str, help: &str, family: &Family<Gauge>) {

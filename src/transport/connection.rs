@@ -14,6 +14,7 @@ use ctigate_proto::message::{Body, Envelope, Format, PeerId, Qid, Shared, Text};
 use tokio::time::{Instant, Sleep, sleep_until, timeout};
 
 use crate::engine::{Engine, Outbox, outbox};
+use crate::telemetry::metrics::Traffic;
 use crate::telemetry::{Event, Telemetry};
 
 use super::Transport;
@@ -285,6 +286,7 @@ impl Pump {
                 Output::Opened(opened) => self.opened(*opened),
                 Output::Close(reason) => return Some(End::Ours(reason)),
                 Output::Odd(what) => {
+                    self.traffic().refused.inc();
                     tracing::info!(peer = &*self.name, address = %self.address, what, "odd message");
                 }
             }
@@ -332,9 +334,14 @@ impl Pump {
         self.open.engine.opened(self.open.peer, opened.identity, opening, Arc::clone(&self.outbox));
     }
 
+    fn traffic(&self) -> &Traffic {
+        self.telemetry.metrics().traffic(self.is_link)
+    }
+
     /// Hands what was read to the Hub.
     fn deliver(&mut self) {
         if !self.batch.is_empty() {
+            self.traffic().received.add(self.batch.len() as u64);
             self.open.engine.received(self.open.peer, &mut self.batch);
             self.batch.clear();
             if self.batch.capacity() > 8 {
@@ -349,6 +356,7 @@ impl Pump {
         let close = self.outbox.take(&mut self.sending);
         if !self.sending.is_empty() {
             let mut sending = std::mem::take(&mut self.sending);
+            self.traffic().sent.add(sending.len() as u64);
             let sent = self.write(&sending).await;
             sending.clear();
             if sending.capacity() <= 8 {

@@ -9,7 +9,7 @@ use ctigate_proto::hub::settings::{
     Account, FormKind, FormRule, GroupNumber, Limits, LinkSettings, Notation, Piece, Settings, Trigger,
 };
 use ctigate_proto::message::{Text, Value};
-use ctigate_proto::method::{Right, ZERO_GUID};
+use ctigate_proto::method::ZERO_GUID;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -75,13 +75,9 @@ fn account(user: &config::User) -> Account {
         number_id: id("number", &user.number),
         department: text(&user.department),
         department_id: if user.department.is_empty() { text(ZERO_GUID) } else { id("department", &user.department) },
-        rights: rights(user.effective_rights()),
+        rights: user.effective_rights(),
         subordinates: user.subordinates.iter().map(|s| text(s)).collect(),
     }
-}
-
-fn rights(all: impl IntoIterator<Item = config::Right>) -> Rights {
-    all.into_iter().filter_map(|r| Right::of_word(&r.to_string())).fold(Rights::NONE, Rights::with)
 }
 
 fn link(link: &config::Link) -> LinkSettings {
@@ -91,7 +87,7 @@ fn link(link: &config::Link) -> LinkSettings {
         post: link.mode.posts(),
         users: (!link.users.is_empty()).then(|| link.users.iter().map(|u| text(u)).collect()),
         trust_users: link.trust_users,
-        rights: rights(link.rights.iter().copied()),
+        rights: link.rights.iter().fold(Rights::NONE, |rights, right| rights.with(right.0)),
         tunnel_grace: link.tunnel_grace,
         silent_events: link.silent_events.iter().map(|e| text(e)).collect(),
     }

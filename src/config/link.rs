@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use ctigate_proto::hub::Rights;
 use serde::{Deserialize, Serialize};
 
 use super::keyword::keywords;
@@ -117,8 +118,7 @@ impl Link {
 
     /// The rights of the CRM itself.
     pub fn default_rights() -> Vec<Right> {
-        use Right::{Call, Conference, Dynamic, Forms, Journal, Queue, State};
-        vec![Call, State, Conference, Queue, Journal, Forms, Dynamic]
+        Rights::link_default().list().map(Right).collect()
     }
 }
 

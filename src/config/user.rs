@@ -1,14 +1,15 @@
 //! `[[user]]`: people, their numbers and rights.
 
-use std::collections::BTreeSet;
 use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
+use ctigate_proto::hub::Rights;
+use ctigate_proto::method;
 use serde::{Deserialize, Serialize};
 
 use super::Secret;
-use super::keyword::keywords;
+use super::keyword::{as_text, keywords, refuse};
 
 /// `[[user]]`: one person.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -56,15 +57,11 @@ impl User {
     }
 
     /// The rights of the role with this person's changes.
-    pub fn effective_rights(&self) -> BTreeSet<Right> {
-        let mut rights = self.role.rights();
-        for change in &self.rights {
-            match change {
-                RightChange::Add(right) => rights.insert(*right),
-                RightChange::Remove(right) => rights.remove(right),
-            };
-        }
-        rights
+    pub fn effective_rights(&self) -> Rights {
+        self.rights.iter().fold(self.role.rights(), |rights, change| match change {
+            RightChange::Add(right) => rights.with(right.0),
+            RightChange::Remove(right) => rights.without(right.0),
+        })
     }
 }
 
@@ -86,48 +83,31 @@ keywords! {
 
 impl Role {
     /// The rights that the role holds.
-    pub fn rights(self) -> BTreeSet<Right> {
-        use Right::{Call, Conference, Dynamic, Files, Forms, Ghost, Journal, Procedures, Queue, State, Users, WebApi};
-        let agent = [Call, State, Conference, Queue, Journal, Files, Dynamic, Forms, Users];
-        let more: &[Right] = match self {
-            Self::Agent => &[],
-            Self::Supervisor => &[Ghost],
-            Self::Integrator => &[WebApi, Procedures],
-            Self::Admin => Right::ALL,
-        };
-        agent.iter().chain(more).copied().collect()
+    pub fn rights(self) -> Rights {
+        Rights::role(self.as_str()).expect("the protocol defines every role")
     }
 }
 
-keywords! {
-    /// A group of methods that somebody may call.
-    Right: "right" {
-        /// Calls: make, answer, transfer, hang up.
-        Call = "call",
-        /// The own state: ready, break, away.
-        State = "state",
-        /// Conferences.
-        Conference = "conference",
-        /// Listening in on subordinates.
-        Ghost = "ghost",
-        /// Queues.
-        Queue = "queue",
-        /// The journal of calls.
-        Journal = "journal",
-        /// Uploads, pictures, recordings.
-        Files = "files",
-        /// Stored procedures and scripts.
-        Procedures = "procedures",
-        /// Dynamic methods.
-        Dynamic = "dynamic",
-        /// Forms.
-        Forms = "forms",
-        /// The list of users and numbers.
-        Users = "users",
-        /// The HTTP interface for programs.
-        WebApi = "webapi",
+/// A group of methods that somebody may call, written as its word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Right(pub method::Right);
+
+impl FromStr for Right {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let words = method::Right::ALL.into_iter().map(method::Right::word);
+        method::Right::of_word(text).map(Self).ok_or_else(|| refuse(text, "right", words))
     }
 }
+
+impl fmt::Display for Right {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.0.word())
+    }
+}
+
+as_text!(Right, "a text: right");
 
 /// A right added to or taken from those of the role.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -164,7 +144,7 @@ impl fmt::Display for RightChange {
     }
 }
 
-super::keyword::as_text!(RightChange, "a right in quotes, like \"+ghost\" or \"-files\"");
+as_text!(RightChange, "a right in quotes, like \"+ghost\" or \"-files\"");
 
 #[cfg(test)]
 mod tests {
@@ -174,9 +154,12 @@ mod tests {
     fn a_person_has_the_rights_of_the_role_with_changes() {
         let user = User { rights: vec!["+ghost".parse().unwrap(), "-files".parse().unwrap()], ..User::default() };
         let rights = user.effective_rights();
-        assert!(rights.contains(&Right::Ghost) && rights.contains(&Right::Call));
-        assert!(!rights.contains(&Right::Files) && !rights.contains(&Right::WebApi));
-        assert_eq!(Role::Admin.rights().len(), Right::ALL.len());
+        assert!(rights.has(method::Right::Ghost) && rights.has(method::Right::Call));
+        assert!(!rights.has(method::Right::Files) && !rights.has(method::Right::WebApi));
+        assert!(Role::ALL.iter().all(|role| role.rights().has(method::Right::Call)));
+        assert!(method::Right::ALL.into_iter().all(|right| Role::Admin.rights().has(right)));
+        let error = "gohst".parse::<Right>().unwrap_err();
+        assert!(error.contains("allowed: call, state") && error.contains("did you mean \"ghost\"?"), "{error}");
         assert!("ghost".parse::<RightChange>().is_err());
     }
 }

@@ -421,3 +421,141 @@ fn the_longest_wait_is_a_minute_and_values_pass_to_the_last_digit() {
     w.expect(tab, "methodresult").failed(59002, "inputparameters is array, expected an object");
     let _ = Value::Null;
 }
+
+#[test]
+fn a_call_that_is_taken_back_is_told_so_and_so_is_the_crm() {
+    both(|format| {
+        let mut w = World::new();
+        let crm = w.introduced("crm", format);
+        let tab = w.agent("ivanov", format);
+        w.say(tab, r#"["executemethod",{"qid":1,"name":"Anything"}]"#);
+        let id = w.expect(crm, "executemethod").text("executionid");
+        w.say(tab, &format!(r#"["cancelmethod",{{"qid":2,"executionid":"{id}"}}]"#));
+        let outcome = w.expect(tab, "methodresult");
+        assert_eq!(outcome.int("qid"), 1);
+        outcome.failed(59014, "cancelled");
+        assert_eq!(w.expect(tab, "cancelmethodresult").int("result"), 1);
+        assert_eq!(w.expect(crm, "cancelmethod").text("executionid"), id);
+    });
+}
+
+#[test]
+fn a_full_link_refuses_what_goes_to_it_and_what_comes_from_it() {
+    let mut settings = settings();
+    settings.links = vec![link("crm"), link("second")];
+    settings.limits.in_flight_link = 3;
+    let mut w = World::with(settings);
+    let crm = w.introduced("crm", Format::Json);
+    for _ in 0..3 {
+        w.ask(Ask::Call(api("FindClient", phone("1"))));
+    }
+    let ticket = w.ask(Ask::Call(api("FindClient", phone("1"))));
+    match w.answer(ticket) {
+        Some(Answer::Outcome { outcome: Outcome::Failed(why), error: 59012, .. }) => {
+            assert_eq!(why, "3 calls wait for link crm already")
+        }
+        other => panic!("{other:?}"),
+    }
+    // Calls of its own people count apart, whoever carries them out.
+    w.tunnel_login(crm, "ivanov", "t1");
+    let _tab = w.agent("ivanov", Format::Json);
+    let call = r#"["executemethod",{"qid":"e","userlogin":"ivanov","tabid":"t1","name":"ShowHint"}]"#;
+    (0..3).for_each(|_| w.say(crm, call));
+    w.expect_no(crm, "methodresult");
+    w.say(crm, call);
+    w.expect(crm, "methodresult").failed(59012, "3 calls of this link");
+    w.say(crm, &format!(r#"["login",{{"qid":"l","userlogin":"petrov","Password":"{}"}}]"#, crate::world::HASH));
+    w.expect(crm, "loginresult").failed(59012, "3 calls of this link");
+}
+
+#[test]
+fn a_link_that_is_lost_takes_back_what_its_people_asked_elsewhere() {
+    let mut settings = settings();
+    settings.links = vec![link("crm"), link("second")];
+    let mut w = World::with(settings);
+    let crm = w.introduced("crm", Format::Json);
+    let second = w.introduced("second", Format::Json);
+    w.tunnel_login(second, "ivanov", "t1");
+    let ask = |w: &mut World, from: P| {
+        w.say(from, r#"["executemethod",{"qid":"e","userlogin":"ivanov","name":"Anything"}]"#);
+        w.expect(crm, "executemethod").text("executionid")
+    };
+    let id = ask(&mut w, second);
+    w.cut(second);
+    assert_eq!(w.expect(crm, "cancelmethod").text("executionid"), id, "cut");
+    let again = w.introduced("second", Format::Json);
+    let id = ask(&mut w, again);
+    let newer = w.crm("second", Format::Json);
+    w.say(newer, r#"["iam",{}]"#);
+    assert_eq!(w.expect(crm, "cancelmethod").text("executionid"), id, "replaced");
+    assert_eq!(w.hub.sizes().noted, 0);
+}
+
+#[test]
+fn a_link_that_was_the_last_to_carry_it_out_is_not_waited_for_when_it_is_gone() {
+    let mut w = World::new();
+    let crm = w.introduced("crm", Format::Json);
+    w.tunnel_login(crm, "ivanov", "t1");
+    scenario(&mut w, 1, "ShowHint", Object::new(), |a| a.user = "ivanov".into());
+    w.expect(crm, "executemethod");
+    w.cut(crm);
+    assert_eq!(outcome(&w, 1), Outcome::NoLink);
+}
+
+#[test]
+fn a_tab_that_failed_keeps_no_note_of_it() {
+    let mut w = World::new();
+    let _crm = w.introduced("crm", Format::Json);
+    let tab = w.agent("ivanov", Format::Json);
+    scenario(&mut w, 1, "ShowHint", Object::new(), |a| a.user = "ivanov".into());
+    let id = w.expect(tab, "executemethod").text("executionid");
+    result(&mut w, tab, &id, r#""result":0,"error":1,"errormsg":"no""#);
+    assert_eq!(outcome(&w, 1), Outcome::Failed("no".into()));
+    assert_eq!(w.hub.sizes().noted, 0);
+}
+
+#[test]
+fn a_trial_that_ends_with_the_link_does_not_keep_the_circuit_open() {
+    let mut w = World::new();
+    let crm = w.introduced("crm", Format::Json);
+    for _ in 0..5 {
+        w.ask(Ask::Call(api("FindClient", phone("1"))));
+        let qid = w.expect(crm, "executemethod").0.qid();
+        w.input(Input::Undelivered { peer: crm.0, qid, why: Undelivered::Failed("off".into()) });
+    }
+    w.pass(Duration::from_secs(10));
+    let trial = w.ask(Ask::Call(api("FindClient", phone("1"))));
+    w.expect(crm, "executemethod");
+    // A newer connection that does not say again what it offers.
+    let newer = w.crm("crm", Format::Json);
+    w.say(newer, r#"["iam",{}]"#);
+    assert!(matches!(w.answer(trial), Some(Answer::Outcome { outcome: Outcome::NoLink, .. })));
+    w.ask(Ask::Call(api("FindClient", phone("1"))));
+    w.expect(newer, "executemethod");
+}
+
+#[test]
+fn only_tabs_that_subscribed_hear_that_the_wait_is_over() {
+    let mut w = World::new();
+    let _crm = w.introduced("crm", Format::Json);
+    let all = w.agent("ivanov", Format::Json);
+    let some = w.tab(Format::Json);
+    w.say(some, r#"["subscribeevent",{"eventmethod":"dynamic"}]"#);
+    w.say(some, &format!(r#"["login",{{"qid":"l","userlogin":"ivanov","Password":"{}"}}]"#, crate::world::HASH));
+    scenario(&mut w, 1, "ShowHint", Object::new(), |a| {
+        a.user = "ivanov".into();
+        a.deadline = Some(Duration::from_secs(1));
+        a.late = Duration::from_secs(5);
+    });
+    w.pass(Duration::from_secs(1));
+    assert_eq!(outcome(&w, 1), Outcome::Timeout);
+    let done = |w: &World| w.notices.iter().filter(|n| matches!(n, Notice::MethodDone { millis: 1000, .. })).count();
+    assert_eq!(done(&w), 1, "counted when its caller had its outcome");
+    w.expect(all, "executemethodwaitaborted");
+    w.expect(some, "executemethod");
+    w.expect_no(some, "executemethodwaitaborted");
+    w.pass(Duration::from_secs(5));
+    w.expect(all, "cancelmethod");
+    w.expect(some, "cancelmethod");
+    assert_eq!(w.notices.iter().filter(|n| matches!(n, Notice::MethodDone { .. })).count(), 1);
+}

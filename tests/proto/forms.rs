@@ -374,3 +374,77 @@ fn a_form_goes_to_people_in_activeusers_even_without_a_login_there() {
         assert!(!w.hub.snapshot().users[0].online, "it only says where forms may be shown");
     });
 }
+
+#[test]
+fn a_form_for_one_tab_behind_a_link_moves_when_that_tab_leaves() {
+    both(|format| {
+        let mut settings = ring_card();
+        settings.forms[0].one = true;
+        let mut w = World::with(settings);
+        let crm = w.introduced("crm", format);
+        w.tunnel_login(crm, "ivanov", "t1");
+        w.tunnel_login(crm, "ivanov", "t2");
+        w.say(crm, r#"["tabfocus",{"qid":"f","userlogin":"ivanov","tabid":"t1","focus":true}]"#);
+        w.ring(CHAIN, "79001112233", "101");
+        let form = w.expect(crm, "showform");
+        assert_eq!(form.text("tabid"), "t1");
+        w.say(crm, r#"["logout",{"qid":"o","userlogin":"ivanov","tabid":"t1"}]"#);
+        let closed = w.expect(crm, "closeform");
+        assert_eq!((closed.text("formid"), closed.text("reason")), (form.text("formid"), "moved".into()));
+        assert_eq!(w.expect(crm, "showform").text("tabid"), "t2");
+        let tab = w.agent("ivanov", format);
+        w.expect_no(tab, "dlgcard_showformdialog");
+        w.say(crm, r#"["logout",{"qid":"o","userlogin":"ivanov","tabid":"t2"}]"#);
+        assert_eq!(w.expect(crm, "closeform").text("reason"), "moved");
+        assert_eq!(w.expect(tab, "dlgcard_showformdialog").text("cardid"), form.text("formid"));
+    });
+}
+
+#[test]
+fn who_comes_back_behind_a_link_is_shown_what_is_open() {
+    let mut w = World::new();
+    let crm = w.introduced("crm", Format::Json);
+    let here = r#"["activeusers",{"users":[{"userlogin":"ivanov"}]}]"#;
+    w.say(crm, here);
+    let id = open(&mut w, "ivanov");
+    assert_eq!(w.expect(crm, "showform").text("formid"), id);
+    w.say(crm, here);
+    w.expect_no(crm, "showform");
+    w.say(crm, r#"["activeusers",{"users":[]}]"#);
+    w.say(crm, here);
+    assert_eq!(w.expect(crm, "showform").text("formid"), id);
+}
+
+#[test]
+fn a_link_answers_no_form_of_somebody_elses() {
+    let mut settings = settings();
+    settings.links[0].users = Some(vec!["petrov".into()]);
+    let mut w = World::with(settings);
+    let crm = w.introduced("crm", Format::Json);
+    let tab = w.agent("ivanov", Format::Json);
+    let id = open(&mut w, "ivanov");
+    w.say(crm, &format!(r#"["formresult",{{"qid":"v","formid":"{id}","outputparameters":{{}}}}]"#));
+    w.expect(crm, "formresultresult").failed(59014, "");
+    w.expect(tab, "dlgcard_showformdialog");
+    w.expect_no(tab, "dlgcard_closeall");
+}
+
+#[test]
+fn a_form_after_the_call_knows_who_called_though_it_had_to_ask_first() {
+    let mut settings = ring_card();
+    settings.forms[0].on = Trigger::Hangup;
+    settings.forms[0].close_on.clear();
+    settings.forms[0].users = vec!["ivanov".into(), "petrov".into()];
+    settings.forms[0].ask = Some("FindClient".into());
+    let mut w = World::with(settings);
+    let crm = w.introduced("crm", Format::Json);
+    let tab = w.agent("ivanov", Format::Json);
+    let call = w.ring(CHAIN, "79001112233", "101");
+    w.phone(Event::Answered { call: call.clone(), number: "101".into() });
+    w.phone(Event::Ended { call, answered: true });
+    let m = w.expect(crm, "executemethod");
+    let id = m.text("executionid");
+    w.say(crm, &format!(r#"["methodresult",{{"executionid":"{id}","outputparameters":{{"clientid":"42"}}}}]"#));
+    assert_eq!(w.hub.snapshot().forms.len(), 1, "once, and for nobody who was not in the call");
+    assert!(w.expect(tab, "dlgcard_showformdialog").json("fields").contains("79001112233"));
+}

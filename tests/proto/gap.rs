@@ -30,3 +30,13 @@ fn a_link_is_told_the_state_of_each_user_anew() {
         assert!(!told[1].has("numbers"), "the numbers are told once");
     });
 }
+
+#[test]
+fn a_tab_is_told_the_state_of_its_user_anew() {
+    let mut world = World::new();
+    let tab = world.agent("petrov", ctigate_proto::message::Format::Json);
+    world.input(Input::EventsLost { peer: tab.0 });
+    let told = world.expect(tab, "statereset");
+    assert_eq!((told.text("userlogin"), told.json("forms"), told.has("numbers")), ("petrov".into(), "[]".into(), true));
+    assert!(world.heard(tab).len() == 1, "once");
+}

@@ -333,3 +333,26 @@ fn a_crm_that_posts_to_us_is_answered_and_replaces_nobody() {
         assert_eq!(w.hub.snapshot().links[0].state, "up");
     });
 }
+
+#[test]
+fn who_logs_in_by_a_post_while_the_link_is_down_stays_for_the_grace_only() {
+    let mut w = World::new();
+    let visitor = w.visitor("crm", Format::Json);
+    w.tunnel_login(visitor, "ivanov", "t1");
+    w.cut(visitor);
+    let online = |w: &World| w.hub.snapshot().users[0].online;
+    w.pass(Duration::from_secs(59));
+    assert!(online(&w));
+    w.pass(Duration::from_secs(1 + 5));
+    assert!(!online(&w));
+    assert_eq!(w.hub.sizes().behind_links, 0);
+}
+
+#[test]
+fn nobody_behind_a_link_has_rights_that_the_link_lacks_by_default() {
+    let mut w = World::new();
+    let crm = w.introduced("crm", Format::Json);
+    w.tunnel_login(crm, "ivanov", "t1");
+    w.say(crm, r#"["getallusernumbers",{"qid":"n","userlogin":"ivanov"}]"#);
+    w.expect(crm, "getallusernumbersresult").failed(59004, "the right users is missing");
+}

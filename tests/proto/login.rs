@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
+use ctigate_proto::hub::Input;
+use ctigate_proto::hub::input::Opening;
 use ctigate_proto::hub::output::{Notice, Record};
-use ctigate_proto::message::Format;
+use ctigate_proto::message::{Body, Envelope, Format};
 
 use crate::world::{HASH, IVANOV, World, both, settings};
 
@@ -270,4 +272,56 @@ fn what_the_telephony_work_will_bring_answers_unknown_method_and_so_does_nonsens
         w.say(tab, &format!(r#"["{name}",{{"qid":"1"}}]"#));
         w.expect(tab, &format!("{name}result")).failed(59001, name);
     }
+}
+
+#[test]
+fn a_session_that_ends_while_it_is_checked_lets_nobody_in() {
+    let mut w = World::new();
+    let tab = w.tab(Format::Json);
+    w.say(tab, &format!(r#"["login",{{"qid":1,"userlogin":"ivanov","Password":"{HASH}"}}]"#));
+    let session = w.expect(tab, "loginresult").text("sessionid");
+    // Checked, and the shell is about to say so when the other tab logs out.
+    let identity = w.hub.check_session(w.now, &session, "ivanov").expect("it lives");
+    w.say(tab, r#"["logout",{"qid":2}]"#);
+    let late = w.tab(Format::Json);
+    w.input(Input::Opened { peer: late.0, identity, opening: Opening::default() });
+    assert_eq!(w.expect(late, "loginresult").text("errormsg"), "Bad request. Session does not exist");
+    assert!(w.closed(late).is_some());
+    assert_eq!((w.hub.sizes().sessions, w.hub.sizes().peers), (0, 0));
+}
+
+#[test]
+fn a_login_that_is_checked_when_its_tab_logs_out_leaves_nothing() {
+    let mut w = World::new();
+    let tab = w.agent("ivanov", Format::Json);
+    w.hold = true;
+    let login = format!(r#"["login",{{"qid":3,"userlogin":"ivanov","Password":"{HASH}"}}]"#);
+    w.say(tab, &login);
+    w.say(tab, &login);
+    w.expect(tab, "loginresult").failed(59012, "being checked");
+    // The tab has said goodbye and is not closed yet.
+    w.hub.handle(w.now, Input::Received { peer: tab.0, envelope: Envelope::new("logout", Body::new()) });
+    w.release();
+    assert_eq!(w.hub.sizes().sessions, 0);
+}
+
+#[test]
+fn more_than_256_names_at_once_are_refused_and_the_same_ones_again_are_not() {
+    let names = |n: usize| (0..n).map(|i| format!(r#""unheard{i}""#)).collect::<Vec<_>>().join(",");
+    let mut w = World::new();
+    let tab = w.tab(Format::Json);
+    let subscribe = |n| format!(r#"["subscribeevent",{{"qid":1,"eventmethod":[{}]}}]"#, names(n));
+    for _ in 0..3 {
+        w.say(tab, &subscribe(256));
+        assert_eq!(w.expect(tab, "subscribeeventresult").int("result"), 1);
+    }
+    w.say(tab, &subscribe(257));
+    w.expect(tab, "subscribeeventresult").failed(59012, "256");
+    let tab = w.agent("ivanov", Format::Json);
+    for _ in 0..3 {
+        w.say(tab, &subscribe(256));
+        assert_eq!(w.expect(tab, "subscribeeventresult").int("result"), 1);
+    }
+    w.say(tab, &subscribe(257));
+    w.expect(tab, "subscribeeventresult").failed(59012, "257");
 }

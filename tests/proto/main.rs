@@ -25,6 +25,8 @@ mod messages;
 mod dynamic;
 // Forms: shown everywhere, answered once.
 mod forms;
+// What must always hold, in whatever order things happen.
+mod interleaving;
 // What holds for any message: nothing is lost between formats, in packets, in POST bodies.
 mod roundtrip;
 // What follows when events were lost.

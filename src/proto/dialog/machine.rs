@@ -259,11 +259,17 @@ impl Dialog {
                     Ok(subscribe) => subscribe.eventmethod.0,
                     Err(error) => return self.refuse(envelope, &error),
                 };
+                let mut all = subscribed.clone();
                 for name in names {
-                    if subscribed.len() < MAX_SUBSCRIBED && !subscribed.contains(&name) {
-                        subscribed.push(name);
+                    if all.len() <= MAX_SUBSCRIBED && !all.contains(&name) {
+                        all.push(name);
                     }
                 }
+                if all.len() > MAX_SUBSCRIBED {
+                    let detail = format!("more than {MAX_SUBSCRIBED} names subscribed before the login");
+                    return self.refuse(envelope, &CallError::new(Code::TooManyRequests, detail));
+                }
+                *subscribed = all;
                 let body = Body::new().with_some("qid", envelope.qid()).with("result", 1);
                 self.transmit(&Envelope::new("subscribeeventresult", body));
             }

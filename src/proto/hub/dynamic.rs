@@ -14,6 +14,7 @@ use super::form::RuleAsk;
 use super::input::{ApiCall, Ticket, Undelivered};
 use super::output::{Answer, Notice, Output};
 use super::route::{Caller, Handled, object_part, required};
+use super::subscription::Event;
 use super::timer::{Key, Timer};
 use super::user::UserIx;
 use super::{Hub, Peer};
@@ -127,11 +128,11 @@ struct Done {
 impl Done {
     fn new(outcome: Outcome) -> Self {
         let error = match outcome {
-            Outcome::Ok(_) | Outcome::Fallback(_) | Outcome::Cancelled => 0,
+            Outcome::Ok(_) | Outcome::Fallback(_) => 0,
             Outcome::Failed(_) | Outcome::BadInput(_) => Code::BadRequest.number(),
             Outcome::Timeout => Code::Timeout.number(),
             Outcome::NoLink | Outcome::OpenCircuit => Code::CrmNotConnected.number(),
-            Outcome::NoMethod => Code::NotFound.number(),
+            Outcome::NoMethod | Outcome::Cancelled => Code::NotFound.number(),
         };
         Self { outcome: Err(outcome), error }
     }
@@ -224,6 +225,9 @@ impl Hub {
             let detail = format!("{} calls of this tab wait for an answer already", tab.asked.len());
             return Err(CallError::new(Code::TooManyRequests, detail));
         }
+        if let Some(link) = caller.link {
+            self.room_for_call_of(link)?;
+        }
         self.execute(
             Asker::Tab(caller.clone()),
             Order {
@@ -261,12 +265,10 @@ impl Hub {
         let server = (method.target == Target::Server).then_some(link);
         if let Some(link) = server {
             if self.links[link].in_flight.len() >= self.settings.limits.in_flight_link {
-                let why = format!(
-                    "too many requests: {} wait for link {}",
-                    self.links[link].in_flight.len(),
-                    order.link_name(self)
-                );
-                return self.refuse(asker, order, Outcome::Failed(why));
+                let (waiting, name) = (self.links[link].in_flight.len(), &self.links[link].settings.name);
+                let why = format!("{waiting} calls wait for link {name} already");
+                let done = Done::failed(why, Code::TooManyRequests.number());
+                return self.deliver(asker, Text::new(), &order.method, done, order.fallback);
             }
             if !self.circuit_lets_pass(link, &method.name) {
                 return self.refuse(asker, order, Outcome::OpenCircuit);
@@ -294,6 +296,7 @@ impl Hub {
         match &asker {
             Asker::Scenario(run) => drop(self.executions.scenarios.insert(*run, id.clone())),
             Asker::Api(ticket) => drop(self.executions.api.insert(*ticket, id.clone())),
+            Asker::Tab(Caller { link: Some(link), .. }) => drop(self.links[*link].asked.insert(id.clone())),
             Asker::Tab(caller) => {
                 if let Some(Peer::Tab(tab)) = self.peers.get_mut(&caller.peer) {
                     tab.asked.push(id.clone());
@@ -387,7 +390,11 @@ impl Hub {
                 let ill_typed = error == Code::BadRequest.number() && body.int("result") != Some(0);
                 let Some(execution) = self.executions.in_flight.get_mut(&id) else { return Ok(()) };
                 execution.targets.retain(|t| *t != peer);
-                if execution.targets.is_empty() {
+                let nobody_left = execution.targets.is_empty();
+                if let Some(Peer::Tab(tab)) = self.peers.get_mut(&peer) {
+                    tab.serving.retain(|s| *s != id);
+                }
+                if nobody_left {
                     self.finish_from(&id, Some(peer), &by, Done::failed(why.clone(), error));
                 }
                 if ill_typed { Err(CallError::new(Code::BadRequest, why)) } else { Ok(()) }
@@ -421,8 +428,9 @@ impl Hub {
         let key = self.timers.set(self.now + late, Timer::ExecutionLate(id.clone()));
         let Some(execution) = self.executions.in_flight.get_mut(id) else { return };
         execution.key = key;
-        let (targets, fallback, method) =
+        let (mut targets, fallback, method) =
             (execution.targets.clone(), execution.fallback.take(), execution.method.name.clone());
+        let started = execution.started;
         let waits = match &execution.asker {
             Asker::Scenario(run) => Some(Asker::Scenario(*run)),
             Asker::Api(ticket) => Some(Asker::Api(*ticket)),
@@ -431,7 +439,14 @@ impl Hub {
         let millis = i64::try_from(late.as_millis()).unwrap_or(i64::MAX);
         let qid = self.call_qid();
         let body = Body::new().with("qid", qid).with("executionid", id.clone()).with("waitresponsems", millis);
-        self.send_to_all(&targets, Envelope::new("executemethodwaitaborted", body));
+        // For a link it is a call of its own; a tab hears it as an event, if it subscribed.
+        let event = Event::of("executemethodwaitaborted");
+        targets.retain(|t| !matches!(self.peers.get(t), Some(Peer::Tab(tab)) if !tab.hears(event)));
+        if !targets.is_empty() {
+            self.send_to_all(&targets, Envelope::new("executemethodwaitaborted", body));
+        }
+        let outcome = outcome_word(&Err(Outcome::Timeout), fallback.is_some());
+        self.method_done(&method, link, outcome, started);
         self.circuit_failed(link, id);
         if let Some(asker) = waits {
             self.deliver(asker, id.clone(), &method, Done::new(Outcome::Timeout), fallback);
@@ -469,6 +484,16 @@ impl Hub {
         }
     }
 
+    /// A peer of a link is gone: what was asked through it is taken back, and it carries out nothing for its users any more.
+    pub(super) fn link_peer_gone(&mut self, link: usize, peer: PeerId) {
+        let here = |id: &&Text| matches!(self.executions.in_flight.get(*id).map(|e| &e.asker), Some(Asker::Tab(c)) if c.peer == peer);
+        let asked: Vec<Text> = self.links[link].asked.iter().filter(here).cloned().collect();
+        asked.iter().for_each(|id| self.cancel_execution(id, "the caller is gone"));
+        let serves = |(_, e): &(&Text, &Execution)| e.link.is_none() && e.targets.contains(&peer);
+        let serving: Vec<Text> = self.executions.in_flight.iter().filter(serves).map(|(id, _)| id.clone()).collect();
+        serving.iter().for_each(|id| self.target_gone(id, peer));
+    }
+
     /// The link is gone: all that waits on it fails.
     pub(super) fn fail_in_flight(&mut self, link: usize) {
         for id in std::mem::take(&mut self.links[link].in_flight) {
@@ -501,7 +526,7 @@ impl Hub {
             match done.outcome {
                 // Whatever it said, it was there.
                 _ if answered.is_some() => self.circuit_closed(link, &execution.method.name),
-                Err(Outcome::Cancelled) => self.circuit_trial_over(link, &execution.method.name),
+                Err(Outcome::Cancelled | Outcome::NoLink) => self.circuit_trial_over(link, &execution.method.name),
                 _ => {}
             }
         }
@@ -517,11 +542,11 @@ impl Hub {
             let body = Body::new().with("qid", qid).with("executionid", id.clone());
             self.send_to_all(&others, Envelope::new("cancelmethod", body));
         }
-        let millis = u64::try_from(self.now.since(execution.started).as_millis()).unwrap_or(u64::MAX);
-        let link = execution.link.map(|l| self.links[l].settings.name.clone()).unwrap_or_default();
         let method = execution.method.name.clone();
-        let outcome = outcome_word(&done.outcome, execution.fallback.is_some());
-        self.out.push_back(Output::Notice(Notice::MethodDone { method: method.clone(), link, outcome, millis }));
+        if !execution.aborted {
+            let outcome = outcome_word(&done.outcome, execution.fallback.is_some());
+            self.method_done(&method, execution.link, outcome, execution.started);
+        }
         self.forget_asker(&execution.asker, id);
         if execution.aborted {
             if let (Asker::Scenario(run), Ok(output)) = (&execution.asker, done.outcome) {
@@ -532,10 +557,17 @@ impl Hub {
         self.deliver(execution.asker, id.clone(), &method, done, execution.fallback);
     }
 
+    fn method_done(&mut self, method: &Text, link: Option<usize>, outcome: &'static str, started: Time) {
+        let millis = u64::try_from(self.now.since(started).as_millis()).unwrap_or(u64::MAX);
+        let link = link.map(|l| self.links[l].settings.name.clone()).unwrap_or_default();
+        self.out.push_back(Output::Notice(Notice::MethodDone { method: method.clone(), link, outcome, millis }));
+    }
+
     fn forget_asker(&mut self, asker: &Asker, id: &Text) {
         match asker {
             Asker::Scenario(run) => drop(self.executions.scenarios.remove(run)),
             Asker::Api(ticket) => drop(self.executions.api.remove(ticket)),
+            Asker::Tab(Caller { link: Some(link), .. }) => drop(self.links[*link].asked.remove(id)),
             Asker::Tab(caller) => {
                 if let Some(Peer::Tab(tab)) = self.peers.get_mut(&caller.peer) {
                     tab.asked.retain(|a| a != id);
@@ -656,12 +688,6 @@ impl Hub {
     }
 }
 
-impl Order {
-    fn link_name(&self, hub: &Hub) -> Text {
-        self.link.map(|l| hub.links[l].settings.name.clone()).unwrap_or_default()
-    }
-}
-
 /// Checks the input; brings loosely typed values to the declared types. What fits as it came is passed on unopened.
 fn accept_input(input: Part, method: &Method) -> Result<Part, String> {
     let Some(declared) = &method.input else { return Ok(input) };
@@ -685,7 +711,7 @@ fn failure_text(outcome: Outcome, method: &str, error: i64) -> String {
             }
         }
         Outcome::Timeout => Code::Timeout.text().to_owned(),
-        Outcome::Cancelled => "Cancelled".to_owned(),
+        Outcome::Cancelled => CallError::new(Code::NotFound, "executionid: it was cancelled").errormsg(),
         Outcome::OpenCircuit => {
             let detail = "it failed several times in a row and is not asked for some seconds";
             CallError::new(Code::CrmNotConnected, detail).errormsg()

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::Time;
 use crate::message::{Body, CallError, Code, Envelope, Object, PeerId, Text, Value};
-use crate::telephony::{CallId, Command, FormEnd, FormOrder, Outcome, RunId};
+use crate::telephony::{CallId, Command, FormEnd, FormOrder, Outcome, Parties, RunId};
 
 use super::declaration::{self, Parameter};
 use super::dynamic::{Asker, Order, chain_of};
@@ -32,7 +32,7 @@ pub(super) struct Form {
     pub(super) call: Option<CallId>,
     kind: FormKind,
     one: bool,
-    input: Object,
+    pub(super) input: Object,
     /// What direct tabs show of the input, declared or not.
     shown_input: Vec<Parameter>,
     /// What may be answered; `None`: anything.
@@ -47,6 +47,8 @@ pub(super) struct Form {
     tabs: Vec<PeerId>,
     /// Links that were told to show it.
     links: Vec<usize>,
+    /// The tab behind the link, for a form that shows in one alone.
+    tab: Option<Text>,
 }
 
 impl Form {
@@ -62,8 +64,8 @@ pub(super) struct Forms {
     open: BTreeMap<Text, Form>,
     /// When, which, and what a late answer is told.
     ended: VecDeque<(Time, Text, CallError)>,
-    /// Methods that form rules are asking, with the user and the call they are for.
-    asking: Vec<(Text, UserIx, CallId)>,
+    /// Methods that form rules are asking.
+    asking: Vec<(Text, RuleAsk)>,
     next: u64,
 }
 
@@ -73,6 +75,8 @@ pub(super) struct RuleAsk {
     rule: usize,
     user: UserIx,
     call: CallId,
+    /// The ends of the call as they were when the rule fired: it may be over when the form opens.
+    parties: Option<Parties>,
 }
 
 /// What opens a form.
@@ -97,7 +101,7 @@ impl Forms {
     }
 
     pub(super) fn note_ask(&mut self, execution: Text, ask: &RuleAsk) {
-        self.asking.push((execution, ask.user, ask.call.clone()));
+        self.asking.push((execution, ask.clone()));
     }
 
     pub(super) fn forget_ask(&mut self, execution: &Text) {
@@ -127,16 +131,23 @@ impl Hub {
     pub(super) fn form_trigger(&mut self, trigger: Trigger, user: Option<UserIx>, call: &CallId) {
         self.close_by_trigger(trigger, user, call);
         if trigger == Trigger::Hangup {
-            let gone = |(_, u, c): &&(Text, UserIx, CallId)| c == call && user.is_none_or(|user| *u == user);
+            // A form that opens because somebody hung up is not given up because somebody did.
+            let gone = |(_, ask): &&(Text, RuleAsk)| {
+                ask.call == *call
+                    && user.is_none_or(|user| ask.user == user)
+                    && self.settings.forms[ask.rule].on != Trigger::Hangup
+            };
             let asks: Vec<Text> = self.forms.asking.iter().filter(gone).map(|(id, ..)| id.clone()).collect();
             asks.iter().for_each(|id| self.cancel_execution(id, "the call is over"));
         }
         for rule in 0..self.settings.forms.len() {
-            if self.settings.forms[rule].on != trigger {
+            // Only into a queue comes a call without anybody's phone.
+            if self.settings.forms[rule].on != trigger || (user.is_none() && trigger != Trigger::Queue) {
                 continue;
             }
+            let parties = self.calls.get(call).map(|c| c.parties.clone());
             for user in self.rule_users(rule, user) {
-                self.rule_fires(RuleAsk { rule, user, call: call.clone() });
+                self.rule_fires(RuleAsk { rule, user, call: call.clone(), parties: parties.clone() });
             }
         }
     }
@@ -201,7 +212,7 @@ impl Hub {
 
     /// Fills a template. One that is a single placeholder keeps the type of what it stands for.
     fn fill(&self, template: &[Piece], ask: &RuleAsk, values: Option<&Object>) -> Value {
-        let parties = self.calls.get(&ask.call).map(|c| &c.parties);
+        let parties = ask.parties.as_ref();
         let value = |piece: &Piece| -> Value {
             match piece {
                 Piece::Text(text) => text.into(),
@@ -282,6 +293,7 @@ impl Hub {
             key,
             tabs: Vec::new(),
             links: Vec::new(),
+            tab: None,
         };
         self.form_notice(&id, &form, "open");
         self.out.push_back(Output::Record(Record::Form(self.stored(&id, &form))));
@@ -321,7 +333,10 @@ impl Hub {
         });
         let tunnelled = links.iter().flat_map(|l| {
             let known = self.links[*l].tunnel.get(&user).map(|t| &t.tabs[..]).unwrap_or_default();
-            let known: Vec<_> = known.iter().map(|t| ((t.focus, t.since_ms), Err((*l, Some(t.id.clone()))))).collect();
+            let mut known: Vec<_> =
+                known.iter().map(|t| ((t.focus, t.since_ms), Err((*l, Some(t.id.clone()))))).collect();
+            let listed = self.links[*l].active.get(&user).into_iter().flatten();
+            known.extend(listed.map(|t| ((None, 0), Err((*l, Some(t.clone()))))));
             if known.is_empty() { vec![((None, 0), Err((*l, None)))] } else { known }
         });
         match direct.chain(tunnelled).max_by_key(|(rank, _)| *rank).map(|(_, place)| place) {
@@ -395,6 +410,9 @@ impl Hub {
         if !form.links.contains(&link) {
             form.links.push(link);
         }
+        if form.one {
+            form.tab.clone_from(&tab);
+        }
         let account = &self.users[form.user].account;
         let body = Body::new()
             .with("qid", qid)
@@ -446,6 +464,34 @@ impl Hub {
         }
     }
 
+    /// A tab of the user behind the link has left, or the user has: a form that showed there alone moves to another place.
+    pub(super) fn forms_tab_left(&mut self, link: usize, user: UserIx) {
+        for id in self.forms.of_user(user) {
+            let Some(form) = self.forms.open.get_mut(&id) else { continue };
+            let l = &self.links[link];
+            let there = match &form.tab {
+                Some(tab) => l.has_tab(user, tab),
+                None => l.reaches(user),
+            };
+            if !form.one || there || !form.links.contains(&link) {
+                continue;
+            }
+            form.links.clear();
+            form.tab = None;
+            self.close_on_link(&id, user, link, "moved");
+            self.show_form(&id);
+        }
+    }
+
+    fn close_on_link(&mut self, id: &Text, user: UserIx, link: usize, reason: &'static str) {
+        let Some(peer) = self.links[link].peer else { return };
+        let qid = self.call_qid();
+        let mut body = Body::new().with("qid", qid).with("formid", id.clone());
+        self.identity(user).into_iter().for_each(|(n, v)| body.set(n, v));
+        body.set("reason", reason);
+        self.send(peer, Envelope::new("closeform", body));
+    }
+
     fn close_by_trigger(&mut self, trigger: Trigger, user: Option<UserIx>, call: &CallId) {
         let closes = |f: &Form| {
             // What happens to one phone closes that person's forms; the end of the call closes everybody's.
@@ -494,7 +540,10 @@ impl Hub {
         let user = match caller.user {
             Some(user) => user,
             // A CRM may leave the user out: the form knows whose it is.
-            None => self.forms.open.get(id).map(|f| f.user).ok_or_else(|| self.form_gone(id))?,
+            None => {
+                let mine = |f: &&Form| caller.link.is_none_or(|l| self.links[l].has_user(f.user));
+                self.forms.open.get(id).filter(mine).map(|f| f.user).ok_or_else(|| self.form_gone(id))?
+            }
         };
         let form = self.form_of(user, id)?;
         if form.kind == FormKind::Reserve {
@@ -552,14 +601,7 @@ impl Hub {
             body.set("qid", qid);
             body
         });
-        for link in &form.links {
-            let Some(peer) = self.links[*link].peer else { continue };
-            let qid = self.call_qid();
-            let mut body = Body::new().with("qid", qid).with("formid", id.clone());
-            self.identity(form.user).into_iter().for_each(|(n, v)| body.set(n, v));
-            body.set("reason", reason);
-            self.send(peer, Envelope::new("closeform", body));
-        }
+        form.links.iter().for_each(|link| self.close_on_link(id, form.user, *link, reason));
         self.form_notice(id, &form, reason);
         self.out.push_back(Output::Record(Record::FormEnded { id: id.clone() }));
         if let Some(run) = form.run {
@@ -650,6 +692,7 @@ impl Hub {
             key,
             tabs: Vec::new(),
             links: Vec::new(),
+            tab: None,
         };
         self.forms.open.insert(stored.id.clone(), form);
         true

@@ -34,9 +34,9 @@ pub enum Input {
         /// Why.
         why: Undelivered,
     },
-    /// Events that waited for a link had to be dropped, and the link can be reached again: it is told the state anew.
+    /// Events that waited for a peer had to be dropped, and it can be reached again: it is told the state anew.
     EventsLost {
-        /// The link's peer.
+        /// The peer of a link, or a tab.
         peer: PeerId,
     },
     /// The peer is gone. Told once, after which nothing more comes from it and nothing is sent to it.

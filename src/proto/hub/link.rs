@@ -46,6 +46,8 @@ pub(super) struct Link {
     pub(super) tunnel: BTreeMap<UserIx, Tunnel>,
     /// Executions that wait for its answer.
     pub(super) in_flight: BTreeSet<Text>,
+    /// Executions that its people asked for through it.
+    pub(super) asked: BTreeSet<Text>,
     /// Failures in a row, by method.
     pub(super) circuits: HashMap<Text, Circuit>,
     questions: BTreeMap<Text, (Question, Key)>,
@@ -106,6 +108,7 @@ impl Link {
             active: BTreeMap::new(),
             tunnel: BTreeMap::new(),
             in_flight: BTreeSet::new(),
+            asked: BTreeSet::new(),
             circuits: HashMap::new(),
             questions: BTreeMap::new(),
             grace: None,
@@ -125,6 +128,12 @@ impl Link {
     /// Whether the user can be reached behind this link now: through the tunnel, or named in `activeusers`.
     pub(super) fn reaches(&self, user: UserIx) -> bool {
         self.tunnel.contains_key(&user) || self.active.contains_key(&user)
+    }
+
+    /// Whether this tab of the user is known behind the link.
+    pub(super) fn has_tab(&self, user: UserIx, tab: &str) -> bool {
+        self.tunnel.get(&user).is_some_and(|t| t.tabs.iter().any(|t| t.id == tab))
+            || self.active.get(&user).is_some_and(|tabs| tabs.iter().any(|t| t == tab))
     }
 
     pub(super) fn method(&self, name: &str) -> Option<&Arc<Method>> {
@@ -163,6 +172,7 @@ impl Hub {
             // The old connection is forgotten first, so that what waits on it fails and its close changes nothing.
             self.peers.remove(&old);
             self.out.push_back(Output::Close { peer: old, reason: CloseReason::REPLACED });
+            self.link_peer_gone(link, old);
             self.fail_in_flight(link);
         }
         self.peers.insert(peer, Peer::Link(link));
@@ -299,10 +309,16 @@ impl Hub {
                 None => {}
             }
         }
+        let new = |u: &&UserIx| !self.links[link].reaches(**u);
+        let new: Vec<UserIx> = active.keys().filter(new).copied().collect();
+        let before: Vec<UserIx> = self.links[link].active.keys().copied().collect();
         self.links[link].active = active;
         if self.links[link].settings.trust_users {
             self.trust_active_users(link);
         }
+        self.grace_while_down(link);
+        before.into_iter().for_each(|user| self.forms_tab_left(link, user));
+        new.into_iter().for_each(|user| self.show_forms_on_link(link, Some(user)));
         self.show_forms_on_link(link, None);
         odd
     }
@@ -320,6 +336,7 @@ impl Hub {
         for user in gone {
             self.links[link].tunnel.remove(&user);
             self.presence_changed(user);
+            self.forms_tab_left(link, user);
         }
         for (user, ids) in active {
             let tunnel = self.links[link].tunnel.entry(user).or_default();
@@ -344,6 +361,7 @@ impl Hub {
             self.release_session(&old);
         }
         self.touch_tunnel_tab(link, user, tab, wall);
+        self.grace_while_down(link);
         self.presence_changed(user);
         self.show_forms_on_link(link, Some(user));
     }
@@ -371,7 +389,7 @@ impl Hub {
         if let Some(tab) = tab {
             tunnel.tabs.retain(|t| t.id != *tab);
             if !tunnel.tabs.is_empty() {
-                return;
+                return self.forms_tab_left(link, user);
             }
         }
         let session = tunnel.session.take();
@@ -381,6 +399,7 @@ impl Hub {
             self.release_session(&hash);
         }
         self.presence_changed(user);
+        self.forms_tab_left(link, user);
     }
 
     pub(super) fn leave_tunnels_of_session(&mut self, user: UserIx, hash: &str) {
@@ -388,11 +407,13 @@ impl Hub {
             if self.links[link].tunnel.get(&user).is_some_and(|t| t.session.as_deref() == Some(hash)) {
                 self.links[link].tunnel.remove(&user);
                 self.presence_changed(user);
+                self.forms_tab_left(link, user);
             }
         }
     }
 
     pub(super) fn link_closed(&mut self, link: usize, peer: PeerId, reason: &CloseReason) {
+        self.link_peer_gone(link, peer);
         if self.links[link].peer != Some(peer) {
             return;
         }
@@ -406,25 +427,37 @@ impl Hub {
         for (_, key) in std::mem::take(&mut l.questions).into_values() {
             self.timers.cancel(key);
         }
-        if !l.tunnel.is_empty() || !l.active.is_empty() {
-            l.grace = Some(self.timers.set(self.now + l.settings.tunnel_grace, Timer::TunnelGrace(link)));
-        }
         let (name, why) = (l.settings.name.clone(), l.detail.clone());
         self.out.push_back(Output::Notice(Notice::LinkDown { link: name, why }));
+        self.grace_while_down(link);
         self.forms_forget_link(link);
         self.fail_in_flight(link);
+    }
+
+    /// People behind a link without a connection stay for the grace only: after it was lost, and when a CRM that posts to us
+    /// brings them while it is down.
+    fn grace_while_down(&mut self, link: usize) {
+        let l = &mut self.links[link];
+        if l.peer.is_none() && !(l.tunnel.is_empty() && l.active.is_empty()) {
+            let key = self.timers.set(self.now + l.settings.tunnel_grace, Timer::TunnelGrace(link));
+            if let Some(old) = l.grace.replace(key) {
+                self.timers.cancel(old);
+            }
+        }
     }
 
     pub(super) fn tunnel_grace_over(&mut self, link: usize) {
         let l = &mut self.links[link];
         l.grace = None;
-        l.active.clear();
+        let active = std::mem::take(&mut l.active);
         for (user, tunnel) in std::mem::take(&mut l.tunnel) {
             if let Some(hash) = tunnel.session {
                 self.release_session(&hash);
             }
             self.presence_changed(user);
+            self.forms_tab_left(link, user);
         }
+        active.into_keys().for_each(|user| self.forms_tab_left(link, user));
     }
 
     /// What a link that is not open does, for people to see.

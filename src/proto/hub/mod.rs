@@ -94,8 +94,6 @@ struct Tab {
     /// Hash of the session it uses.
     session: Text,
     subscriptions: Subscriptions,
-    /// How many names it subscribed to; bounded.
-    subscribed: usize,
     address: Text,
     tls: bool,
     since_ms: i64,
@@ -107,6 +105,16 @@ struct Tab {
     serving: Vec<Text>,
     /// Set by a logout: nothing more is read from it.
     leaving: bool,
+}
+
+impl Peer {
+    /// Executions it has a note of.
+    fn noted(&self) -> usize {
+        match self {
+            Self::Link(_) => 0,
+            Self::Tab(tab) => tab.asked.len() + tab.serving.len(),
+        }
+    }
 }
 
 impl Tab {
@@ -206,6 +214,9 @@ impl Hub {
             calls: self.calls.len(),
             timers: self.timers.len(),
             logins: self.logins.len(),
+            behind_links: self.links.iter().map(|l| l.tunnel.len() + l.active.len()).sum(),
+            noted: self.links.iter().map(|l| l.in_flight.len() + l.asked.len()).sum::<usize>()
+                + self.peers.values().map(Peer::noted).sum::<usize>(),
         }
     }
 
@@ -268,4 +279,8 @@ pub struct Sizes {
     pub timers: usize,
     /// Logins being checked.
     pub logins: usize,
+    /// People known behind links.
+    pub behind_links: usize,
+    /// Executions that links or tabs have a note of.
+    pub noted: usize,
 }

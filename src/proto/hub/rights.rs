@@ -23,15 +23,20 @@ impl Rights {
             "agent" => agent,
             "supervisor" => agent.with(Ghost),
             "integrator" => agent.with(WebApi).with(Procedures),
-            "admin" => Self(u32::MAX),
+            "admin" => Self::of(&Right::ALL),
             _ => return None,
         })
     }
 
     /// What a link holds unless it says otherwise.
     pub fn link_default() -> Self {
-        use Right::{Call, Conference, Dynamic, Forms, Journal, Queue, State, Users};
-        Self::of(&[Call, State, Conference, Queue, Journal, Forms, Dynamic, Users])
+        use Right::{Call, Conference, Dynamic, Forms, Journal, Queue, State};
+        Self::of(&[Call, State, Conference, Queue, Journal, Forms, Dynamic])
+    }
+
+    /// The rights in the set, in the order of [`Right::ALL`].
+    pub fn list(self) -> impl Iterator<Item = Right> {
+        Right::ALL.into_iter().filter(move |right| self.has(*right))
     }
 
     /// Whether the right is in the set.

@@ -60,6 +60,9 @@ impl Hub {
                     Some(CallError::new(Code::TooManyRequests, "too many tabs of this user are open"))
                 } else if self.no_seat_for(user) {
                     Some(Code::NoSeat.into())
+                } else if !self.session_lives(by) {
+                    // It ended between its check and now.
+                    Some(LoginError::NoSession.to_call_error())
                 } else {
                     None
                 };
@@ -75,7 +78,6 @@ impl Hub {
                     user,
                     session: hash,
                     subscriptions: Subscriptions::default(),
-                    subscribed: 0,
                     address: opening.address,
                     tls: opening.tls,
                     since_ms: self.wall(self.now),
@@ -86,7 +88,6 @@ impl Hub {
                     leaving: false,
                 };
                 opening.subscribed.iter().for_each(|name| tab.subscriptions.add(name));
-                tab.subscribed = opening.subscribed.len();
                 self.peers.insert(peer, Peer::Tab(tab));
                 self.users[user].tabs.push(peer);
                 self.send(peer, Envelope::new("loginresult", self.login_reply(user, opening.qid, &id)));
@@ -341,10 +342,10 @@ impl Hub {
             if user.is_some_and(|u| !self.links[link].has_user(u)) {
                 return Err(CallError::new(Code::NotAuthorized, "userlogin is no user of this link"));
             }
-            if self.logins.len() >= self.settings.limits.in_flight_link {
-                return Err(Code::TooManyRequests.into());
-            }
+            self.room_for_call_of(link)?;
             caller.user = None;
+        } else if self.logins.values().any(|p| p.caller.peer == caller.peer) {
+            return Err(CallError::new(Code::TooManyRequests, "another login of this tab is being checked"));
         }
         if attempt.hash.is_none()
             && attempt.folded_hash.is_none()
@@ -364,10 +365,25 @@ impl Hub {
         Ok(None)
     }
 
+    /// Calls that came through a link and wait for an answer are bounded like those that go to it.
+    pub(super) fn room_for_call_of(&self, link: usize) -> Result<(), CallError> {
+        let logins = self.logins.values().filter(|p| p.caller.link == Some(link)).count();
+        let waiting = self.links[link].asked.len() + logins;
+        if waiting < self.settings.limits.in_flight_link {
+            return Ok(());
+        }
+        Err(CallError::new(Code::TooManyRequests, format!("{waiting} calls of this link wait for an answer already")))
+    }
+
     pub(super) fn login_checked(&mut self, ticket: Ticket, verdict: Result<Identity, LoginError>) {
         let Some(pending) = self.logins.remove(&ticket) else { return };
         self.timers.cancel(pending.key);
-        if self.peers.contains_key(&pending.caller.peer) {
+        let gone = match self.peers.get(&pending.caller.peer) {
+            None => true,
+            Some(Peer::Tab(tab)) => tab.leaving,
+            Some(Peer::Link(_)) => false,
+        };
+        if !gone {
             self.finish_login(&pending.caller, &pending.login, pending.expires, verdict);
         }
     }
@@ -389,7 +405,11 @@ impl Hub {
         let checked = verdict.and_then(|identity| match identity.who() {
             Who::User { login, by } => {
                 let user = self.users.by_login(login).ok_or(LoginError::WrongPassword)?;
-                if self.no_seat_for(user) { Err(LoginError::NoSeat) } else { Ok((user, by.clone())) }
+                match (self.no_seat_for(user), self.session_lives(by)) {
+                    (true, _) => Err(LoginError::NoSeat),
+                    (false, false) => Err(LoginError::NoSession),
+                    (false, true) => Ok((user, by.clone())),
+                }
             }
             Who::Link(_) => Err(LoginError::WrongPassword),
         });

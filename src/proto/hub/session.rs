@@ -87,6 +87,14 @@ impl Hub {
         }
     }
 
+    /// Whether the session of a login is still there; a login by password makes one.
+    pub(super) fn session_lives(&self, by: &LoginBy) -> bool {
+        match by {
+            LoginBy::Password => true,
+            LoginBy::Session(id) => self.sessions.get(&session_hash(id)).is_some(),
+        }
+    }
+
     /// Begins or goes on with a session at a login. Gives its id for the reply, and its hash for whoever uses it now.
     pub(super) fn begin_session(&mut self, user: UserIx, by: &LoginBy, expires: Option<i64>) -> (Text, Text) {
         let (id, hash) = match by {

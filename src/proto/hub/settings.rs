@@ -59,10 +59,10 @@ impl Default for Limits {
         Self {
             in_flight_tab: 256,
             in_flight_link: 4096,
-            tabs_per_user: 64,
+            tabs_per_user: 100,
             max_users: 0,
             forms_per_user: 64,
-            sessions_per_user: 64,
+            sessions_per_user: 128,
         }
     }
 }

@@ -1,6 +1,8 @@
 //! A node in a box: the Hub, a dialog for each peer, accounts and a telephone system joined in memory, with a clock that jumps.
 //! What a peer says goes through the real codec in its own format; what it hears is checked against the catalogue.
 
+pub(crate) mod story;
+
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
@@ -9,10 +11,10 @@ use ctigate_proto::auth::{Attempt, Identity, LoginBy, LoginError, Proof};
 use ctigate_proto::codec::{self, Limits};
 use ctigate_proto::dialog::{self, CloseReason, Dialog, Role};
 use ctigate_proto::hub::input::{Ask, Opening, Ticket};
-use ctigate_proto::hub::output::{Answer, Notice, Record};
+use ctigate_proto::hub::output::{Answer, Notice, Record, StoredForm, StoredSession};
 use ctigate_proto::hub::settings::{Account, FormRule, GroupNumber, LinkSettings, Notation, Settings};
 use ctigate_proto::hub::{Hub, Input, Output, Rights};
-use ctigate_proto::message::{Envelope, Format, Object, PeerId, Shared, Text, Value};
+use ctigate_proto::message::{Envelope, Format, PeerId, Shared, Text, Value};
 use ctigate_proto::method::{self, Failure, Flow};
 use ctigate_proto::telephony::{CallId, Command, Event, Parties};
 
@@ -34,6 +36,9 @@ pub(crate) struct World {
     pub(crate) records: Vec<Record>,
     pub(crate) notices: Vec<Notice>,
     answers: BTreeMap<Ticket, Answer>,
+    /// Logins behind links are checked only at [`World::release`].
+    pub(crate) hold: bool,
+    held: Vec<(Ticket, Attempt)>,
 }
 
 struct Conn {
@@ -130,6 +135,51 @@ impl World {
             records: Vec::new(),
             notices: Vec::new(),
             answers: BTreeMap::new(),
+            hold: false,
+            held: Vec::new(),
+        }
+    }
+
+    /// The node stops without a word and starts anew with what was kept.
+    pub(crate) fn restart(&mut self) {
+        for peer in self.conns.keys().copied().collect::<Vec<_>>() {
+            let conn = self.conns.get_mut(&peer).expect("just listed");
+            conn.opened = false;
+            self.end(peer, CloseReason::new(0, "the node stopped"));
+        }
+        let (sessions, forms) = self.in_store();
+        self.settings.wall_ms += i64::try_from(self.now.as_millis()).expect("a story is shorter");
+        self.settings.seed[0] = self.settings.seed[0].wrapping_add(1);
+        (self.now, self.hub) = (Time::ZERO, Hub::new(self.settings.clone()));
+        self.held.clear();
+        sessions.into_values().for_each(|session| self.hub.restore_session(session));
+        forms.into_values().for_each(|form| assert!(self.hub.restore_form(&form)));
+    }
+
+    /// How many sessions and forms a store would hold now.
+    pub(crate) fn kept(&self) -> (usize, usize) {
+        let (sessions, forms) = self.in_store();
+        (sessions.len(), forms.len())
+    }
+
+    fn in_store(&self) -> (BTreeMap<Text, StoredSession>, BTreeMap<Text, StoredForm>) {
+        let (mut sessions, mut forms) = (BTreeMap::new(), BTreeMap::new());
+        for record in &self.records {
+            match record {
+                Record::Session(s) => drop(sessions.insert(s.hash.clone(), s.clone())),
+                Record::SessionEnded { hash } => drop(sessions.remove(hash)),
+                Record::Form(f) => drop(forms.insert(f.id.clone(), f.clone())),
+                Record::FormEnded { id } => drop(forms.remove(id)),
+            }
+        }
+        (sessions, forms)
+    }
+
+    /// The logins that were held are checked.
+    pub(crate) fn release(&mut self) {
+        for (ticket, attempt) in std::mem::take(&mut self.held) {
+            let verdict = self.verify(&attempt);
+            self.input(Input::Authenticated { ticket, verdict });
         }
     }
 
@@ -417,6 +467,7 @@ impl World {
                 Output::Send { to, message } => self.deliver(to, &message),
                 Output::Fan { to, message } => to.iter().for_each(|to| self.deliver(*to, &message)),
                 Output::Close { peer, reason } => self.end(peer, reason),
+                Output::Authenticate { ticket, attempt, .. } if self.hold => self.held.push((ticket, attempt)),
                 Output::Authenticate { ticket, attempt, .. } => {
                     let verdict = self.verify(&attempt);
                     self.hub.handle(self.now, Input::Authenticated { ticket, verdict });

@@ -12,7 +12,7 @@ use crate::hub::{Hub, Peer};
 /// What known clients compare with their tables of methods: the last public build of the server they were written for.
 const DATED: i64 = 161_001;
 const BUILD: &str = "2.12.0.161001";
-/// Most names a connection may subscribe to.
+/// Most names in one `subscribeevent`.
 const MAX_SUBSCRIBED: usize = 256;
 
 impl Hub {
@@ -48,13 +48,13 @@ impl Hub {
 
     pub(in crate::hub) fn subscribe(&mut self, caller: &Caller, body: &Body) -> Handled {
         let names = SubscribeEvent::from_body(body)?.eventmethod.0;
+        // Names nobody knows are forgotten, known ones are as many as the catalogue has: one call alone is to be bounded.
+        if names.len() > MAX_SUBSCRIBED {
+            let detail = format!("eventmethod has {} names, at most {MAX_SUBSCRIBED}", names.len());
+            return Err(CallError::new(Code::TooManyRequests, detail));
+        }
         // A link hears everything without asking; it is answered and nothing changes.
         if let Some(Peer::Tab(tab)) = self.peers.get_mut(&caller.peer) {
-            if tab.subscribed + names.len() > MAX_SUBSCRIBED {
-                let detail = format!("more than {MAX_SUBSCRIBED} names subscribed on one connection");
-                return Err(CallError::new(Code::TooManyRequests, detail));
-            }
-            tab.subscribed += names.len();
             names.iter().for_each(|name| tab.subscriptions.add(name));
             let user = tab.user;
             self.succeed(caller, "subscribeevent", Body::new());

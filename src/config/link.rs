@@ -118,7 +118,7 @@ impl Link {
 
     /// The rights of the CRM itself.
     pub fn default_rights() -> Vec<Right> {
-        Rights::link_default().list().map(Right).collect()
+        Rights::LINK_DEFAULT.map(Right).to_vec()
     }
 }
 

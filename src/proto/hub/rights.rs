@@ -15,6 +15,12 @@ impl Rights {
         Self(rights.iter().fold(0, |set, r| set | bit(*r)))
     }
 
+    /// What a link holds unless it says otherwise, in the order of the specification.
+    pub const LINK_DEFAULT: [Right; 7] = {
+        use Right::{Call, Conference, Dynamic, Forms, Journal, Queue, State};
+        [Call, State, Conference, Queue, Journal, Forms, Dynamic]
+    };
+
     /// What a role holds: `agent`, `supervisor`, `integrator` or `admin`.
     pub fn role(name: &str) -> Option<Self> {
         use Right::{Call, Conference, Dynamic, Files, Forms, Ghost, Journal, Procedures, Queue, State, Users, WebApi};
@@ -28,15 +34,9 @@ impl Rights {
         })
     }
 
-    /// What a link holds unless it says otherwise.
+    /// The set of [`Self::LINK_DEFAULT`].
     pub fn link_default() -> Self {
-        use Right::{Call, Conference, Dynamic, Forms, Journal, Queue, State};
-        Self::of(&[Call, State, Conference, Queue, Journal, Forms, Dynamic])
-    }
-
-    /// The rights in the set, in the order of [`Right::ALL`].
-    pub fn list(self) -> impl Iterator<Item = Right> {
-        Right::ALL.into_iter().filter(move |right| self.has(*right))
+        Self::of(&Self::LINK_DEFAULT)
     }
 
     /// Whether the right is in the set.

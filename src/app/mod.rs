@@ -1,5 +1,6 @@
 //! The composition root: builds every part, wires the channels, keeps the order of start and stop. Decides nothing.
 
+mod admin_port;
 mod door;
 mod settings;
 
@@ -273,7 +274,7 @@ fn serve(
     };
     let web_needs_tls = listeners.web_tls.is_some() || config.web.tls == TlsPort::Both;
     let links_need_tls = config.links.iter().any(|l| l.mode.accepts() && l.mode.tls() && l.certificate.is_none());
-    let web = if web_needs_tls || links_need_tls {
+    let web = if web_needs_tls || links_need_tls || config.web.admin_tls {
         let (bound, host) = settings::certificate_names(config);
         tls::make_if_missing(&config.web.certificate, &config.web.key, &bound, host)
             .map_err(|why| StartError::Tls { key: "web.certificate".to_owned(), why })?;
@@ -282,7 +283,7 @@ fn serve(
         None
     };
     let router = web::router(Arc::clone(house), settings::web(config, demo, shutdown.token()));
-    let Listeners { web: plain, web_tls, admin: admin_port, links, .. } = listeners;
+    let Listeners { web: plain, web_tls, admin: admin_listener, links, .. } = listeners;
     if let Some(listener) = plain {
         let security = match (&web, config.web.tls) {
             (Some(certificates), TlsPort::Both) => Security::Both(Arc::clone(certificates)),
@@ -296,13 +297,8 @@ fn serve(
         shutdown.spawn("web over TLS", browser::serve(Arc::clone(transport), listener, browsers));
     }
     let admin_routes = admin::router(Arc::clone(house), settings::admin(config, token, shutdown.token()));
-    let stop = shutdown.token();
-    shutdown.spawn("admin", async move {
-        let served = axum::serve(admin_port, admin_routes).with_graceful_shutdown(stop.cancelled_owned());
-        if let Err(why) = served.await {
-            tracing::error!(%why, "the admin port is served no more");
-        }
-    });
+    let admin_security = web.clone().filter(|_| config.web.admin_tls);
+    shutdown.spawn("admin", admin_port::serve(admin_listener, admin_security, admin_routes, shutdown.token()));
     for (i, listener) in links {
         let link = &config.links[i];
         let security = match (link.mode.tls(), &link.certificate, &link.key) {

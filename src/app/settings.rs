@@ -163,7 +163,7 @@ pub(super) fn timeline_name(config: &Config) -> String {
 /// host of the public URL (or nothing).
 pub(super) fn certificate_names(config: &Config) -> (Vec<SocketAddr>, &str) {
     let links = config.links.iter().filter_map(|l| l.bind);
-    let bound = links.chain([config.web.bind]).chain(config.web.tls_bind).collect();
+    let bound = links.chain([config.web.bind, config.web.admin_bind]).chain(config.web.tls_bind).collect();
     let host = config.web.public_url.split("//").nth(1).and_then(|rest| rest.split(['/', ':']).next());
     (bound, host.unwrap_or_default())
 }

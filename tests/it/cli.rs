@@ -525,29 +525,39 @@ fn tail_shows_messages_as_they_pass() {
 }
 
 /// A gateway of its own process, on ports of the system's choice.
-struct Serving(Child);
+struct Serving {
+    child: Child,
+    /// Where its admin port is.
+    admin: String,
+}
 
 impl Serving {
     fn start(folder: &Path) -> Self {
+        Self::start_with(folder, "")
+    }
+
+    /// With more keys of `[web]`.
+    fn start_with(folder: &Path, more: &str) -> Self {
         let ports = "[web]\nbind = \"127.0.0.1:0\"\ntls_bind = \"\"\nadmin_bind = \"127.0.0.1:0\"\n";
-        fs::write(folder.join("ctigate.toml"), ports).unwrap();
+        fs::write(folder.join("ctigate.toml"), format!("{ports}{more}")).unwrap();
         let mut child = command(folder, &["serve", "--log", "info"]).spawn().unwrap();
         let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
-        assert!(lines.any(|line| line.unwrap().contains(" ready ")), "it did not get ready");
+        let ready = lines.find_map(|line| line.ok().filter(|line| line.contains(" ready "))).unwrap();
+        let admin = ready.split("admin: Some(").nth(1).and_then(|rest| rest.split(')').next()).unwrap().to_owned();
         // Whoever writes the log must not meet a closed pipe.
         std::thread::spawn(move || lines.for_each(drop));
-        Self(child)
+        Self { child, admin }
     }
 
     fn signal(&self, name: &str) {
-        let status = Command::new("kill").args(["-s", name, &self.0.id().to_string()]).status().unwrap();
+        let status = Command::new("kill").args(["-s", name, &self.child.id().to_string()]).status().unwrap();
         assert!(status.success());
     }
 
     fn ended(&mut self) -> Option<i32> {
         let began = Instant::now();
         while began.elapsed() < BOUND {
-            if let Some(status) = self.0.try_wait().unwrap() {
+            if let Some(status) = self.child.try_wait().unwrap() {
                 return status.code();
             }
             std::thread::sleep(Duration::from_millis(10));
@@ -558,9 +568,26 @@ impl Serving {
 
 impl Drop for Serving {
     fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
+}
+
+#[test]
+fn the_admin_port_by_tls_answers_our_commands_and_nothing_plain() {
+    let folder = folder();
+    let mut serving = Serving::start_with(folder.path(), "admin_tls = true\n");
+    let bind = format!("web.admin_bind={}", serving.admin);
+    let ended = run(folder.path(), &["status", "--set", &bind]);
+    assert_eq!(ended, Ended { code: 0, out: "no links\n\nno users\n".to_owned(), err: String::new() });
+    let plain = run(folder.path(), &["status", "--set", &bind, "--set", "web.admin_tls=false"]);
+    assert_eq!(plain.code, 1);
+    assert!(plain.err.contains("is it ctigate that listens there?"), "{}", plain.err);
+    // Whoever follows does not hold up the stop.
+    let tail = command(folder.path(), &["tail", "--set", &bind]).spawn().unwrap();
+    serving.signal("TERM");
+    assert_eq!(serving.ended(), Some(0));
+    assert_eq!(tail.wait_with_output().unwrap().status.code(), Some(1));
 }
 
 #[test]
@@ -614,7 +641,7 @@ fn a_second_signal_ends_at_once() {
         .spawn()
         .unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-    let mut serving = Serving(child);
+    let mut serving = Serving { child, admin: String::new() };
     // The harness may have written the test's name on the same line.
     for word in ["listening", "stopping"] {
         assert!(lines.any(|line| line.unwrap().ends_with(word)), "{word}");

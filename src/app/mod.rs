@@ -145,6 +145,18 @@ pub async fn start(config: &Config, demo: bool, shutdown: Shutdown) -> Result<No
         accounts: accounts.clone(),
     };
     let engine = Engine::new(hub, outlets);
+    shutdown.spawn("watch for a fall", {
+        let (engine, shutdown) = (Arc::clone(&engine), shutdown.clone());
+        async move {
+            tokio::select! {
+                () = shutdown.requested() => {}
+                () = engine.fallen() => {
+                    tracing::error!("a panic left the node in a state that cannot be trusted: it stops, start it anew");
+                    shutdown.request();
+                }
+            }
+        }
+    });
     shutdown.spawn("timers", Arc::clone(&engine).run_timers(shutdown.token().cancelled_owned()));
     shutdown.spawn("telephone events", {
         let engine = Arc::clone(&engine);
@@ -188,7 +200,7 @@ impl Node {
     }
 
     /// Stops in order: no new ones, goodbye to all, tasks end, the store is flushed. False when something did not end in time
-    /// or could not be written.
+    /// or could not be written, or a panic stopped the node.
     pub async fn stop(self) -> bool {
         self.shutdown.request();
         let stagger = STAGGER.min(self.stop_grace / 4);
@@ -198,7 +210,7 @@ impl Node {
         if unwritten > 0 {
             tracing::error!(unwritten, "facts could not be written");
         }
-        drained && ended && unwritten == 0
+        drained && ended && unwritten == 0 && !self.engine.has_fallen()
     }
 }
 

@@ -1,6 +1,9 @@
 //! What owns the Hub. A task that has read a batch from its peer locks the Hub once, hands the batch in, moves what came out
 //! into the outboxes (so that order is kept), lets go, and only then anybody writes. Nothing is awaited under the lock, and
 //! no outlet can make it wait.
+//!
+//! A panic under the lock may leave the Hub half changed. Nobody touches it again: every input from then on is dropped, every
+//! question refused, [`Engine::fallen`] ends, and the node stops and is to be started anew with what the store kept.
 
 pub mod outbox;
 mod tap;
@@ -23,6 +26,7 @@ use ctigate_proto::message::{Envelope, PeerId, Shared, Text};
 use ctigate_proto::telephony::Command;
 use dashmap::DashMap;
 use tokio::sync::{Notify, oneshot};
+use tokio_util::sync::CancellationToken;
 
 pub use outbox::Outbox;
 pub use tap::{Filter, Tail, TapLine, masked};
@@ -66,6 +70,7 @@ pub struct Engine {
     throttle: Mutex<Throttle>,
     tap: Tap,
     outlets: Outlets,
+    fallen: CancellationToken,
 }
 
 /// One open peer.
@@ -100,6 +105,7 @@ impl Engine {
             throttle: Mutex::new(Throttle::new(ThrottleLimits::default())),
             tap: Tap::default(),
             outlets,
+            fallen: CancellationToken::new(),
         };
         Arc::new(engine)
     }
@@ -152,6 +158,9 @@ impl Engine {
         self.asks.insert(ticket, answer);
         let withdraw = Withdraw { engine: self, ticket };
         self.visit([Input::Ask { ticket, ask }]);
+        if self.fallen.is_cancelled() {
+            self.asks.remove(&ticket);
+        }
         let answer = awaited.await;
         drop(withdraw);
         answer.unwrap_or_else(|_| Answer::Refused(ctigate_proto::message::Code::Internal.into()))
@@ -167,7 +176,8 @@ impl Engine {
         }
         let verdict = match &attempt.session {
             Some(session) if attempt.hash.is_none() && attempt.folded_hash.is_none() => {
-                self.hub().check_session(self.now(), session, &attempt.login)
+                let hub = self.hub().ok_or(LoginError::NotAvailable)?;
+                hub.check_session(self.now(), session, &attempt.login)
             }
             _ => self.outlets.accounts.verify(attempt).await,
         };
@@ -190,12 +200,15 @@ impl Engine {
     /// Keeps the Hub's time. Runs until `stop` is done.
     pub async fn run_timers(self: Arc<Self>, stop: impl Future<Output = ()>) {
         let mut stop = std::pin::pin!(stop);
-        self.due.store(self.hub().poll_timeout().map_or(u64::MAX, Time::as_micros), Ordering::Release);
+        if let Some(hub) = self.hub() {
+            self.due.store(hub.poll_timeout().map_or(u64::MAX, Time::as_micros), Ordering::Release);
+        }
         loop {
             let due = self.due.load(Ordering::Acquire);
             let wait = Duration::from_micros(due.saturating_sub(self.now().as_micros())).min(Duration::from_secs(3600));
             tokio::select! {
                 () = &mut stop => return,
+                () = self.fallen.cancelled() => return,
                 () = self.alarm.notified() => {}
                 () = tokio::time::sleep(wait) => self.tick(),
             }
@@ -209,10 +222,20 @@ impl Engine {
 
     /// How many peers are open, and the sizes of the Hub's tables.
     pub fn sizes(&self) -> (usize, ctigate_proto::hub::Sizes) {
-        (self.peers.len(), self.hub().sizes())
+        (self.peers.len(), self.hub().map_or_else(Default::default, |hub| hub.sizes()))
     }
 
-    /// Closes every peer with this reason, in the order of their arrival.
+    /// Ends when a panic has left the Hub in a state that nobody may trust. Cancel safe.
+    pub async fn fallen(&self) {
+        self.fallen.cancelled().await;
+    }
+
+    /// Whether that has happened.
+    pub fn has_fallen(&self) -> bool {
+        self.fallen.is_cancelled()
+    }
+
+    /// Every open peer, in the order of their arrival.
     pub fn peers(&self) -> Vec<PeerId> {
         let mut all: Vec<PeerId> = self.peers.iter().map(|e| *e.key()).collect();
         all.sort_unstable();
@@ -231,22 +254,26 @@ impl Engine {
     fn tick(self: &Arc<Self>) {
         let now = self.now();
         let mut after = After::default();
-        let mut hub = self.hub();
+        let watch = Fall(self);
+        let Some(mut hub) = self.hub() else { return };
         hub.handle_timeout(now);
         self.hand_out(&mut hub, &mut after);
         drop(hub);
+        drop(watch);
         self.finish(after);
     }
 
     fn visit(self: &Arc<Self>, inputs: impl IntoIterator<Item = Input>) {
         let now = self.now();
         let mut after = After::default();
-        let mut hub = self.hub();
+        let watch = Fall(self);
+        let Some(mut hub) = self.hub() else { return };
         for input in inputs {
             hub.handle(now, input);
             self.hand_out(&mut hub, &mut after);
         }
         drop(hub);
+        drop(watch);
         self.finish(after);
     }
 
@@ -311,14 +338,27 @@ impl Engine {
         self.tap.line(direction, &link, &user, envelope);
     }
 
-    fn hub(&self) -> MutexGuard<'_, Hub> {
-        self.hub.lock().unwrap_or_else(PoisonError::into_inner)
+    /// The Hub, unless a panic has left it half changed.
+    fn hub(&self) -> Option<MutexGuard<'_, Hub>> {
+        self.hub.lock().ok()
     }
 }
 
 impl std::fmt::Debug for Engine {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Engine").field("peers", &self.peers.len()).finish_non_exhaustive()
+    }
+}
+
+/// Stands beside a visit: when the visit ends by a panic, all who wait are let go and the node hears of it.
+struct Fall<'a>(&'a Engine);
+
+impl Drop for Fall<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.fallen.cancel();
+            self.0.asks.clear();
+        }
     }
 }
 
@@ -333,5 +373,69 @@ impl Drop for Withdraw<'_> {
         if self.engine.asks.remove(&self.ticket).is_some() {
             self.engine.handle(Input::AskGone { ticket: self.ticket });
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ctigate_proto::hub::settings::{Limits, Notation, Settings};
+    use ctigate_proto::message::Object;
+    use ctigate_proto::telephony::{Event, FormOrder, RunId};
+    use tokio::time::timeout;
+
+    use super::*;
+
+    struct Nobody;
+
+    impl Accounts for Nobody {
+        fn verify<'a>(
+            &'a self,
+            _: &'a Attempt,
+        ) -> Pin<Box<dyn Future<Output = Result<Identity, LoginError>> + Send + 'a>> {
+            Box::pin(async { Err(LoginError::WrongPassword) })
+        }
+    }
+
+    #[tokio::test]
+    async fn after_a_panic_under_the_lock_nobody_touches_the_hub_and_the_node_hears_of_it() {
+        let settings = Settings {
+            seed: [1; 32],
+            wall_ms: 0,
+            web_ports: (0, 0),
+            accounts: Vec::new(),
+            links: Vec::new(),
+            forms: Vec::new(),
+            numbers: Vec::new(),
+            limits: Limits::default(),
+            notation: Notation { write: |_| Text::new(), read: |_| None },
+        };
+        let outlets = Outlets {
+            pbx: Box::new(|_| panic!("of the test")),
+            record: Box::new(drop),
+            notice: Box::new(drop),
+            accounts: Arc::new(Nobody),
+        };
+        let engine = Engine::new(Hub::new(settings), outlets);
+        let timers = tokio::spawn(Arc::clone(&engine).run_timers(std::future::pending()));
+        assert!(matches!(engine.ask(Ask::Snapshot).await, Answer::Snapshot(_)));
+        assert!(!engine.has_fallen());
+        // A form for nobody is refused at once, by an order to the telephone system.
+        let form = FormOrder {
+            name: "card".into(),
+            user: "nobody".into(),
+            call: None,
+            parameters: Object::new(),
+            expire: None,
+        };
+        let teller = Arc::clone(&engine);
+        let told = tokio::spawn(async move {
+            teller.handle(Input::Pbx(Event::Form { run: Some(RunId(1)), form }));
+        });
+        assert!(told.await.is_err_and(|e| e.is_panic()));
+        timeout(Duration::from_secs(5), engine.fallen()).await.expect("the node hears of it");
+        timeout(Duration::from_secs(5), timers).await.expect("the clock stops").expect("without a panic of its own");
+        assert!(engine.has_fallen());
+        assert!(matches!(engine.ask(Ask::Snapshot).await, Answer::Refused(_)), "nobody looks at what is left");
+        assert_eq!(engine.sizes().1, ctigate_proto::hub::Sizes::default());
     }
 }

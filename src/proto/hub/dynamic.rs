@@ -19,10 +19,6 @@ use super::timer::{Key, Timer};
 use super::user::UserIx;
 use super::{Hub, Peer};
 
-/// So many failures to reach a CRM in a row open the circuit of the method.
-const CIRCUIT_FAILURES: u32 = 5;
-/// For how long.
-const CIRCUIT_PAUSE: Duration = Duration::from_secs(10);
 /// How long it is remembered who answered an execution.
 const REMEMBER: Duration = Duration::from_secs(60);
 /// How many of them.
@@ -418,9 +414,12 @@ impl Hub {
     pub(super) fn execution_deadline(&mut self, id: &Text) {
         let Some(execution) = self.executions.in_flight.get_mut(id) else { return };
         let link = execution.link;
-        let late = execution.late;
+        let (late, method) = (execution.late, execution.method.name.clone());
+        if let Some(link) = link {
+            self.circuit_failed(link, &method);
+        }
+        let Some(execution) = self.executions.in_flight.get_mut(id) else { return };
         if late.is_zero() {
-            self.circuit_failed(link, id);
             return self.finish_from(id, None, "nobody in time", Done::new(Outcome::Timeout));
         }
         // The caller gets its outcome now; the execution lives on for the late result.
@@ -428,8 +427,7 @@ impl Hub {
         let key = self.timers.set(self.now + late, Timer::ExecutionLate(id.clone()));
         let Some(execution) = self.executions.in_flight.get_mut(id) else { return };
         execution.key = key;
-        let (mut targets, fallback, method) =
-            (execution.targets.clone(), execution.fallback.take(), execution.method.name.clone());
+        let (mut targets, fallback) = (execution.targets.clone(), execution.fallback.take());
         let started = execution.started;
         let waits = match &execution.asker {
             Asker::Scenario(run) => Some(Asker::Scenario(*run)),
@@ -447,7 +445,6 @@ impl Hub {
         }
         let outcome = outcome_word(&Err(Outcome::Timeout), fallback.is_some());
         self.method_done(&method, link, outcome, started);
-        self.circuit_failed(link, id);
         if let Some(asker) = waits {
             self.deliver(asker, id.clone(), &method, Done::new(Outcome::Timeout), fallback);
         }
@@ -508,7 +505,9 @@ impl Hub {
             .iter()
             .find(|id| self.executions.in_flight.get(*id).is_some_and(|e| e.qid == *qid));
         let Some(id) = found.cloned() else { return };
-        self.circuit_failed(Some(link), &id);
+        if let Some(method) = self.executions.in_flight.get(&id).map(|e| e.method.name.clone()) {
+            self.circuit_failed(link, &method);
+        }
         let done = match why {
             Undelivered::Failed(why) => Done::failed(why.clone(), Code::Timeout.number()),
             Undelivered::BadAnswer(why) => Done::failed(why.clone(), Code::BadRequest.number()),
@@ -631,52 +630,6 @@ impl Hub {
         };
         body.set("outputparameters", output);
         self.succeed(caller, "executemethod", body);
-    }
-
-    fn circuit_lets_pass(&mut self, link: usize, method: &Text) -> bool {
-        let now = self.now;
-        let Some(circuit) = self.links[link].circuits.get_mut(method) else { return true };
-        match circuit.open_until {
-            None => true,
-            Some(until) if until > now || circuit.trying => false,
-            Some(_) => {
-                circuit.trying = true;
-                true
-            }
-        }
-    }
-
-    fn circuit_failed(&mut self, link: Option<usize>, id: &Text) {
-        let Some((link, execution)) = link.zip(self.executions.in_flight.get(id)) else { return };
-        let method = execution.method.name.clone();
-        let until = self.now + CIRCUIT_PAUSE;
-        let circuit = self.links[link].circuits.entry(method.clone()).or_default();
-        circuit.failures += 1;
-        circuit.trying = false;
-        if circuit.failures >= CIRCUIT_FAILURES {
-            let newly = circuit.open_until.is_none();
-            circuit.open_until = Some(until);
-            if newly {
-                let link = self.links[link].settings.name.clone();
-                self.out.push_back(Output::Notice(Notice::Circuit { link, method, open: true }));
-            }
-        }
-    }
-
-    fn circuit_closed(&mut self, link: usize, method: &Text) {
-        if let Some(circuit) = self.links[link].circuits.remove(method)
-            && circuit.open_until.is_some()
-        {
-            let link = self.links[link].settings.name.clone();
-            self.out.push_back(Output::Notice(Notice::Circuit { link, method: method.clone(), open: false }));
-        }
-    }
-
-    /// A trial that says nothing about the CRM; the next may try.
-    fn circuit_trial_over(&mut self, link: usize, method: &Text) {
-        if let Some(circuit) = self.links[link].circuits.get_mut(method) {
-            circuit.trying = false;
-        }
     }
 
     fn peer_words(&self, peer: PeerId) -> String {

@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::Time;
 use crate::message::{Body, CloseReason, Envelope, Introduction, Object, PeerId, Qid, Shared, Text, Value};
 
+use super::circuit::Circuit;
 use super::declaration::{self, Form, Method};
 use super::input::{LinkState, Opening, Undelivered};
 use super::output::{Notice, Output};
@@ -82,15 +83,6 @@ pub(super) struct TunnelTab {
     pub(super) since_ms: i64,
     pub(super) focus: Option<Time>,
     pub(super) has_focus: bool,
-}
-
-/// Whether a method of a link is worth asking.
-#[derive(Debug, Default)]
-pub(super) struct Circuit {
-    pub(super) failures: u32,
-    pub(super) open_until: Option<Time>,
-    /// A trial is under way.
-    pub(super) trying: bool,
 }
 
 impl Link {

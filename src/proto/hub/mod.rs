@@ -6,10 +6,11 @@
 //! [`Hub::poll_timeout`] has come. Read [`input`] and [`output`] first; then each file owns one table:
 //!
 //! - `link`: the CRMs, what they offer, their tunnels; - `session`, `user`: who people are and where; - `call`: calls and phones;
-//! - `dynamic` (with `declaration`): methods the CRM answers; - `form`: cards and what becomes of them; - `gap`: after lost events;
+//! - `dynamic` (with `declaration`, `circuit`): methods the CRM answers; - `form`: cards and what becomes of them; - `gap`: after lost events;
 //! - `subscription`: who hears what; - `route` and `rpc`: from a message to who handles it; - `timer`, `ids`: time and names.
 
 mod call;
+mod circuit;
 mod declaration;
 mod dynamic;
 mod form;

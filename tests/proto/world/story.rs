@@ -160,11 +160,11 @@ impl Story {
         if self.peers.len() >= PEERS {
             return;
         }
-        let (login, format) = (LOGINS[who % 3], if format % 2 == 0 { Format::Json } else { Format::Xml });
+        let (login, format) = (LOGINS[who % 3], if format.is_multiple_of(2) { Format::Json } else { Format::Xml });
         let p = self.w.tab(format);
         self.enter(p, Door::Tab(who % 3));
         let names = r#"["dynamic","dynamicwaitabort","dlgcard","phoneevent","userstatechanged"]"#;
-        if subscribed % 3 > 0 {
+        if !subscribed.is_multiple_of(3) {
             self.call(p, "subscribeevent", &format!(r#""eventmethod":{names}"#));
         }
         self.call(p, "login", &format!(r#""userlogin":"{login}","Password":"{HASH}""#));
@@ -174,11 +174,12 @@ impl Story {
         if self.peers.len() >= PEERS {
             return;
         }
-        let p = self.w.crm(["crm", "second"][which % 2], if format % 2 == 0 { Format::Json } else { Format::Xml });
+        let p =
+            self.w.crm(["crm", "second"][which % 2], if format.is_multiple_of(2) { Format::Json } else { Format::Xml });
         self.enter(p, Door::Link(which % 2));
         self.w.say(p, r#"["iam",{"qid":"whoareyou","type":"demo","name":"Demo CRM","version":"3.1"}]"#);
         self.settle();
-        if answers % 4 > 0 && self.peers.iter().any(|peer| peer.p == p) {
+        if !answers.is_multiple_of(4) && self.peers.iter().any(|peer| peer.p == p) {
             self.offer(p, answers % 4 > 1);
         }
     }
@@ -205,7 +206,7 @@ impl Story {
     fn execute(&mut self, a: usize, b: usize, c: usize) {
         let Some(p) = self.pick(a) else { return };
         let wait = ["", r#","waitresponsems":700"#, r#","waitresponsems":60000"#][c % 3];
-        let input = if c % 7 == 0 { r#"{"odd":1}"# } else { r#"{"phone":"1"}"# };
+        let input = if c.is_multiple_of(7) { r#"{"odd":1}"# } else { r#"{"phone":"1"}"# };
         let input = if METHODS[b % 4] == "ShowHint" { "{}" } else { input };
         let who = self.speaks_for(p, b / 4, c);
         self.call(p, "executemethod", &format!(r#""name":"{}","inputparameters":{input}{wait}{who}"#, METHODS[b % 4]));
@@ -221,7 +222,7 @@ impl Story {
             user: ["", "ivanov", "102", "nobody"][b % 4].into(),
             deadline: [None, Some(Duration::from_secs(1)), Some(Duration::from_secs(90))][c % 3],
             late: Duration::from_secs([0, 5, 20][c / 3 % 3]),
-            fallback: (c % 2 == 0).then(|| Object::new().with("clientid", "")),
+            fallback: c.is_multiple_of(2).then(|| Object::new().with("clientid", "")),
         };
         self.w.phone(Event::Ask { run, ask });
     }
@@ -232,7 +233,7 @@ impl Story {
             input: Object::new(),
             deadline: Some(Duration::from_millis([1, 900, 30_000][c % 3])),
             late: Duration::from_secs([0, 5][c / 3 % 2]),
-            fallback: (c % 5 == 0).then(Object::new),
+            fallback: c.is_multiple_of(5).then(Object::new),
             link: ["", "", "second", "nowhere"][b % 4].into(),
             user: ["", "ivanov", "petrov"][b / 4 % 3].into(),
             chain: Text::new(),
@@ -246,7 +247,7 @@ impl Story {
         let known: Vec<(P, String)> =
             self.peers.iter().flat_map(|p| p.asked.keys().map(|id| (p.p, id.clone()))).collect();
         let Some((mut p, id)) = known.get(a % known.len().max(1)).cloned() else { return };
-        if c % 11 == 0 {
+        if c.is_multiple_of(11) {
             let Some(other) = self.pick(c) else { return };
             p = other;
         }
@@ -257,7 +258,7 @@ impl Story {
             r#""result":1,"outputparameters":{"clientid":42}"#,
             r#""result":"perhaps""#,
         ][b % 5];
-        let who = if b % 2 == 0 { String::new() } else { self.speaks_for(p, b, c) };
+        let who = if b.is_multiple_of(2) { String::new() } else { self.speaks_for(p, b, c) };
         // Whoever has answered is not asked any more; what a CRM posts counts for its link.
         let door = self.door(p);
         for peer in &mut self.peers {
@@ -312,7 +313,7 @@ impl Story {
             1 => Event::Answered { call, number },
             2 => Event::Left { call, number },
             3 => Event::Ended { call, answered: true },
-            4 => Event::Phone { number, connected: a % 2 == 0 },
+            4 => Event::Phone { number, connected: a.is_multiple_of(2) },
             _ => Event::RingStopped { call, number, cause: telephony::RingEnd::NoAnswer },
         });
     }
@@ -323,7 +324,7 @@ impl Story {
             user: ["ivanov", "102", "nobody"][b % 3].into(),
             call: self.calls.get(c).cloned(),
             parameters: Object::new().with("phone", "1"),
-            expire: (c % 2 == 0).then(|| Duration::from_secs(20)),
+            expire: c.is_multiple_of(2).then(|| Duration::from_secs(20)),
         };
         match c % 4 {
             0 => {
@@ -344,7 +345,7 @@ impl Story {
         let Some(p) = self.pick(a) else { return };
         let seen = &self.peers.iter().find(|x| x.p == p).expect("picked").seen;
         let id = match seen.get(b % seen.len().max(1)) {
-            Some(id) if c % 5 > 0 => id.clone(),
+            Some(id) if !c.is_multiple_of(5) => id.clone(),
             _ => match self.forms.keys().nth(b % self.forms.len().max(1)) {
                 Some(id) => id.to_string(),
                 None => return,
@@ -385,11 +386,11 @@ impl Story {
     fn says_what_it_has(&mut self, a: usize, b: usize, c: usize) {
         let Some(p) = self.pick(a).filter(|p| !matches!(self.door(*p), Door::Tab(_))) else { return };
         match b % 3 {
-            0 => self.offer(p, c % 2 == 0),
+            0 => self.offer(p, c.is_multiple_of(2)),
             1 => self.w.say(p, r#"["methodschanged",{}]"#),
             _ => {
                 let (tab, who) = (TABS[c % 3], LOGINS[c / 3 % 3]);
-                let tabs = if c % 2 == 0 { String::new() } else { format!(r#","tabs":["{tab}"]"#) };
+                let tabs = if c.is_multiple_of(2) { String::new() } else { format!(r#","tabs":["{tab}"]"#) };
                 self.w.say(p, &format!(r#"["activeusers",{{"users":[{{"userlogin":"{who}"{tabs}}}]}}]"#));
             }
         }
@@ -422,7 +423,7 @@ impl Story {
         }
         let p = self.w.visitor(["crm", "second"][a % 2], Format::Json);
         self.enter(p, Door::Visitor(a % 2));
-        if b % 2 == 0 {
+        if b.is_multiple_of(2) {
             self.tunnel_login(self.peers.len() - 1, b / 2, c);
         }
     }
@@ -430,7 +431,8 @@ impl Story {
     fn undelivered(&mut self, a: usize, b: usize) {
         let Some(p) = self.pick(a).filter(|p| matches!(self.door(*p), Door::Link(_))) else { return };
         let qid = Some(Qid::ours(Text::from(format!("c{}", b % 64))));
-        let why = if b % 2 == 0 { Undelivered::Failed("off".into()) } else { Undelivered::BadAnswer("odd".into()) };
+        let why =
+            if b.is_multiple_of(2) { Undelivered::Failed("off".into()) } else { Undelivered::BadAnswer("odd".into()) };
         self.w.input(Input::Undelivered { peer: p.0, qid, why });
     }
 

@@ -109,8 +109,6 @@ async fn attend(transport: Arc<Transport>, door: Arc<Door>, open: bool, router: 
         }
     };
     if let Some(left) = http::serve(io, deadline, &transport.stop, answer).await {
-        // Boxed: a task is as large as its widest part, and this one lives for hours.
-        Box::pin(listen::connect(&transport, &door, left)).await;
+        listen::connect(&transport, &door, left, permit).await;
     }
-    drop(permit);
 }

@@ -19,6 +19,7 @@ use crate::telemetry::{Event, Telemetry};
 
 use super::Transport;
 use super::frames::Side;
+use super::limit::Permit;
 use super::socket::{Heard, Socket};
 use super::wire::{GATHER, Stuck};
 
@@ -53,6 +54,8 @@ pub(super) struct Start {
     pub tls: bool,
     /// Who it is, for the log.
     pub name: Text,
+    /// What counts the connection, where it is counted.
+    pub permit: Option<Permit>,
 }
 
 /// How a connection ended.
@@ -64,22 +67,23 @@ pub(super) struct Ended {
     pub open_for: Option<Duration>,
 }
 
-/// Runs a connection to its end. Tells the engine of its beginning and its end, whatever happens.
-pub(super) async fn run(transport: &Transport, socket: Socket, start: Start) -> Ended {
-    let engine = &transport.engine;
+/// Runs a connection to its end. Tells the engine of its beginning and its end, whatever happens. The future holds the pump
+/// and little else: what is large and rare (a login, the end) is boxed when it comes.
+pub(super) fn run(transport: Arc<Transport>, socket: Socket, start: Start) -> impl Future<Output = Ended> + Send {
+    let engine = Arc::clone(&transport.engine);
     let peer = engine.next_peer();
     let outbox = Outbox::new(start.outbox);
-    let _registered = transport.register(peer, &outbox);
-    let kind = if matches!(start.role, Role::Link(_)) { "link" } else { "tab" };
-    transport.telemetry.event(Event::Connected { peer: kind });
-    let now = engine.now();
     let is_link = matches!(start.role, Role::Link(_));
     let side = start.side;
+    let kept = (transport.register(peer, &outbox), start.permit);
+    let telemetry = transport.telemetry.clone();
+    let kind = if is_link { "link" } else { "tab" };
+    telemetry.event(Event::Connected { peer: kind });
     let mut pump = Pump {
-        dialog: Dialog::new(now, start.role, start.format, start.dialog),
+        telemetry,
+        dialog: Dialog::new(engine.now(), start.role, start.format, start.dialog),
         socket,
-        open: Open::new(Arc::clone(engine), peer),
-        telemetry: transport.telemetry.clone(),
+        open: Open::new(engine, peer),
         outbox,
         is_link,
         format: start.format,
@@ -90,22 +94,26 @@ pub(super) async fn run(transport: &Transport, socket: Socket, start: Start) -> 
         sending: Vec::new(),
         heard: 0,
     };
-    let alarm = sleep_until(Instant::now() + FAR);
-    tokio::pin!(alarm);
-    let mut begun = pump.outputs().await;
-    let end = loop {
-        if let Some(end) = begun.take() {
-            break end;
-        }
-        match pump.turn(alarm.as_mut()).await {
-            Turn::Again => {}
-            Turn::Slim => pump.socket = pump.socket.slim(side).await,
-            Turn::End(end) => break end,
-        }
-    };
-    let ended = pump.end(end).await;
-    transport.telemetry.event(Event::Disconnected { peer: kind, code: ended.reason.code });
-    ended
+    async move {
+        let alarm = sleep_until(Instant::now() + FAR);
+        tokio::pin!(alarm);
+        let mut begun = pump.settle().await;
+        let end = loop {
+            if let Some(end) = begun.take() {
+                break end;
+            }
+            match pump.turn(alarm.as_mut()).await {
+                Turn::Again => {}
+                Turn::Slim => pump.socket = Box::pin(pump.socket.slim(side)).await,
+                Turn::End(end) => break end,
+            }
+        };
+        let telemetry = pump.telemetry.clone();
+        let ended = Box::pin(pump.end(end)).await;
+        telemetry.event(Event::Disconnected { peer: kind, code: ended.reason.code });
+        drop(kept);
+        ended
+    }
 }
 
 /// What one turn of the loop ends in.
@@ -128,6 +136,12 @@ enum End {
     Slow,
     /// The connection is gone.
     Gone(String),
+}
+
+/// What takes time, or ends all.
+enum Step {
+    Login(Box<Attempt>),
+    End(End),
 }
 
 impl From<Stuck> for End {
@@ -220,7 +234,7 @@ impl Pump {
             self.dialog.handle_alive(now);
         }
         self.dialog.handle_timeout(now);
-        let end = self.outputs().await;
+        let end = self.settle().await;
         self.deliver();
         end
     }
@@ -241,16 +255,21 @@ impl Pump {
 
     /// Handles what was heard, and what else is here already.
     async fn read(&mut self, first: Heard) -> Turn {
-        let mut next = Some(first);
-        let mut taken = 0;
-        let mut end = None;
-        while let Some(heard) = next {
-            end = self.handle(heard).await;
-            taken += 1;
+        let mut end = self.handle(first);
+        let mut taken = 1;
+        loop {
+            if end.is_none() {
+                end = self.settle().await;
+            }
+            self.socket.set_limit(self.dialog.max_message());
             if end.is_some() || taken >= BATCH {
                 break;
             }
-            next = self.socket.next_if_here();
+            match self.socket.next_if_here() {
+                Some(heard) => end = self.handle(heard),
+                None => break,
+            }
+            taken += 1;
         }
         self.deliver();
         match end {
@@ -260,7 +279,7 @@ impl Pump {
         }
     }
 
-    async fn handle(&mut self, heard: Heard) -> Option<End> {
+    fn handle(&mut self, heard: Heard) -> Option<End> {
         let now = self.now();
         match heard {
             Heard::Text(text) => self.dialog.handle_text(now, &text),
@@ -270,21 +289,29 @@ impl Pump {
             Heard::Broken(reason) => return Some(End::Broken(reason)),
             Heard::Gone(why) => return Some(End::Gone(why)),
         }
-        let end = self.outputs().await;
-        self.socket.set_limit(self.dialog.max_message());
-        end
+        None
     }
 
-    /// Carries out what the dialog says.
-    async fn outputs(&mut self) -> Option<End> {
+    /// Carries out all that the dialog says, with a login's check where it wants one.
+    async fn settle(&mut self) -> Option<End> {
+        loop {
+            match self.outputs()? {
+                Step::End(end) => return Some(end),
+                Step::Login(attempt) => Box::pin(self.authenticate(attempt)).await,
+            }
+        }
+    }
+
+    /// Carries out what the dialog says, as far as that takes no time.
+    fn outputs(&mut self) -> Option<Step> {
         while let Some(output) = self.dialog.poll_output() {
             match output {
                 Output::Deliver(envelope) => self.batch.push(envelope),
                 Output::Transmit(text) => self.socket.put_text(text.as_bytes()),
                 Output::Ping => self.ping(),
-                Output::Authenticate(attempt) => self.authenticate(attempt).await,
+                Output::Authenticate(attempt) => return Some(Step::Login(Box::new(attempt))),
                 Output::Opened(opened) => self.opened(*opened),
-                Output::Close(reason) => return Some(End::Ours(reason)),
+                Output::Close(reason) => return Some(Step::End(End::Ours(reason))),
                 Output::Odd(what) => {
                     self.traffic().refused.inc();
                     tracing::info!(peer = &*self.name, address = %self.address, what, "odd message");
@@ -305,7 +332,7 @@ impl Pump {
     }
 
     /// Has a login checked. What was read before it is handed in first; nothing is read meanwhile.
-    async fn authenticate(&mut self, attempt: Attempt) {
+    async fn authenticate(&mut self, attempt: Box<Attempt>) {
         self.deliver();
         let check = self.open.engine.authenticate(&attempt, self.address);
         let verdict = timeout(LOGIN_PATIENCE, check).await.unwrap_or(Err(LoginError::NotAvailable));
@@ -385,7 +412,7 @@ impl Pump {
             });
             for text in long.drain(..) {
                 if text.len() > GATHER {
-                    self.socket.send_long(text.as_bytes()).await?;
+                    Box::pin(self.socket.send_long(text.as_bytes())).await?;
                 } else {
                     self.socket.put_text(text.as_bytes());
                 }
@@ -484,3 +511,19 @@ fn guid() -> Text {
 
 /// When the dialog has no deadline.
 const FAR: Duration = Duration::from_secs(3600);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The size of what a function makes a future of.
+    fn future_of<A, B, C, F: Future>(_: impl Fn(A, B, C) -> F) -> usize {
+        size_of::<F>()
+    }
+
+    #[test]
+    fn a_quiet_connection_is_a_small_task() {
+        let size = future_of(run);
+        assert!(size <= 1920, "{size} bytes: something large is held between two messages; box what is rare");
+    }
+}

@@ -327,8 +327,6 @@ async fn attend(transport: Arc<Transport>, gate: Arc<Gate>, arrival: Arrival) {
         }
     };
     if let Some(left) = http::serve(io, deadline, &transport.stop, answer).await {
-        // Boxed: a task is as large as its widest part, and this one lives for days.
-        Box::pin(listen::connect(&transport, &gate.door, left)).await;
+        listen::connect(&transport, &gate.door, left, permit).await;
     }
-    drop(permit);
 }

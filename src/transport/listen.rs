@@ -181,7 +181,7 @@ where
                 let stop = transport.stop.clone();
                 transport.tasks.spawn(async move {
                     let opened = tokio::select! {
-                        opened = open(tcp, &door.security, deadline) => opened,
+                        opened = Box::pin(open(tcp, &door.security, deadline)) => opened,
                         () = stop.cancelled() => None,
                     };
                     if let Some(io) = opened {
@@ -256,8 +256,9 @@ pub(super) struct Admitted {
     pub caller: Caller,
 }
 
-/// Completes a handshake and runs the connection to its end.
-pub(super) async fn connect(transport: &Transport, door: &Door, left: http::Left<Admitted>) {
+/// Completes a handshake, and leaves the connection to a task of its own: the one that accepted it is larger than one that
+/// lives for days should be.
+pub(super) async fn connect(transport: &Arc<Transport>, door: &Door, left: http::Left<Admitted>, permit: Shared) {
     let http::Left { mut io, early, plan: Admitted { wanted, role, caller } } = left;
     let answer = wanted.answer();
     if !matches!(timeout(PATIENCE, answer_with(&mut io, &answer)).await, Ok(Ok(()))) {
@@ -274,8 +275,9 @@ pub(super) async fn connect(transport: &Transport, door: &Door, left: http::Left
         address: caller.address,
         tls: caller.tls,
         name: door.name.clone(),
+        permit: Some(permit.into_inner()),
     };
-    connection::run(transport, socket, start).await;
+    transport.tasks.spawn(connection::run(Arc::clone(transport), socket, start));
 }
 
 async fn answer_with(io: &mut Stream, head: &[u8]) -> io::Result<()> {
@@ -289,6 +291,10 @@ pub(super) struct Shared(Mutex<Permit>);
 impl Shared {
     pub(super) fn new(permit: Permit) -> Self {
         Self(Mutex::new(permit))
+    }
+
+    fn into_inner(self) -> Permit {
+        self.0.into_inner().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Counts the connection for the address that its first request names.

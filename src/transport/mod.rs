@@ -111,13 +111,13 @@ impl Transport {
     }
 
     /// Enters a connection in the list of those to be told when the node stops.
-    fn register(&self, peer: PeerId, outbox: &Arc<Outbox>) -> Registered<'_> {
+    fn register(self: &Arc<Self>, peer: PeerId, outbox: &Arc<Outbox>) -> Registered {
         self.running.insert(peer, Arc::clone(outbox));
         if self.stop.is_cancelled() {
             outbox.close(CloseReason::GOING_AWAY);
             outbox.wake();
         }
-        Registered { transport: self, peer }
+        Registered { transport: Arc::clone(self), peer }
     }
 }
 
@@ -128,12 +128,12 @@ impl fmt::Debug for Transport {
 }
 
 /// Leaves the list when dropped.
-struct Registered<'a> {
-    transport: &'a Transport,
+struct Registered {
+    transport: Arc<Transport>,
     peer: PeerId,
 }
 
-impl Drop for Registered<'_> {
+impl Drop for Registered {
     fn drop(&mut self) {
         self.transport.running.remove(&self.peer);
     }

@@ -18,8 +18,9 @@ use super::hixie76::Hixie;
 use super::stream::Stream;
 use super::wire::{Stuck, Wire};
 
-/// How much is read from the kernel at once, and how much memory a quiet connection holds for reading.
-const READ_BUFFER: usize = 4096;
+/// How much the library asks for at once, and how much memory a quiet connection holds for reading. The wire reads from the
+/// kernel in larger pieces.
+const READ_BUFFER: usize = 1024;
 
 /// Messages above this make the library's buffer grow; it is given back when the connection is quiet.
 const GROWN: u64 = 16 << 10;

@@ -1,7 +1,12 @@
-//! What stands between the socket and the WebSocket library. Reading goes through the [`Guard`]. Writing goes into one
-//! buffer, the library's own frames (pongs, the echo of a close) and ours alike, and leaves in one write when
-//! [`Wire::flush`] is called: so nothing is ever half written by one and overtaken by the other.
+//! What stands between the socket and the WebSocket library.
+//!
+//! Reading takes all that the kernel has, into one large buffer of the thread, lets the [`Guard`] look at it, and hands the
+//! library its small pieces: so a burst is one call to the kernel, and a quiet connection holds no large buffer.
+//!
+//! Writing goes into one buffer, the library's own frames (pongs, the echo of a close) and ours alike, and leaves in one write
+//! when [`Wire::flush`] is called: so nothing is ever half written by one and overtaken by the other.
 
+use std::cell::RefCell;
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -19,8 +24,16 @@ use super::stream::Stream;
 /// How many bytes are gathered before they are written.
 pub(super) const GATHER: usize = 64 << 10;
 
+/// How many bytes are read at once.
+const READ: usize = 64 << 10;
+
+thread_local! {
+    /// What the kernel's bytes are read into, by whichever connection reads on this thread.
+    static SCRATCH: RefCell<Vec<u8>> = RefCell::new(vec![0; READ]);
+}
+
 /// A buffer above this is given back when it is empty.
-const KEEP: usize = 4 << 10;
+const KEEP: usize = 512;
 
 /// Why nothing could be written.
 #[derive(Debug)]
@@ -37,6 +50,9 @@ pub(super) struct Wire {
     io: Stream,
     side: Side,
     guard: Guard,
+    /// What was read and looked at, and did not fit into what the library asked for. Empty but in a burst.
+    held: Vec<u8>,
+    given: usize,
     out: Vec<u8>,
     sent: usize,
     patience: Duration,
@@ -45,7 +61,8 @@ pub(super) struct Wire {
 impl Wire {
     /// `patience` is how long the peer may take nothing while something is to be written.
     pub(super) fn new(io: Stream, side: Side, limit: usize, patience: Duration) -> Self {
-        Self { io, side, guard: Guard::new(side, limit), out: Vec::new(), sent: 0, patience }
+        let guard = Guard::new(side, limit);
+        Self { io, side, guard, held: Vec::new(), given: 0, out: Vec::new(), sent: 0, patience }
     }
 
     /// The rules for what comes in.
@@ -94,27 +111,13 @@ impl Wire {
     /// # Errors
     /// [`Stuck::Slow`] when nothing moved for as long as the peer may take.
     pub(super) async fn flush(&mut self) -> Result<(), Stuck> {
-        while self.sent < self.out.len() {
-            // Nearly every write ends at once; only the others need a timer.
-            let written = match self.io.write(&self.out[self.sent..]).now_or_never() {
-                Some(written) => written,
-                None => match timeout(self.patience, self.io.write(&self.out[self.sent..])).await {
-                    Ok(written) => written,
-                    Err(_) => return Err(Stuck::Slow),
-                },
-            };
-            match written {
-                Ok(0) => return Err(Stuck::Broken(io::ErrorKind::WriteZero.into())),
-                Ok(n) => self.sent += n,
-                Err(e) => return Err(Stuck::Broken(e)),
-            }
-        }
-        let flushed = match self.io.flush().now_or_never() {
+        // Nearly every write ends at once; only the others need a timer.
+        let flushed = match self.write_out().now_or_never() {
             Some(flushed) => flushed,
-            None => match timeout(self.patience, self.io.flush()).await {
-                Ok(flushed) => flushed,
-                Err(_) => return Err(Stuck::Slow),
-            },
+            None => {
+                let patience = self.patience;
+                Box::pin(timeout(patience, self.write_out())).await.map_err(|_| Stuck::Slow)?
+            }
         };
         self.sent = 0;
         self.out.clear();
@@ -122,6 +125,17 @@ impl Wire {
             self.out = Vec::new();
         }
         flushed.map_err(Stuck::Broken)
+    }
+
+    /// Writes what is left. Cancel safe: `sent` says how far it came.
+    async fn write_out(&mut self) -> io::Result<()> {
+        while self.sent < self.out.len() {
+            match self.io.write(&self.out[self.sent..]).await? {
+                0 => return Err(io::ErrorKind::WriteZero.into()),
+                written => self.sent += written,
+            }
+        }
+        self.io.flush().await
     }
 
     /// Sets the patience for what is still to be written.
@@ -152,18 +166,42 @@ pub(super) async fn linger(io: &mut Stream, time: Duration) {
     let _ = timeout(time, drained).await;
 }
 
+impl Wire {
+    /// Hands out of what is held.
+    fn give(&mut self, buf: &mut ReadBuf<'_>) {
+        let rest = &self.held[self.given..];
+        let given = rest.len().min(buf.remaining());
+        buf.put_slice(&rest[..given]);
+        self.given += given;
+        if self.given == self.held.len() {
+            self.held = Vec::new();
+            self.given = 0;
+        }
+    }
+}
+
 impl AsyncRead for Wire {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let wire = &mut *self;
-        if wire.guard.violation().is_none() {
-            let before = buf.filled().len();
-            ready!(Pin::new(&mut wire.io).poll_read(cx, buf))?;
-            let good = wire.guard.inspect(&mut buf.filled_mut()[before..]);
+        if wire.held.is_empty() && wire.guard.violation().is_none() {
+            let read = SCRATCH.with_borrow_mut(|scratch| {
+                let mut all = ReadBuf::new(scratch);
+                ready!(Pin::new(&mut wire.io).poll_read(cx, &mut all))?;
+                let good = wire.guard.inspect(all.filled_mut());
+                let good = &all.filled()[..good];
+                let (now, later) = good.split_at(good.len().min(buf.remaining()));
+                buf.put_slice(now);
+                wire.held.extend_from_slice(later);
+                Poll::Ready(io::Result::Ok(good.len()))
+            });
+            let good = ready!(read)?;
             if good > 0 || wire.guard.violation().is_none() {
-                buf.set_filled(before + good);
                 return Poll::Ready(Ok(()));
             }
-            buf.set_filled(before);
+        }
+        if !wire.held.is_empty() {
+            wire.give(buf);
+            return Poll::Ready(Ok(()));
         }
         Poll::Ready(Err(io::Error::new(io::ErrorKind::InvalidData, "the peer broke the rules of frames")))
     }

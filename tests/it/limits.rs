@@ -301,3 +301,49 @@ async fn who_asks_for_a_page_and_does_not_read_it_is_cut() {
     let asking = async { while io.write_all(questions.as_bytes()).await.is_ok() {} };
     tokio::time::timeout(Duration::from_secs(40), asking).await.expect("it is cut");
 }
+
+/// Seconds of processor time that a process has used.
+fn cpu_seconds(pid: u32) -> f64 {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+    let fields: Vec<&str> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
+    (fields[11].parse::<f64>().unwrap() + fields[12].parse::<f64>().unwrap()) / 100.0
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_without_descriptors_does_not_spin_and_comes_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let [web, admin] = [(); 2].map(|()| std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap());
+    let config = format!(
+        "[web]\nbind = \"{web}\"\ntls_bind = \"\"\nadmin_bind = \"{admin}\"\n[[user]]\nlogin = \"ivanov\"\npassword = \"Secret1\"\n"
+    );
+    std::fs::write(folder.path().join("ctigate.toml"), config).unwrap();
+    let mut node = std::process::Command::new("bash")
+        .args(["-c", &format!("ulimit -n 100; exec {} serve", env!("CARGO_BIN_EXE_ctigate"))])
+        .current_dir(folder.path())
+        .stderr(std::fs::File::create(folder.path().join("log")).unwrap())
+        .spawn()
+        .unwrap();
+    soon("the node listens", async {
+        while TcpStream::connect(web).await.is_err() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    })
+    .await;
+    let mut tab = FakeTab::login(web, Format::Json, "ivanov").await;
+    let mut held = Vec::new();
+    for _ in 0..150 {
+        held.push(TcpStream::connect(web).await.unwrap());
+    }
+    let before = cpu_seconds(node.id());
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    let used = cpu_seconds(node.id()) - before;
+    assert!(used < 0.5, "{used} s of processor time in 2 s without work");
+    tab.ping().await;
+    drop(held);
+    FakeTab::login(web, Format::Json, "ivanov").await.ping().await;
+    let log = std::fs::read_to_string(folder.path().join("log")).unwrap();
+    let told = log.lines().filter(|line| line.contains("no descriptor left")).count();
+    assert!((1..=2).contains(&told), "told {told} times: {log}");
+    let _ = std::process::Command::new("kill").arg(node.id().to_string()).status();
+    assert!(node.wait().unwrap().success());
+}

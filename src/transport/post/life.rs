@@ -47,7 +47,7 @@ pub(super) struct Ended {
 }
 
 /// Lives until the link fails or the node stops.
-pub(super) async fn live(transport: &Transport, link: &Posted) -> Ended {
+pub(super) async fn live(transport: &Arc<Transport>, link: &Posted) -> Ended {
     let engine = &transport.engine;
     let peer = engine.next_peer();
     let outbox = Outbox::new(OUTBOX);

@@ -309,7 +309,7 @@ impl Pump {
                 Output::Deliver(envelope) => self.batch.push(envelope),
                 Output::Transmit(text) => self.socket.put_text(text.as_bytes()),
                 Output::Ping => self.ping(),
-                Output::Authenticate(attempt) => return Some(Step::Login(Box::new(attempt))),
+                Output::Authenticate(attempt) => return Some(Step::Login(attempt)),
                 Output::Opened(opened) => self.opened(*opened),
                 Output::Close(reason) => return Some(Step::End(End::Ours(reason))),
                 Output::Odd(what) => {

@@ -278,7 +278,7 @@ impl Dialog {
                     let subscribed = std::mem::take(subscribed);
                     let (login, expires) = (attempt.login.clone(), attempt.expires);
                     self.state = State::AwaitVerdict { qid: envelope.qid(), login, expires, subscribed };
-                    self.output.push_back(Output::Authenticate(attempt));
+                    self.output.push_back(Output::Authenticate(Box::new(attempt)));
                 }
                 Err(error) => self.refuse(envelope, &error),
             },

@@ -108,7 +108,7 @@ pub enum Output {
     /// Send a WebSocket ping.
     Ping,
     /// Check this login, then call [`Dialog::handle_verdict`]. Read nothing from the peer until then.
-    Authenticate(Attempt),
+    Authenticate(Box<Attempt>),
     /// The peer is open: tell the Hub, then go on.
     Opened(Box<Opened>),
     /// Send what is queued, then close with this reason.

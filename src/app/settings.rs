@@ -21,7 +21,7 @@ use crate::{admin, web};
 use super::StartError;
 
 /// The namespace of the ids that are made of names: they are the same over restarts and stores.
-const NAMESPACE: Uuid = Uuid::from_u128(0x5b1c_6f0e_7a52_4c55_9d0c_63_74_69_67_61_74);
+const NAMESPACE: Uuid = Uuid::from_u128(0x5b1c_6f0e_7a52_4c55_9d0c_6374_6967_6174);
 
 /// Deepest nesting of a form that was kept.
 const DEPTH: usize = 64;

@@ -9,7 +9,7 @@ pub mod outbox;
 mod tap;
 
 use std::future::Future;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -32,6 +32,9 @@ pub use outbox::Outbox;
 pub use tap::{Filter, Tail, TapLine, masked};
 
 use tap::{Direction, Tap};
+
+/// The address of a peer that has none.
+const NOWHERE: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
 
 /// Where outputs go that are for no peer. None of them may wait; what cannot be taken is dropped by the outlet, which says so.
 pub struct Outlets {
@@ -126,8 +129,7 @@ impl Engine {
             Who::Link(name) => (name.clone(), Text::new()),
             Who::User { login, .. } => (Text::new(), login.clone()),
         };
-        let address =
-            opening.address.split(' ').next().and_then(|a| a.parse().ok()).unwrap_or(IpAddr::from([0, 0, 0, 0]));
+        let address = opening.address.split(' ').next().and_then(|a| a.parse().ok()).unwrap_or(NOWHERE);
         self.peers.insert(peer, Entry { outbox, address, link, user });
         self.visit([Input::Opened { peer, identity, opening }]);
     }
@@ -324,7 +326,7 @@ impl Engine {
             }
         }
         for (ticket, peer, attempt) in after.logins {
-            let address = self.peers.get(&peer).map_or(IpAddr::from([0, 0, 0, 0]), |e| e.address);
+            let address = self.peers.get(&peer).map_or(NOWHERE, |e| e.address);
             let engine = Arc::clone(self);
             tokio::spawn(async move {
                 let verdict = engine.authenticate(&attempt, address).await;

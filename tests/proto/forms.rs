@@ -146,7 +146,7 @@ fn the_call_that_is_over_closes_its_card() {
         let id = w.expect(tab, "dlgcard_showformdialog").text("cardid");
         w.phone(Event::Answered { call: call.clone(), number: "101".into() });
         w.expect_no(tab, "dlgcard_closeall");
-        w.phone(Event::Ended { call: call, answered: true });
+        w.phone(Event::Ended { call, answered: true });
         let closed = w.expect(tab, "dlgcard_closeall");
         assert_eq!((closed.text("cardid"), closed.text("reason")), (id.clone(), "closed".into()));
         values(&mut w, tab, &id, r#"{"resultcode":"x"}"#);

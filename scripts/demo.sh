@@ -39,8 +39,10 @@ php)
   command -v php >/dev/null || missing "php" "On Debian: apt-get install php-cli"
   CRM_PASSWORD=demo-crm php -S 127.0.0.1:8080 examples/crm-php/crm.php &
   started+=($!)
-  "$ctigate" demo --alone --set 'link[0].mode=post-http' --set 'link[0].url=http://127.0.0.1:8080/hook.php' \
-    --set 'link[0].bind=' --set 'link[0].auth=basic' --set 'link[0].poll_interval=500ms' &
+  # Beside the link that waits for a CRM, one that posts to PHP.
+  "$ctigate" demo --alone --set 'link[1].name=php' --set 'link[1].mode=post-http' \
+    --set 'link[1].url=http://127.0.0.1:8080/hook.php' --set 'link[1].auth=basic' --set 'link[1].login=crm' \
+    --set 'link[1].password=demo-crm' --set 'link[1].poll_interval=500ms' &
   started+=($!)
   ;;
 *) echo "CRM=$crm is none of rust, python, php, node" >&2; exit 2 ;;

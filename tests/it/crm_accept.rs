@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use ctigate::config::{Auth, Link, LinkMode, Secret};
 use ctigate::proto::auth::digest;
-use ctigate::proto::message::Format;
+use ctigate::proto::codec::{self, multipart};
+use ctigate::proto::message::{Format, Text};
 
 use crate::support::gateway::link;
 use crate::support::http::{Answer, ask, ask_on};
@@ -86,6 +87,21 @@ async fn a_long_message_goes_in_packets() {
             format!(r#"["methodresult",{{"executionid":"{id}","result":1,"outputparameters":{{"who":"{long}"}}}}]"#);
         crm.0.say(&result).await;
         assert!(json(&tab.0.hear_named("methodresult").await).contains(&long));
+
+        // Three mebibytes from the CRM, in packets, and on to the tab.
+        tab.0.say(r#"["executemethod",{"qid":6,"name":"Find","inputparameters":{"phone":"1"}}]"#).await;
+        let id = crm.0.hear_named("executemethod").await.body.text("executionid").unwrap();
+        let huge = "x".repeat(3 << 20);
+        let result = Text::from(format!(
+            r#"["methodresult",{{"executionid":"{id}","result":1,"outputparameters":{{"who":"{huge}"}}}}]"#
+        ));
+        let whole = codec::encode(&codec::decode(Format::Json, &result, &codec::Limits::default()).unwrap(), format);
+        let packets = multipart::split(&whole, format, &Text::from_static("set-1"), multipart::PIECE);
+        assert!(packets.len() > 1000);
+        for packet in &packets {
+            crm.0.say(&codec::encode(packet, Format::Json)).await;
+        }
+        assert!(json(&tab.0.hear_named("methodresult").await).contains(&huge));
     }
 }
 

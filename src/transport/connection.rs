@@ -69,7 +69,11 @@ pub(super) struct Ended {
 
 /// Runs a connection to its end. Tells the engine of its beginning and its end, whatever happens. The future holds the pump
 /// and little else: what is large and rare (a login, the end) is boxed when it comes.
-pub(super) fn run(transport: Arc<Transport>, socket: Socket, start: Start) -> impl Future<Output = Ended> + Send {
+pub(super) fn run(
+    transport: &Arc<Transport>,
+    socket: Socket,
+    start: Start,
+) -> impl Future<Output = Ended> + Send + use<> {
     let engine = Arc::clone(&transport.engine);
     let peer = engine.next_peer();
     let outbox = Outbox::new(start.outbox);
@@ -517,7 +521,7 @@ mod tests {
     use super::*;
 
     /// The size of what a function makes a future of.
-    fn future_of<A, B, C, F: Future>(_: impl Fn(A, B, C) -> F) -> usize {
+    fn future_of<A, B, C, F: Future>(_: impl Fn(&A, B, C) -> F) -> usize {
         size_of::<F>()
     }
 

@@ -247,7 +247,7 @@ pub async fn run(transport: Arc<Transport>, mut link: Dialed) {
                     name: link.name.clone(),
                     permit: None,
                 };
-                let ended = Box::pin(connection::run(Arc::clone(&transport), socket, start)).await;
+                let ended = Box::pin(connection::run(&transport, socket, start)).await;
                 let why = format!("the connection ended: {} {}", ended.reason.code, ended.reason.text);
                 (Failure::Unreachable(why), ended.open_for)
             }

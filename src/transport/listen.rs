@@ -277,7 +277,7 @@ pub(super) async fn connect(transport: &Arc<Transport>, door: &Door, left: http:
         name: door.name.clone(),
         permit: Some(permit.into_inner()),
     };
-    transport.tasks.spawn(connection::run(Arc::clone(transport), socket, start));
+    transport.tasks.spawn(connection::run(transport, socket, start));
 }
 
 async fn answer_with(io: &mut Stream, head: &[u8]) -> io::Result<()> {

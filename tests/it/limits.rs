@@ -87,6 +87,18 @@ async fn good_frames_in_any_shape_are_one_message() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_ping_of_a_burst_is_answered() {
+    let gateway = Setup::new().start().await;
+    for count in [1, 63, 64, 65, 128, 1000] {
+        let mut ws = Ws::connect(gateway.web, &[JSON]).await;
+        ws.raw(&masked(0x89, b"burst").repeat(count)).await;
+        for _ in 0..count {
+            assert_eq!(ws.next().await, Frame::Pong(b"burst".to_vec()), "of {count}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_size_limit_rises_with_the_login() {
     let gateway = Setup::new().start().await;
     let long = format!(r#"["ping",{{"qid":1,"filler":"{}"}}]"#, "x".repeat(500_000));

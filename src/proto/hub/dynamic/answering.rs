@@ -1,0 +1,116 @@
+//! Results, and whoever was to give one: a CRM, or a person's tabs, of which the first valid result wins.
+
+use crate::hub::declaration::{self, Method};
+use crate::hub::route::{Caller, Handled, object_part, required};
+use crate::hub::user::UserIx;
+use crate::hub::{Hub, Peer};
+use crate::message::{Body, CallError, Code, Part, PeerId, Text};
+use crate::telephony::Outcome;
+
+use super::{Asker, Done, Execution, opened};
+
+impl Hub {
+    /// `methodresult` of a CRM or a tab.
+    pub(in crate::hub) fn method_result(&mut self, peer: PeerId, body: &Body) -> Result<(), CallError> {
+        let id = required(body, "executionid")?;
+        let Some(execution) = self.executions.in_flight.get_mut(&id) else {
+            return Err(match self.executions.ended.iter().find(|(_, ended, _)| *ended == id) {
+                Some((.., by)) => CallError::new(Code::AlreadyAnswered, by.clone()),
+                None => CallError::new(Code::NotFound, format!("executionid: no execution {id} waits for a result")),
+            });
+        };
+        if !execution.targets.contains(&peer) {
+            return Err(CallError::new(Code::NotFound, "executionid: this execution was given to somebody else"));
+        }
+        let result = read_result(body, &execution.method);
+        let by = self.peer_words(peer);
+        match result {
+            Ok(output) => {
+                self.finish_from(&id, Some(peer), &by, Done::result(output));
+                Ok(())
+            }
+            Err((error, why)) => {
+                let ill_typed = error == Code::BadRequest.number() && body.int("result") != Some(0);
+                let Some(execution) = self.executions.in_flight.get_mut(&id) else { return Ok(()) };
+                execution.targets.retain(|t| *t != peer);
+                let nobody_left = execution.targets.is_empty();
+                if let Some(Peer::Tab(tab)) = self.peers.get_mut(&peer) {
+                    tab.serving.retain(|s| *s != id);
+                }
+                if nobody_left {
+                    self.finish_from(&id, Some(peer), &by, Done::failed(why.clone(), error));
+                }
+                if ill_typed { Err(CallError::new(Code::BadRequest, why)) } else { Ok(()) }
+            }
+        }
+    }
+
+    /// Whoever was to answer says that it will not.
+    pub(in crate::hub) fn cancel_for_peer(&mut self, caller: &Caller, body: &Body) -> Handled {
+        let id = required(body, "executionid")?;
+        let asked_here = matches!(self.executions.in_flight.get(&id).map(|e| &e.asker),
+            Some(Asker::Tab(c)) if c.peer == caller.peer && c.user == caller.user);
+        if !asked_here {
+            return Err(CallError::new(Code::NotFound, "executionid: no execution that was asked here"));
+        }
+        self.cancel_execution(&id, "cancelled by its caller");
+        Ok(Some(Body::new()))
+    }
+
+    fn peer_words(&self, peer: PeerId) -> String {
+        match self.peers.get(&peer) {
+            Some(Peer::Link(link)) => format!("by link {}", self.links[*link].settings.name),
+            Some(Peer::Tab(tab)) => format!("by a tab of {}", self.users[tab.user].account.login),
+            None => "by a peer that is gone".to_owned(),
+        }
+    }
+
+    /// Who can carry out a method directed to the user's own tabs.
+    pub(super) fn client_targets(&self, user: Option<UserIx>) -> Vec<PeerId> {
+        let Some(user) = user else { return Vec::new() };
+        let mut to = self.tabs_hearing(user, "executemethod");
+        to.extend(self.links.iter().filter(|l| l.tunnel.contains_key(&user)).filter_map(|l| l.peer));
+        to
+    }
+
+    /// One of several tabs that were asked is gone.
+    pub(in crate::hub) fn target_gone(&mut self, id: &Text, peer: PeerId) {
+        let Some(execution) = self.executions.in_flight.get_mut(id) else { return };
+        execution.targets.retain(|t| *t != peer);
+        if execution.targets.is_empty() {
+            self.finish_from(id, None, "nobody is left", Done::new(Outcome::NoLink));
+        }
+    }
+
+    /// A peer of a link is gone: what was asked through it is taken back, and it carries out nothing for its users any more.
+    pub(in crate::hub) fn link_peer_gone(&mut self, link: usize, peer: PeerId) {
+        let here = |id: &&Text| matches!(self.executions.in_flight.get(*id).map(|e| &e.asker), Some(Asker::Tab(c)) if c.peer == peer);
+        let asked: Vec<Text> = self.links[link].asked.iter().filter(here).cloned().collect();
+        asked.iter().for_each(|id| self.cancel_execution(id, "the caller is gone"));
+        let serves = |(_, e): &(&Text, &Execution)| e.link.is_none() && e.targets.contains(&peer);
+        let serving: Vec<Text> = self.executions.in_flight.iter().filter(serves).map(|(id, _)| id.clone()).collect();
+        serving.iter().for_each(|id| self.target_gone(id, peer));
+    }
+}
+
+/// Reads a result: the output, opened only if it must be checked; or the error code and what went wrong.
+fn read_result(body: &Body, method: &Method) -> Result<Part, (i64, String)> {
+    let bad = |why: String| (Code::BadRequest.number(), why);
+    let failed = match body.get("result").map(|_| body.int("result")) {
+        None => body.int("error").is_some_and(|e| e != 0),
+        Some(Some(1)) => false,
+        Some(Some(0)) => true,
+        Some(_) => return Err(bad("result is neither 1 nor 0".to_owned())),
+    };
+    if failed {
+        let message = body.text("errormsg").unwrap_or_default();
+        let message =
+            if message.is_empty() { "the CRM says that the method failed".to_owned() } else { message.to_string() };
+        return Err((body.int("error").filter(|e| *e != 0).unwrap_or(Code::Internal.number()), message));
+    }
+    let output = object_part(body, &["outputparameters"]).map_err(|e| bad(e.detail))?;
+    if let Some(declared) = &method.output {
+        declaration::check(&opened(&output), declared).map_err(|why| bad(format!("outputparameters: {why}")))?;
+    }
+    Ok(output)
+}

@@ -1,0 +1,171 @@
+//! Dynamic methods: what the CRM answers for a scenario, a tab or an outside caller, and what a person's tabs answer for the
+//! telephone system. One execution, one outcome. `proto-spec/dynamic.md`.
+//!
+//! `asking`: who asks and whom; `answering`: results; `ending`: every other end, and what the asker hears.
+
+mod answering;
+mod asking;
+mod ending;
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::Time;
+use crate::message::{Code, Envelope, Object, Part, PeerId, Shared, Text, Value};
+use crate::telephony::{CallId, Outcome, RunId};
+
+use super::Hub;
+use super::declaration::Method;
+use super::form::RuleAsk;
+use super::input::Ticket;
+use super::output::Output;
+use super::route::Caller;
+use super::timer::Key;
+use super::user::UserIx;
+
+/// How long it is remembered who answered an execution.
+const REMEMBER: Duration = Duration::from_secs(60);
+/// How many of them.
+const MAX_REMEMBERED: usize = 4096;
+
+/// Who waits for an outcome.
+#[derive(Debug)]
+pub(super) enum Asker {
+    /// A scenario of the telephone system.
+    Scenario(RunId),
+    /// A tab, direct or behind a link.
+    Tab(Caller),
+    /// The HTTP interface or the command line.
+    Api(Ticket),
+    /// A form rule that needs values before it opens its form.
+    Rule(RuleAsk),
+}
+
+impl Asker {
+    pub(super) const fn word(&self) -> &'static str {
+        match self {
+            Self::Scenario(_) => "scenario",
+            Self::Tab(_) => "tab",
+            Self::Api(_) => "api",
+            Self::Rule(_) => "form",
+        }
+    }
+}
+
+/// What is asked.
+pub(super) struct Order {
+    pub(super) method: Text,
+    pub(super) input: Part,
+    pub(super) deadline: Option<Duration>,
+    pub(super) late: Duration,
+    pub(super) fallback: Option<Object>,
+    /// A link that was named; else the first that can.
+    pub(super) link: Option<usize>,
+    pub(super) user: Option<UserIx>,
+    pub(super) chain: Text,
+}
+
+/// One execution that somebody waits for.
+#[derive(Debug)]
+pub(super) struct Execution {
+    pub(super) method: Arc<Method>,
+    pub(super) asker: Asker,
+    /// The link that answers; `None`: the user's tabs.
+    pub(super) link: Option<usize>,
+    /// Who was asked and may still answer.
+    targets: Vec<PeerId>,
+    qid: Text,
+    fallback: Option<Object>,
+    late: Duration,
+    /// The caller has its outcome; only a late result is still welcome.
+    aborted: bool,
+    key: Key,
+    started: Time,
+    pub(super) since_ms: i64,
+}
+
+/// All executions in flight, and who answered those that ended a moment ago.
+#[derive(Debug, Default)]
+pub(super) struct Executions {
+    in_flight: HashMap<Text, Execution>,
+    scenarios: HashMap<RunId, Text>,
+    api: HashMap<Ticket, Text>,
+    ended: VecDeque<(Time, Text, String)>,
+}
+
+impl Executions {
+    pub(super) fn len(&self) -> usize {
+        self.in_flight.len() + self.ended.len()
+    }
+
+    /// In flight, oldest first.
+    pub(super) fn list(&self) -> Vec<(&Text, &Execution)> {
+        let mut all: Vec<_> = self.in_flight.iter().collect();
+        all.sort_by_key(|(id, e)| (e.started, *id));
+        all
+    }
+
+    pub(super) fn sweep(&mut self, now: Time) {
+        while self.ended.front().is_some_and(|(at, ..)| now.since(*at) > REMEMBER) {
+            self.ended.pop_front();
+        }
+    }
+
+    fn remember(&mut self, now: Time, id: Text, by: String) {
+        if self.ended.len() >= MAX_REMEMBERED {
+            self.ended.pop_front();
+        }
+        self.ended.push_back((now, id, by));
+    }
+}
+
+/// How an execution ended: with a result, checked but not necessarily opened, or in another way, with its error code.
+struct Done {
+    outcome: Result<Part, Outcome>,
+    error: i64,
+}
+
+impl Done {
+    fn new(outcome: Outcome) -> Self {
+        let error = match outcome {
+            Outcome::Ok(_) | Outcome::Fallback(_) => 0,
+            Outcome::Failed(_) | Outcome::BadInput(_) => Code::BadRequest.number(),
+            Outcome::Timeout => Code::Timeout.number(),
+            Outcome::NoLink | Outcome::OpenCircuit => Code::CrmNotConnected.number(),
+            Outcome::NoMethod | Outcome::Cancelled => Code::NotFound.number(),
+        };
+        Self { outcome: Err(outcome), error }
+    }
+
+    fn result(output: Part) -> Self {
+        Self { outcome: Ok(output), error: 0 }
+    }
+
+    fn failed(why: String, error: i64) -> Self {
+        Self { outcome: Err(Outcome::Failed(why)), error }
+    }
+}
+
+impl Hub {
+    fn send_to_all(&mut self, to: &[PeerId], envelope: Envelope) {
+        let message = Arc::new(Shared::new(envelope));
+        self.out.push_back(match to {
+            [to] => Output::Send { to: *to, message },
+            to => Output::Fan { to: to.into(), message },
+        });
+    }
+}
+
+/// The chain of a call, for who asks on its behalf.
+pub(super) fn chain_of(call: Option<&CallId>) -> Text {
+    call.map(|c| c.0.clone()).unwrap_or_default()
+}
+
+/// An output that has to be read here.
+fn opened(output: &Part) -> Object {
+    match output.open() {
+        Value::Object(output) => output,
+        _ => Object::new(),
+    }
+}

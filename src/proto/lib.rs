@@ -7,6 +7,7 @@
 //! - [`auth`]: Basic, Digest, tickets and password hashes as values; the only place that makes an [`auth::Proof`].
 //! - [`method`]: the catalogue of every message of the protocol, typed.
 //! - [`telephony`]: words that are spoken with a telephone system, whichever it is.
+//! - [`calls`]: the one model of calls, made of facts that a telephone system tells.
 //! - [`dialog`]: machine one, the state of a single connection.
 //! - [`hub`]: machine two, the state of a whole node.
 //!
@@ -14,6 +15,7 @@
 //! says `None`, ask `poll_timeout` when to call `handle_timeout` if nothing happens before.
 
 pub mod auth;
+pub mod calls;
 pub mod codec;
 pub mod dialog;
 pub mod hub;

@@ -225,7 +225,6 @@ fn facts(message: &Message) -> Vec<String> {
         (message.before_login, "before login"),
         (message.subscribed, "by subscription"),
         (message.origin == Origin::Ctigate, "ctigate"),
-        (message.telephony, "from: telephony"),
     ] {
         facts.extend(said.then(|| word.to_owned()));
     }

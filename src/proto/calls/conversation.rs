@@ -77,9 +77,10 @@ impl Conversation {
     }
 
     pub(super) fn tell_leg(&mut self, fact: LegFact) -> bool {
+        let room = self.legs.len() < MAX_LEGS;
         match self.legs.get_mut(&fact.leg) {
             Some(leg) => leg.tell(fact),
-            None if self.legs.len() < MAX_LEGS => {
+            None if room => {
                 self.legs.insert(fact.leg.clone(), Leg { facts: vec![fact] });
                 true
             }
@@ -146,6 +147,11 @@ impl Conversation {
 
     pub(super) fn waits_in_queue(&self) -> bool {
         self.live().any(|leg| matches!(leg.now().place, Place::Queue(_)))
+    }
+
+    /// Whether any leg is or was in a queue.
+    pub(super) fn was_queued(&self) -> bool {
+        self.legs.values().flat_map(Leg::story).any(|f| matches!(f.place, Place::Queue(_)))
     }
 
     /// The leg with which it began.

@@ -171,13 +171,14 @@ impl Calls {
     }
 
     fn tell_conference(&mut self, conference: ConferenceFact) -> bool {
+        let room = self.conferences.len() < MAX_CONFERENCES;
         match self.conferences.get_mut(&conference.id) {
             Some(known) if known.over || known.seq >= conference.seq && !conference.over => false,
             Some(known) => {
                 *known = conference;
                 true
             }
-            None if self.conferences.len() < MAX_CONFERENCES => {
+            None if room => {
                 self.conferences.insert(conference.id.clone(), conference);
                 true
             }
@@ -249,6 +250,17 @@ impl Calls {
             .collect();
         numbers.sort();
         numbers.into_iter().map(|(_, number)| number).collect()
+    }
+
+    /// The inside numbers that had any part in a conversation.
+    pub fn numbers_ever(&self, call: &CallId) -> BTreeSet<Text> {
+        let legs = self.calls.get(call).into_iter().flat_map(Conversation::legs);
+        legs.filter_map(|leg| inside_number(leg.now()).cloned()).collect()
+    }
+
+    /// Whether a conversation came through a queue.
+    pub fn was_queued(&self, call: &CallId) -> bool {
+        self.calls.get(call).is_some_and(Conversation::was_queued)
     }
 
     /// What a conversation does as a whole, in one word: `began`, `queued`, `ringing`, `talking`.

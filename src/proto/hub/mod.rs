@@ -11,20 +11,25 @@
 
 mod call;
 mod circuit;
+mod conference;
 mod declaration;
 mod dynamic;
 mod form;
 mod gap;
 mod ids;
 pub mod input;
+mod line;
 mod link;
+mod order;
 pub mod output;
+mod redirect;
 mod rights;
 mod route;
 mod rpc;
 mod session;
 pub mod settings;
 pub mod snapshot;
+mod state;
 mod subscription;
 mod timer;
 mod user;
@@ -34,6 +39,7 @@ use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
 use crate::Time;
+use crate::calls::Calls;
 use crate::message::{CloseReason, PeerId, Text};
 
 pub use input::Input;
@@ -42,12 +48,14 @@ pub use rights::Rights;
 pub use settings::Settings;
 pub use snapshot::Snapshot;
 
-use call::Calls;
+use conference::Watches;
 use dynamic::Executions;
 use form::Forms;
 use ids::Ids;
 use input::Ticket;
 use link::Link;
+use order::Orders;
+use redirect::Redirects;
 use route::PendingLogin;
 use session::Sessions;
 use subscription::{Event, Subscriptions};
@@ -73,6 +81,9 @@ pub struct Hub {
     executions: Executions,
     forms: Forms,
     calls: Calls,
+    orders: Orders,
+    watches: Watches,
+    redirects: Redirects,
     /// Logins that came through a link and are being checked.
     logins: HashMap<Ticket, PendingLogin>,
     next_ticket: u64,
@@ -128,7 +139,9 @@ impl Hub {
     /// A node at its start: links down, nobody here. What a store kept is put back with [`Self::restore_session`] and
     /// [`Self::restore_form`] before the first peer opens.
     pub fn new(settings: Settings) -> Self {
-        let users = Users::new(settings.accounts.clone());
+        let users = Users::new(settings.accounts.clone(), &settings.numbers);
+        let accounts = settings.accounts.iter().map(|a| a.number.clone());
+        let inside: Vec<Text> = accounts.chain(settings.numbers.iter().map(|g| g.number.clone())).collect();
         let links = settings.links.iter().map(|l| Link::new(l.clone(), &users, settings.wall_ms)).collect();
         let mut timers = Timers::default();
         timers.set(Time::ZERO + SWEEP_EVERY, Timer::Sweep);
@@ -143,7 +156,10 @@ impl Hub {
             users,
             executions: Executions::default(),
             forms: Forms::default(),
-            calls: Calls::default(),
+            calls: Calls::new(inside),
+            orders: Orders::default(),
+            watches: Watches::default(),
+            redirects: Redirects::default(),
             logins: HashMap::new(),
             next_ticket: 1,
             next_call: 1,
@@ -180,10 +196,12 @@ impl Hub {
                 Timer::TunnelGrace(link) => self.tunnel_grace_over(link),
                 Timer::Question(link, qid) => self.question_unanswered(link, &qid),
                 Timer::ContestOver(link) => self.contest_over(link),
+                Timer::Order(order) => self.order_unanswered(order),
                 Timer::Login(ticket) => self.login_unchecked(ticket),
                 Timer::Sweep => {
                     self.sweep_sessions();
                     self.executions.sweep(self.now);
+                    self.calls.sweep(self.now);
                     self.forms.sweep(self.now);
                     self.timers.set(self.now + SWEEP_EVERY, Timer::Sweep);
                 }
@@ -212,12 +230,23 @@ impl Hub {
             sessions: self.sessions.len(),
             executions: self.executions.len(),
             forms: self.forms.len(),
-            calls: self.calls.len(),
+            calls: self.calls.remembered(),
+            orders: self.orders.len(),
+            watches: self.watches.len(),
             timers: self.timers.len(),
             logins: self.logins.len(),
             behind_links: self.links.iter().map(|l| l.tunnel.len() + l.active.len()).sum(),
             noted: self.links.iter().map(|l| l.in_flight.len() + l.asked.len()).sum::<usize>()
                 + self.peers.values().map(Peer::noted).sum::<usize>(),
+        }
+    }
+
+    /// Puts back what was kept ([`output::Kept`]). False when it cannot be read or what it belongs to is gone.
+    pub fn restore_kept(&mut self, kind: &str, key: &str, body: &Text) -> bool {
+        let Some(object) = (self.settings.notation.read)(body) else { return false };
+        match kind {
+            "redirect" => self.restore_redirects(key, &object),
+            _ => false,
         }
     }
 
@@ -227,6 +256,7 @@ impl Hub {
     }
 
     fn closed(&mut self, peer: PeerId, reason: &CloseReason) {
+        self.watches.forget_peer(peer);
         match self.peers.remove(&peer) {
             Some(Peer::Link(link)) => self.link_closed(link, peer, reason),
             Some(Peer::Tab(tab)) => self.tab_closed(peer, tab),
@@ -274,8 +304,12 @@ pub struct Sizes {
     pub executions: usize,
     /// Forms open, and those that ended a moment ago.
     pub forms: usize,
-    /// Calls going on.
+    /// Conversations going on, and those that ended a moment ago.
     pub calls: usize,
+    /// Orders to the telephone system that are not answered.
+    pub orders: usize,
+    /// Connections that follow a conference.
+    pub watches: usize,
     /// Timers.
     pub timers: usize,
     /// Logins being checked.

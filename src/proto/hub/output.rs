@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::auth::Attempt;
+use crate::calls::Entry;
 use crate::message::{CloseReason, PeerId, Shared, Text};
 use crate::telephony;
 
@@ -68,11 +69,26 @@ pub enum Record {
     },
     /// A form is open (or has changed).
     Form(StoredForm),
+    /// What is kept of a conversation that is over; a later one of the same conversation takes its place.
+    Call(Box<Entry>),
+    /// Something of a user's that outlives the node.
+    Kept(Kept),
     /// A form is open no more.
     FormEnded {
         /// Its id.
         id: Text,
     },
+}
+
+/// Something that is kept under a kind and a key, and given back to the Hub when the node starts again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Kept {
+    /// What it is: `redirect`.
+    pub kind: &'static str,
+    /// Whose or which.
+    pub key: Text,
+    /// The JSON text that the Hub wrote and alone reads; `None`: no more.
+    pub body: Option<Text>,
 }
 
 /// A session as it is kept: never the id itself.

@@ -244,9 +244,6 @@ impl Hub {
     }
 
     fn call(&mut self, caller: &Caller, message: &'static Message, envelope: Envelope) -> Handled {
-        if message.telephony {
-            return Err(CallError::new(Code::UnknownMethod, format!("{} is not served yet", message.name)));
-        }
         if let Some(right) = message.right.filter(|r| !caller.rights.has(*r)) {
             return Err(CallError::new(Code::AccessDenied, format!("the right {} is missing", right.word())));
         }
@@ -265,7 +262,37 @@ impl Hub {
             "getuserstate" => self.user_state(caller),
             "getextendedlineinfo" => self.line_of(caller),
             "pbxanswercall" => self.answer_call(caller),
-            "pbxabortcall" | "pbxdeclinecall" => self.hang_up(caller, message.name == "pbxdeclinecall"),
+            "pbxabortcall" => self.hang_up(caller),
+            "pbxdeclinecall" => self.decline_call(caller),
+            "pbxautocallstart" => self.dial(caller, &body),
+            "pbxautocallabort" => self.stop_dialling(caller),
+            "pbxmakeflash" => self.flash(caller, &body),
+            "pbxmaketransfer" => self.transfer(caller, &body),
+            "pbxtransfercall" => self.transfer_call(caller, &body),
+            "getflashedabonentinfo" => self.held_party(caller),
+            "getchaincontent" => self.chain_content(caller, &body),
+            "setuserstate" => self.set_user_state(caller, &body),
+            "entercallcenter" => self.call_centre(caller, true),
+            "exitcallcenter" => self.call_centre(caller, false),
+            "cc_getlunchtypes" => self.break_reasons(),
+            "createnewconference" => self.create_conference(caller, &body),
+            "buildconferencefromcommutation" => self.build_conference(caller),
+            "invitetoconference" => self.invite(caller, &body),
+            "checkcanconnecttogathertoconference" => self.can_connect(caller),
+            "connecttogathertoconference" => self.connect_together(caller),
+            "getconferenceinfo" => self.conference_info(caller, &body),
+            "getconferencecompetitors" => self.conference_competitors(caller, &body),
+            "confdisconnectcompetitor" => self.throw_out(caller, &body),
+            "exitconference" => self.exit_conference(caller, &body),
+            "confhandleevent" => self.handle_conference(caller, &body),
+            "attachasghost" => self.attach_as_ghost(caller, &body),
+            "confsetghostmode" => self.ghost_mode(caller, &body),
+            "confsetvoiceparams" => self.voice_params(caller, &body),
+            "getcurrentqueue" => self.current_queue(caller),
+            "gettotalqueue" => self.total_queue(),
+            "getredirectrules" => self.redirect_rules(caller),
+            "saveredirectrules" => self.save_redirect(caller, &body),
+            "deleteredirectrules" => self.delete_redirects(caller, &body),
             "triggercustomevent" => self.custom_event(caller, body),
             "executemethod" => self.execute_for_peer(caller, &body),
             "methodresult" => self.method_result(caller.peer, &body).map(|()| Some(Body::new())),

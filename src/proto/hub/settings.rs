@@ -22,6 +22,10 @@ pub struct Settings {
     pub forms: Vec<FormRule>,
     /// Numbers that belong to nobody: queues and groups.
     pub numbers: Vec<GroupNumber>,
+    /// The reasons of a break; the first is taken when a break names none.
+    pub breaks: Vec<BreakReason>,
+    /// Seconds east of UTC at a moment given in milliseconds since 1970: the gateway's local time.
+    pub utc_offset: fn(i64) -> i32,
     /// The bounds.
     pub limits: Limits,
     /// How open forms are written for keeping and read back: JSON, from the codec.
@@ -97,6 +101,17 @@ pub struct GroupNumber {
     pub number: Text,
     /// Its id: a GUID.
     pub id: Text,
+    /// What people call it.
+    pub name: Text,
+    /// Logins of those at the queue.
+    pub members: Vec<Text>,
+}
+
+/// A reason of a break.
+#[derive(Clone, Debug, Default)]
+pub struct BreakReason {
+    /// Its id.
+    pub id: i64,
     /// What people call it.
     pub name: Text,
 }

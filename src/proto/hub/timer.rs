@@ -6,6 +6,7 @@ use crate::Time;
 use crate::message::Text;
 
 use super::input::Ticket;
+use crate::telephony::OrderId;
 
 /// Why something happens later.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,6 +25,8 @@ pub(super) enum Timer {
     Question(usize, Text),
     /// A link is open to newcomers again. (index of the link)
     ContestOver(usize),
+    /// The telephone system did not say whether it followed an order.
+    Order(OrderId),
     /// A login through a link was not checked.
     Login(Ticket),
     /// Ended things are forgotten.

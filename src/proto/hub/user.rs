@@ -4,13 +4,13 @@ use std::collections::HashMap;
 use std::ops::{Index, IndexMut};
 use std::time::Duration;
 
-use crate::message::{Body, Object, PeerId, Text, Value};
-use crate::telephony::CallId;
+use crate::calls::Line;
+use crate::message::{PeerId, Text};
 
 use super::Hub;
-use super::ids::ZERO_GUID;
 use super::output::{Notice, Output};
-use super::settings::Account;
+use super::settings::{Account, GroupNumber};
+use super::state::{Chosen, Told};
 use super::timer::{Key, Timer};
 
 /// How long a user stays online after the last tab has left: a page reload is no absence.
@@ -25,46 +25,18 @@ pub(super) struct User {
     pub(super) account: Account,
     /// Direct tabs, oldest first.
     pub(super) tabs: Vec<PeerId>,
+    /// What the phone does; of the moment that was told last.
     pub(super) line: Line,
+    pub(super) chosen: Chosen,
     /// Whether the phone can be rung, as far as the telephone system said.
     pub(super) phone: bool,
     online: bool,
     leaving: Option<Key>,
     /// The state that was told last.
-    told: i64,
-}
-
-/// What a user's phone does.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) enum Line {
-    #[default]
-    Idle,
-    /// Rings for this call.
-    Ringing(CallId),
-    /// Talks in this call, since (milliseconds of the wall clock).
-    Talking(CallId, i64),
-}
-
-impl Line {
-    pub(super) fn call(&self) -> Option<&CallId> {
-        match self {
-            Self::Idle => None,
-            Self::Ringing(call) | Self::Talking(call, _) => Some(call),
-        }
-    }
+    pub(super) told: Told,
 }
 
 impl User {
-    /// `userstateid`: 0 away, 1 ready, 5 busy, 7 without a phone.
-    pub(super) fn state(&self) -> i64 {
-        match self.line {
-            Line::Ringing(_) | Line::Talking(..) => 5,
-            Line::Idle if !self.online => 0,
-            Line::Idle if !self.phone || self.account.number.is_empty() => 7,
-            Line::Idle => 1,
-        }
-    }
-
     /// Whether online: a tab is open, or the last left less than five seconds ago.
     pub(super) fn online(&self) -> bool {
         self.online
@@ -81,19 +53,22 @@ pub(super) struct Users {
 }
 
 impl Users {
-    pub(super) fn new(accounts: Vec<Account>) -> Self {
+    pub(super) fn new(accounts: Vec<Account>, groups: &[GroupNumber]) -> Self {
         let index = |key: fn(&Account) -> &Text| {
             accounts.iter().enumerate().filter(|(_, a)| !key(a).is_empty()).map(|(i, a)| (key(a).clone(), i)).collect()
         };
         let (login, id, number) = (index(|a| &a.login), index(|a| &a.id), index(|a| &a.number));
-        let user = |account| User {
+        let at_queue = |a: &Account| groups.iter().any(|g| g.members.iter().any(|m| *m == a.login));
+        let user = |account: Account| User {
+            // Whoever is at a queue takes its calls until saying otherwise.
+            chosen: Chosen::new(at_queue(&account)),
             account,
             tabs: Vec::new(),
-            line: Line::Idle,
+            line: Line::default(),
             phone: true,
             online: false,
             leaving: None,
-            told: 0,
+            told: Told::default(),
         };
         Self { login, id, number, all: accounts.into_iter().map(user).collect() }
     }
@@ -164,74 +139,5 @@ impl Hub {
         let login = self.users[user].account.login.clone();
         self.out.push_back(Output::Notice(Notice::Presence { login, online }));
         self.tell_state(user);
-    }
-
-    /// Tells the user's tabs and links, and everybody who watches numbers, when the user's state is another than told last.
-    pub(super) fn tell_state(&mut self, user: UserIx) {
-        let u = &mut self.users[user];
-        let state = u.state();
-        if state == u.told {
-            return;
-        }
-        u.told = state;
-        let number = u.account.number.clone();
-        let block = Body::from(self.state_block(user));
-        self.tell_user(user, "userstatechanged", block);
-        if !number.is_empty() {
-            let changed = Object::new().with("num", number).with("numstateid", state);
-            let body = Body::new().with("numbers", vec![Value::Object(changed)]);
-            self.tell_all("pbxnumberstatechanged", body);
-        }
-    }
-
-    /// The block of `getuserstate` and `userstatechanged`, without the identity.
-    pub(super) fn state_block(&self, user: UserIx) -> Object {
-        let state = self.users[user].state();
-        let name = match state {
-            0 => "usDisconnected",
-            5 => "usFullbusy",
-            7 => "usWOphone",
-            _ => "usReady",
-        };
-        Object::new()
-            .with("userstateid", state)
-            .with("userstate", state)
-            .with("userstatestr", name)
-            .with("oncallcenter", false)
-            .with("onccmanual", false)
-            .with("onlunch", false)
-            .with("onredirect", false)
-            .with("lunchreasonid", 0)
-            .with("ontask", false)
-    }
-
-    /// The answer of `getextendedlineinfo`, from memory.
-    pub(super) fn line_info(&self, user: UserIx) -> Object {
-        let u = &self.users[user];
-        let idle = |state: &'static str| {
-            Object::new()
-                .with("linestatestr", state)
-                .with("isflashing", false)
-                .with("chainid", ZERO_GUID)
-                .with("abonent", Object::new())
-        };
-        let Some(call) = u.line.call() else {
-            return idle(if u.phone && !u.account.number.is_empty() { "lsReady" } else { "lsDisconnected" });
-        };
-        let party = self.party(call);
-        let (state, talking_ms, flag) = match u.line {
-            Line::Talking(_, since) => ("lsCommutated", self.wall(self.now) - since, "iscommutated"),
-            Line::Ringing(_) | Line::Idle => ("lsRing", 0, "isringing"),
-        };
-        let mut info = Object::new()
-            .with("linestatestr", state)
-            .with("isflashing", false)
-            .with("chainid", call.0.clone())
-            .with("calledid", self.called(call))
-            .with("abonent", party.with(flag, true));
-        if matches!(u.line, Line::Talking(..)) {
-            info.set("timertalklensec", talking_ms / 1000);
-        }
-        info
     }
 }

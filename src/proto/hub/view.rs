@@ -39,14 +39,18 @@ impl Hub {
                 .collect(),
             calls: self
                 .calls
-                .iter()
-                .map(|(id, call)| CallView {
-                    chain: id.0.clone(),
-                    caller: call.parties.caller.clone(),
-                    called: call.parties.called.clone(),
-                    state: call.state,
-                    number: call.users.first().map(|u| self.users[*u].account.number.clone()).unwrap_or_default(),
-                    since_ms: call.since_ms,
+                .open()
+                .into_iter()
+                .map(|call| {
+                    let parties = self.calls.parties(call).cloned().unwrap_or_default();
+                    CallView {
+                        chain: call.0.clone(),
+                        caller: parties.caller,
+                        called: parties.called,
+                        state: self.calls.word(call),
+                        number: self.calls.numbers_of(call).first().cloned().unwrap_or_default(),
+                        since_ms: self.calls.began_ms(call).unwrap_or_default(),
+                    }
                 })
                 .collect(),
         }

@@ -14,10 +14,10 @@ messages! {
     }
 
     /// Asks who is on hold.
-    GetFlashedAbonentInfo: call("getflashedabonentinfo").by_both().replied("getflashedabonentinforesult").telephony() => {}
+    GetFlashedAbonentInfo: call("getflashedabonentinfo").by_both().replied("getflashedabonentinforesult") => {}
 
     /// Who is on hold.
-    GetFlashedAbonentInfoResult: reply("getflashedabonentinforesult").to_both().telephony() => {
+    GetFlashedAbonentInfoResult: reply("getflashedabonentinforesult").to_both() => {
         /// Whether somebody is.
         containsflashed: bool,
         /// Who; without members when nobody is.
@@ -25,7 +25,7 @@ messages! {
     }
 
     /// Dials. In a talk the present party is put on hold first.
-    PbxAutoCallStart: call("pbxautocallstart").by_both().replied("pbxautocallstartresult").right(Right::Call).telephony() => {
+    PbxAutoCallStart: call("pbxautocallstart").by_both().replied("pbxautocallstartresult").right(Right::Call) => {
         /// The number to dial.
         number: Text,
         /// Who is called first.
@@ -35,13 +35,13 @@ messages! {
     }
 
     /// Dialling has begun.
-    PbxAutoCallStartResult: reply("pbxautocallstartresult").to_both().telephony() => {}
+    PbxAutoCallStartResult: reply("pbxautocallstartresult").to_both() => {}
 
     /// Stops dialling that the gateway does while the user's own phone is still idle.
-    PbxAutoCallAbort: call("pbxautocallabort").by_both().replied("pbxautocallabortresult").right(Right::Call).telephony() => {}
+    PbxAutoCallAbort: call("pbxautocallabort").by_both().replied("pbxautocallabortresult").right(Right::Call) => {}
 
     /// Dialling has stopped.
-    PbxAutoCallAbortResult: reply("pbxautocallabortresult").to_both().telephony() => {}
+    PbxAutoCallAbortResult: reply("pbxautocallabortresult").to_both() => {}
 
     /// Hangs up, or stops an outgoing call. With somebody on hold it joins the two others and lets the user go.
     PbxAbortCall: call("pbxabortcall").by_both().replied("pbxabortcallresult").right(Right::Call) => {}
@@ -62,52 +62,52 @@ messages! {
     PbxAnswerCallResult: reply("pbxanswercallresult").to_both() => {}
 
     /// Puts on hold, swaps, or returns to the held party.
-    PbxMakeFlash: call("pbxmakeflash").by_both().replied("pbxmakeflashresult").right(Right::Call).telephony() => {
+    PbxMakeFlash: call("pbxmakeflash").by_both().replied("pbxmakeflashresult").right(Right::Call) => {
         /// What to do; `switch` when absent.
         mode: Option<FlashMode>,
     }
 
     /// Done.
-    PbxMakeFlashResult: reply("pbxmakeflashresult").to_both().telephony() => {}
+    PbxMakeFlashResult: reply("pbxmakeflashresult").to_both() => {}
 
     /// Hands the present party to a number without asking. With somebody on hold the user returns to them.
-    PbxMakeTransfer: call("pbxmaketransfer").by_both().replied("pbxmaketransferresult").right(Right::Call).telephony() => {
+    PbxMakeTransfer: call("pbxmaketransfer").by_both().replied("pbxmaketransferresult").right(Right::Call) => {
         /// The number that gets the party.
         transferto: Text,
     }
 
     /// Handed over.
-    PbxMakeTransferResult: reply("pbxmaketransferresult").to_both().telephony() => {}
+    PbxMakeTransferResult: reply("pbxmaketransferresult").to_both() => {}
 
     /// The older name of `pbxmaketransfer`.
-    PbxTransferCall: call("pbxtransfercall").by_both().replied("pbxtransfercallresult").right(Right::Call).telephony() => {
+    PbxTransferCall: call("pbxtransfercall").by_both().replied("pbxtransfercallresult").right(Right::Call) => {
         /// The number that gets the party.
         transferto | "number": Text,
     }
 
     /// Handed over.
-    PbxTransferCallResult: reply("pbxtransfercallresult").to_both().telephony() => {}
+    PbxTransferCallResult: reply("pbxtransfercallresult").to_both() => {}
 
     /// Asks what has happened to a call so far.
-    GetChainContent: call("getchaincontent").by_both().replied("getchaincontentresult").right(Right::Journal).telephony() => {
+    GetChainContent: call("getchaincontent").by_both().replied("getchaincontentresult").right(Right::Journal) => {
         /// The call; absent: the one the user has now.
         chainid: Option<Text>,
     }
 
     /// What has happened to the call.
-    GetChainContentResult: reply("getchaincontentresult").to_both().telephony() => {
+    GetChainContentResult: reply("getchaincontentresult").to_both() => {
         /// The call's way.
         content: ChainContent,
     }
 
     /// Asks for calls of the past.
-    GetPbxCallJournal: call("getpbxcalljournal").by_both().replied("getpbxcalljournalresult").right(Right::Journal).telephony() => {
+    GetPbxCallJournal: call("getpbxcalljournal").by_both().replied("getpbxcalljournalresult").right(Right::Journal) => {
         /// Which ones.
         filter: Option<JournalFilter>,
     }
 
     /// Calls of the past, newest first.
-    GetPbxCallJournalResult: reply("getpbxcalljournalresult").to_both().telephony() => {
+    GetPbxCallJournalResult: reply("getpbxcalljournalresult").to_both() => {
         /// One entry for each talk.
         data: Vec<JournalEntry>,
     }
@@ -131,7 +131,7 @@ messages! {
     }
 
     /// Hold has changed on the user's line.
-    FlashStateChanged: event("flashstatechanged").to_both().subscribed().telephony() => {
+    FlashStateChanged: event("flashstatechanged").to_both().subscribed() => {
         /// Whose line: the user's id.
         userid: Text,
         /// The user's login.
@@ -143,12 +143,12 @@ messages! {
     }
 
     /// The gateway begins to dial for the user.
-    AcmCallStarted: event("phoneevent_acmcallstarted").to_both().subscribed().telephony() => {
+    AcmCallStarted: event("phoneevent_acmcallstarted").to_both().subscribed() => {
         ..event: PhoneEvent,
     }
 
     /// Dialling for the user has ended, whatever came of it.
-    AcmCallStopped: event("phoneevent_acmcallstopped").to_both().subscribed().telephony() => {
+    AcmCallStopped: event("phoneevent_acmcallstopped").to_both().subscribed() => {
         ..event: PhoneEvent,
     }
 
@@ -163,14 +163,14 @@ messages! {
     }
 
     /// The user's call has entered a voice menu.
-    IvrStarted: event("phoneevent_ivrstarted").to_both().subscribed().telephony() => {
+    IvrStarted: event("phoneevent_ivrstarted").to_both().subscribed() => {
         ..event: PhoneEvent,
         /// Whether the menu routes the call.
         isroutingivr: bool,
     }
 
     /// The user's call has left the voice menu.
-    IvrStopped: event("phoneevent_ivrstopped").to_both().subscribed().telephony() => {
+    IvrStopped: event("phoneevent_ivrstopped").to_both().subscribed() => {
         ..event: PhoneEvent,
     }
 
@@ -191,17 +191,17 @@ messages! {
     }
 
     /// A fax begins.
-    FaxStarted: event("phoneevent_faxstarted").to_both().subscribed().telephony() => {
+    FaxStarted: event("phoneevent_faxstarted").to_both().subscribed() => {
         ..event: PhoneEvent,
     }
 
     /// The fax has ended.
-    FaxStopped: event("phoneevent_faxstopped").to_both().subscribed().telephony() => {
+    FaxStopped: event("phoneevent_faxstopped").to_both().subscribed() => {
         ..event: PhoneEvent,
     }
 
     /// A fax has arrived.
-    FaxReceived: event("phoneevent_faxreceived").to_both().subscribed().telephony() => {
+    FaxReceived: event("phoneevent_faxreceived").to_both().subscribed() => {
         ..event: PhoneEvent,
         /// Name of the file.
         filename: Text,
@@ -249,6 +249,10 @@ records! {
         flashed: Option<Abonent>,
         /// The present party; an object without members when there is none.
         abonent: Abonent,
+        /// What the user may do now (ctigate): some of `call`, `intercom`, `conference`, `ghost`,
+        /// `answer`, `decline`, `stopdialling`, `hangup`, `hold`, `toggle`, `join`, `return`,
+        /// `drophold`, `transfer`, `takein`, `invite`, `leave`.
+        actions: Option<Vec<Text>>,
     }
 
     /// A party of a call: on a line, in a conference, or in a queue. Which members there are says what the party is.
@@ -367,7 +371,7 @@ records! {
     ChainStep = "chainstep" {
         /// When: `YYYY-MM-DD HH:MM:SS`, local time of the gateway.
         datetime: Text,
-        /// What: `began`, `queued`, `ringing`, `ringstopped`, `answered`, `left`, `ended`.
+        /// What: `began`, `queued`, `menu`, `ringing`, `ringstopped`, `answered`, `held`, `conference`, `left`, `ended`.
         kind: Text,
         /// The number it happened to.
         number: Option<Text>,
@@ -375,6 +379,8 @@ records! {
         userid: Option<Text>,
         /// The talk.
         commutationid: Option<Text>,
+        /// What it has to do with: the number rung, the queue, the menu, or why it ended (ctigate).
+        detail: Option<Text>,
     }
 
     /// Which calls of the past are wanted; an absent member does not narrow.

@@ -6,7 +6,7 @@ use super::define::{call, event, messages, records, reply};
 
 messages! {
     /// Sends a text to other users.
-    SendUserTextMessage: call("sendusertextmessage").by_both().replied("sendusertextmessageresult").telephony() => {
+    SendUserTextMessage: call("sendusertextmessage").by_both().replied("sendusertextmessageresult") => {
         /// The ids of those who get it.
         recipients: Vec<Text>,
         /// The text.
@@ -14,10 +14,10 @@ messages! {
     }
 
     /// The text is on its way, or waits for those who are not online.
-    SendUserTextMessageResult: reply("sendusertextmessageresult").to_both().telephony() => {}
+    SendUserTextMessageResult: reply("sendusertextmessageresult").to_both() => {}
 
     /// A text from another user.
-    UserTextMessageReceived: event("usertextmessagereceived").to_both().subscribed().telephony() => {
+    UserTextMessageReceived: event("usertextmessagereceived").to_both().subscribed() => {
         /// Who gets it: the user's id.
         userid: Text,
         /// The user's login.
@@ -33,7 +33,7 @@ messages! {
     }
 
     /// A notice to be shown.
-    ShowNotifyMessage: event("shownotifymessage").to_both().subscribed().telephony() => {
+    ShowNotifyMessage: event("shownotifymessage").to_both().subscribed() => {
         /// Who gets it: the user's id.
         userid: Text,
         /// The user's login.
@@ -47,7 +47,7 @@ messages! {
     }
 
     /// A chat was made.
-    ChatCreated: event("chatcreated").to_both().subscribed().telephony() => {
+    ChatCreated: event("chatcreated").to_both().subscribed() => {
         ..chat: Chat,
         /// The chat's name.
         name: Text,
@@ -58,7 +58,7 @@ messages! {
     }
 
     /// Somebody wrote.
-    ChatMessage: event("chatmessage").to_both().subscribed().telephony() => {
+    ChatMessage: event("chatmessage").to_both().subscribed() => {
         ..chat: Chat,
         /// The text's id, a GUID.
         messageid: Text,
@@ -73,7 +73,7 @@ messages! {
     }
 
     /// Somebody has read a text.
-    ChatMessageViewed: event("chatmessageviewed").to_both().subscribed().telephony() => {
+    ChatMessageViewed: event("chatmessageviewed").to_both().subscribed() => {
         ..chat: Chat,
         /// Which text.
         messageid: Text,
@@ -82,21 +82,21 @@ messages! {
     }
 
     /// Somebody came into the chat.
-    ChatMemberAdded: event("chatmemberadded").to_both().subscribed().telephony() => {
+    ChatMemberAdded: event("chatmemberadded").to_both().subscribed() => {
         ..chat: Chat,
         /// Who.
         member: ChatMember,
     }
 
     /// Somebody left the chat.
-    ChatMemberRemoved: event("chatmemberremoved").to_both().subscribed().telephony() => {
+    ChatMemberRemoved: event("chatmemberremoved").to_both().subscribed() => {
         ..chat: Chat,
         /// Who.
         member: ChatMember,
     }
 
     /// The chat has another name.
-    ChatNameChanged: event("chatnamechanged").to_both().subscribed().telephony() => {
+    ChatNameChanged: event("chatnamechanged").to_both().subscribed() => {
         ..chat: Chat,
         /// The new name.
         name: Text,

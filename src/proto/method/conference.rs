@@ -7,7 +7,7 @@ use super::define::{Right, call, choice, event, messages, records, reply};
 
 messages! {
     /// Makes a conference and invites the first members.
-    CreateNewConference: call("createnewconference").by_both().replied("createnewconferenceresult").right(Right::Conference).telephony() => {
+    CreateNewConference: call("createnewconference").by_both().replied("createnewconferenceresult").right(Right::Conference) => {
         /// The conference, with the id the client chose.
         conference: Conference,
         /// Who takes part; the caller is the first.
@@ -15,16 +15,16 @@ messages! {
     }
 
     /// The conference is made.
-    CreateNewConferenceResult: reply("createnewconferenceresult").to_both().telephony() => {}
+    CreateNewConferenceResult: reply("createnewconferenceresult").to_both() => {}
 
     /// Makes the present talk a conference. `phoneevent_commstarted` with `confid` follows within two seconds.
-    BuildConference: call("buildconferencefromcommutation").by_both().replied("buildconferencefromcommutationresult").right(Right::Conference).telephony() => {}
+    BuildConference: call("buildconferencefromcommutation").by_both().replied("buildconferencefromcommutationresult").right(Right::Conference) => {}
 
     /// The conference is being made.
-    BuildConferenceResult: reply("buildconferencefromcommutationresult").to_both().telephony() => {}
+    BuildConferenceResult: reply("buildconferencefromcommutationresult").to_both() => {}
 
     /// Invites more members.
-    InviteToConference: call("invitetoconference").by_both().replied("invitetoconferenceresult").right(Right::Conference).telephony() => {
+    InviteToConference: call("invitetoconference").by_both().replied("invitetoconferenceresult").right(Right::Conference) => {
         /// Which conference.
         conferenceid: Text,
         /// Whom.
@@ -32,31 +32,31 @@ messages! {
     }
 
     /// They are being called.
-    InviteToConferenceResult: reply("invitetoconferenceresult").to_both().telephony() => {}
+    InviteToConferenceResult: reply("invitetoconferenceresult").to_both() => {}
 
     /// Asks whether the held party can be taken into the present conference.
-    CheckCanConnect: call("checkcanconnecttogathertoconference").by_both().replied("checkcanconnecttogathertoconferenceresult").right(Right::Conference).telephony() => {}
+    CheckCanConnect: call("checkcanconnecttogathertoconference").by_both().replied("checkcanconnecttogathertoconferenceresult").right(Right::Conference) => {}
 
     /// Whether the held party can be taken in.
-    CheckCanConnectResult: reply("checkcanconnecttogathertoconferenceresult").to_both().telephony() => {
+    CheckCanConnectResult: reply("checkcanconnecttogathertoconferenceresult").to_both() => {
         /// Whether it can.
         canconnecttogather: bool,
     }
 
     /// Takes the held party into the present conference.
-    ConnectTogether: call("connecttogathertoconference").by_both().replied("connecttogathertoconferenceresult").right(Right::Conference).telephony() => {}
+    ConnectTogether: call("connecttogathertoconference").by_both().replied("connecttogathertoconferenceresult").right(Right::Conference) => {}
 
     /// The held party is in.
-    ConnectTogetherResult: reply("connecttogathertoconferenceresult").to_both().telephony() => {}
+    ConnectTogetherResult: reply("connecttogathertoconferenceresult").to_both() => {}
 
     /// Asks for a conference and its members.
-    GetConferenceInfo: call("getconferenceinfo").by_both().replied("getconferenceinforesult").right(Right::Conference).telephony() => {
+    GetConferenceInfo: call("getconferenceinfo").by_both().replied("getconferenceinforesult").right(Right::Conference) => {
         /// Which conference.
         conferenceid: Text,
     }
 
     /// The conference and its members.
-    GetConferenceInfoResult: reply("getconferenceinforesult").to_both().telephony() => {
+    GetConferenceInfoResult: reply("getconferenceinforesult").to_both() => {
         /// The conference.
         conference: Conference,
         /// Its members.
@@ -64,19 +64,19 @@ messages! {
     }
 
     /// Asks for the members of a conference.
-    GetConferenceCompetitors: call("getconferencecompetitors").by_both().replied("getconferencecompetitorsresult").right(Right::Conference).telephony() => {
+    GetConferenceCompetitors: call("getconferencecompetitors").by_both().replied("getconferencecompetitorsresult").right(Right::Conference) => {
         /// Which conference.
         conferenceid: Text,
     }
 
     /// The members.
-    GetConferenceCompetitorsResult: reply("getconferencecompetitorsresult").to_both().telephony() => {
+    GetConferenceCompetitorsResult: reply("getconferencecompetitorsresult").to_both() => {
         /// Every member. Known clients throw without it.
         competitorlist: Vec<Abonent>,
     }
 
     /// Throws a member out.
-    ConfDisconnectCompetitor: call("confdisconnectcompetitor").by_both().replied("confdisconnectcompetitorresult").right(Right::Conference).telephony() => {
+    ConfDisconnectCompetitor: call("confdisconnectcompetitor").by_both().replied("confdisconnectcompetitorresult").right(Right::Conference) => {
         /// Which conference.
         conferenceid: Text,
         /// Which member.
@@ -84,19 +84,19 @@ messages! {
     }
 
     /// The member is out.
-    ConfDisconnectCompetitorResult: reply("confdisconnectcompetitorresult").to_both().telephony() => {}
+    ConfDisconnectCompetitorResult: reply("confdisconnectcompetitorresult").to_both() => {}
 
     /// Leaves a conference.
-    ExitConference: call("exitconference").by_both().replied("exitconferenceresult").right(Right::Conference).telephony() => {
+    ExitConference: call("exitconference").by_both().replied("exitconferenceresult").right(Right::Conference) => {
         /// Which conference.
         conferenceid: Text,
     }
 
     /// Left.
-    ExitConferenceResult: reply("exitconferenceresult").to_both().telephony() => {}
+    ExitConferenceResult: reply("exitconferenceresult").to_both() => {}
 
     /// Switches the events of one conference on or off for this connection.
-    ConfHandleEvent: call("confhandleevent").by_both().replied("confhandleeventresult").right(Right::Conference).telephony() => {
+    ConfHandleEvent: call("confhandleevent").by_both().replied("confhandleeventresult").right(Right::Conference) => {
         /// Which conference.
         conferenceid: Text,
         /// Which events: `competitors` is the only known kind.
@@ -106,19 +106,19 @@ messages! {
     }
 
     /// Switched.
-    ConfHandleEventResult: reply("confhandleeventresult").to_both().telephony() => {}
+    ConfHandleEventResult: reply("confhandleeventresult").to_both() => {}
 
     /// Begins to listen in to a subordinate, unheard.
-    AttachAsGhost: call("attachasghost").by_both().replied("attachasghostresult").right(Right::Ghost).telephony() => {
+    AttachAsGhost: call("attachasghost").by_both().replied("attachasghostresult").right(Right::Ghost) => {
         /// Whom: the user's id.
         ghostedid: Text,
     }
 
     /// Listens in.
-    AttachAsGhostResult: reply("attachasghostresult").to_both().telephony() => {}
+    AttachAsGhostResult: reply("attachasghostresult").to_both() => {}
 
     /// Changes how the listener takes part.
-    ConfSetGhostMode: call("confsetghostmode").by_both().replied("confsetghostmoderesult").right(Right::Ghost).telephony() => {
+    ConfSetGhostMode: call("confsetghostmode").by_both().replied("confsetghostmoderesult").right(Right::Ghost) => {
         /// Which conference.
         conferenceid: Text,
         /// How.
@@ -126,10 +126,10 @@ messages! {
     }
 
     /// Changed.
-    ConfSetGhostModeResult: reply("confsetghostmoderesult").to_both().telephony() => {}
+    ConfSetGhostModeResult: reply("confsetghostmoderesult").to_both() => {}
 
     /// Changes whom the listener speaks to.
-    ConfSetVoiceParams: call("confsetvoiceparams").by_both().replied("confsetvoiceparamsresult").right(Right::Ghost).telephony() => {
+    ConfSetVoiceParams: call("confsetvoiceparams").by_both().replied("confsetvoiceparamsresult").right(Right::Ghost) => {
         /// Which conference.
         conferenceid: Text,
         /// Which member, and whether the listener speaks to them.
@@ -137,16 +137,16 @@ messages! {
     }
 
     /// Changed.
-    ConfSetVoiceParamsResult: reply("confsetvoiceparamsresult").to_both().telephony() => {}
+    ConfSetVoiceParamsResult: reply("confsetvoiceparamsresult").to_both() => {}
 
     /// Members have come or gone. Sent before `confcompetitorstatechanged` where both are due.
-    ConfCompositionChanged: event("confcompositionchanged").to_both().subscribed().telephony() => {
+    ConfCompositionChanged: event("confcompositionchanged").to_both().subscribed() => {
         /// What happened.
         eventinfo: Composition,
     }
 
     /// A member has changed their state.
-    ConfCompetitorStateChanged: event("confcompetitorstatechanged").to_both().subscribed().telephony() => {
+    ConfCompetitorStateChanged: event("confcompetitorstatechanged").to_both().subscribed() => {
         /// What happened.
         eventinfo: CompetitorChange,
     }

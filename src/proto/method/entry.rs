@@ -24,8 +24,6 @@ pub struct Message {
     pub subscribed: bool,
     /// Whose word it is.
     pub origin: Origin,
-    /// Whether it waits for the telephony work: specified, typed and encodable, but answered with 59001.
-    pub telephony: bool,
     /// Its parameters. The common ones (`qid`, `userid`, `userlogin`, `tabid`: [`super::Head`]) are listed only where they
     /// mean something of their own.
     pub shape: Record,
@@ -316,7 +314,6 @@ const fn message(name: &'static str, class: Class, outcome: Outcome) -> Message 
         before_login: false,
         subscribed: false,
         origin: Origin::Oktell,
-        telephony: false,
         shape: Record { name, doc: "", fields: &[], includes: &[] },
         retype: |_| Ok(Body::new()),
         flows: 0,
@@ -386,10 +383,6 @@ impl Message {
 
     pub(super) const fn ours(self) -> Self {
         Self { origin: Origin::Ctigate, ..self }
-    }
-
-    pub(super) const fn telephony(self) -> Self {
-        Self { telephony: true, ..self }
     }
 
     pub(super) const fn of<T: Typed>(self) -> Self {

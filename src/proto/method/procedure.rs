@@ -7,7 +7,7 @@ use super::{Any, Items, Members, Secret};
 
 messages! {
     /// Runs a stored procedure that the configuration names. Never a query's text.
-    ExecStoredProc: call("execpredefineddbstoredproc").by_both().replied("execpredefineddbstoredprocresult").right(Right::Procedures).telephony() => {
+    ExecStoredProc: call("execpredefineddbstoredproc").by_both().replied("execpredefineddbstoredprocresult").right(Right::Procedures) => {
         /// The procedure's name, in any spelling of case.
         procedure: Text,
         /// Its parameters by name, with or without `@` before.
@@ -15,7 +15,7 @@ messages! {
     }
 
     /// What the procedure gave.
-    ExecStoredProcResult: reply("execpredefineddbstoredprocresult").to_both().telephony() => {
+    ExecStoredProcResult: reply("execpredefineddbstoredprocresult").to_both() => {
         /// 0. Known clients compare it.
         errorcode: i64,
         /// An array of tables; a table is an array of rows, a row an array of values, the first row the names of the columns.
@@ -23,7 +23,7 @@ messages! {
     }
 
     /// Runs a script of the telephone system.
-    ExecSvcScript: call("execsvcscript").by_both().replied("execsvcscriptresult").right(Right::Procedures).telephony() => {
+    ExecSvcScript: call("execsvcscript").by_both().replied("execsvcscriptresult").right(Right::Procedures) => {
         /// The script's name.
         scriptname: Text,
         /// Its parameters, in order.
@@ -35,7 +35,7 @@ messages! {
     }
 
     /// The script was started.
-    ExecSvcScriptResult: reply("execsvcscriptresult").to_both().telephony() => {
+    ExecSvcScriptResult: reply("execsvcscriptresult").to_both() => {
         /// Whether it was started.
         started: bool,
         /// What it returned, when its end was waited for.
@@ -43,7 +43,7 @@ messages! {
     }
 
     /// Changes one's password.
-    ChangePassword: call("changepassword").by_both().replied("changepasswordresult").telephony() => {
+    ChangePassword: call("changepassword").by_both().replied("changepasswordresult") => {
         /// Hash of the new password as typed.
         newpwdmd5: Secret,
         /// Hash of the old password as typed.
@@ -53,5 +53,5 @@ messages! {
     }
 
     /// The password is changed. The text of a failure known to clients is `old password is wrong`.
-    ChangePasswordResult: reply("changepasswordresult").to_both().telephony() => {}
+    ChangePasswordResult: reply("changepasswordresult").to_both() => {}
 }

@@ -6,19 +6,19 @@ use super::define::{Right, call, messages, records, reply};
 
 messages! {
     /// Asks for the waiting calls that concern oneself. Known clients ask every five seconds.
-    GetCurrentQueue: call("getcurrentqueue").by_both().replied("getcurrentqueueresult").right(Right::Queue).telephony() => {}
+    GetCurrentQueue: call("getcurrentqueue").by_both().replied("getcurrentqueueresult").right(Right::Queue) => {}
 
     /// The waiting calls.
-    GetCurrentQueueResult: reply("getcurrentqueueresult").to_both().telephony() => {
+    GetCurrentQueueResult: reply("getcurrentqueueresult").to_both() => {
         /// Longest waiting first.
         queue: Vec<QueueItem>,
     }
 
     /// Asks for all queues.
-    GetTotalQueue: call("gettotalqueue").by_both().replied("gettotalqueueresult").right(Right::Queue).telephony() => {}
+    GetTotalQueue: call("gettotalqueue").by_both().replied("gettotalqueueresult").right(Right::Queue) => {}
 
     /// All queues. Here `result` is the data itself; a failure has 0 there, as everywhere.
-    GetTotalQueueResult: reply("gettotalqueueresult").to_both().data().telephony() => {
+    GetTotalQueueResult: reply("gettotalqueueresult").to_both().data() => {
         /// One entry for each queue.
         result: Vec<QueueRule>,
     }

@@ -6,31 +6,31 @@ use super::define::{Right, call, messages, records, reply};
 
 messages! {
     /// Asks for one's redirection rules.
-    GetRedirectRules: call("getredirectrules").by_both().replied("getredirectrulesresult").right(Right::State).telephony() => {}
+    GetRedirectRules: call("getredirectrules").by_both().replied("getredirectrulesresult").right(Right::State) => {}
 
     /// The rules.
-    GetRedirectRulesResult: reply("getredirectrulesresult").to_both().telephony() => {
+    GetRedirectRulesResult: reply("getredirectrulesresult").to_both() => {
         /// Every rule of the user.
         redirectrules: Vec<RedirectRule>,
     }
 
     /// Makes or replaces a rule, by its id.
-    SaveRedirectRules: call("saveredirectrules").by_both().replied("saveredirectrulesresult").right(Right::State).telephony() => {
+    SaveRedirectRules: call("saveredirectrules").by_both().replied("saveredirectrulesresult").right(Right::State) => {
         /// The rule.
         redirectrule: RedirectRule,
     }
 
     /// The rule is kept.
-    SaveRedirectRulesResult: reply("saveredirectrulesresult").to_both().telephony() => {}
+    SaveRedirectRulesResult: reply("saveredirectrulesresult").to_both() => {}
 
-    /// Removes rules. Ids that do not exist are passed over.
-    DeleteRedirectRules: call("deleteredirectrules").by_both().replied("deleteredirectrulesresult").right(Right::State).telephony() => {
+    /// Removes rules. One that does not exist fails the whole call with 59014.
+    DeleteRedirectRules: call("deleteredirectrules").by_both().replied("deleteredirectrulesresult").right(Right::State) => {
         /// Their ids.
         ids: Vec<Text>,
     }
 
     /// They are gone.
-    DeleteRedirectRulesResult: reply("deleteredirectrulesresult").to_both().telephony() => {}
+    DeleteRedirectRulesResult: reply("deleteredirectrulesresult").to_both() => {}
 }
 
 records! {

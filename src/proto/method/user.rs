@@ -49,25 +49,25 @@ messages! {
     }
 
     /// Asks for everybody's photo.
-    GetAllUserPhotoLink: call("getalluserphotolink").by_both().replied("getalluserphotolinkresult").right(Right::Users).telephony() => {
+    GetAllUserPhotoLink: call("getalluserphotolink").by_both().replied("getalluserphotolinkresult").right(Right::Users) => {
         /// `page` is the only value known clients send.
         mode: Option<Text>,
     }
 
     /// Everybody's photo.
-    GetAllUserPhotoLinkResult: reply("getalluserphotolinkresult").to_both().telephony() => {
+    GetAllUserPhotoLinkResult: reply("getalluserphotolinkresult").to_both() => {
         /// One entry for each user that has a photo.
         links: Vec<PhotoLinks>,
     }
 
     /// Asks for one's own photo.
-    GetUserPhoto: call("getuserphoto").by_both().replied("getuserphotoresult").right(Right::Users).telephony() => {
+    GetUserPhoto: call("getuserphoto").by_both().replied("getuserphotoresult").right(Right::Users) => {
         /// `page` is the only value known clients send.
         mode: Option<Text>,
     }
 
     /// One's own photo. The links are empty when there is none.
-    GetUserPhotoResult: reply("getuserphotoresult").to_both().telephony() => {
+    GetUserPhotoResult: reply("getuserphotoresult").to_both() => {
         /// Path of the picture on the web port.
         link: Text,
         /// Path of the picture at 32 by 32.
@@ -77,13 +77,13 @@ messages! {
     }
 
     /// Makes an uploaded file one's photo.
-    SetMyUserPhoto: call("setmyuserphoto").by_both().replied("setmyuserphotoresult").right(Right::Files).telephony() => {
+    SetMyUserPhoto: call("setmyuserphoto").by_both().replied("setmyuserphotoresult").right(Right::Files) => {
         /// The path that this user's own upload returned.
         filepath: Text,
     }
 
     /// The photo is set.
-    SetMyUserPhotoResult: reply("setmyuserphotoresult").to_both().telephony() => {}
+    SetMyUserPhotoResult: reply("setmyuserphotoresult").to_both() => {}
 
     /// Asks for one's state.
     GetUserState: call("getuserstate").by_both().replied("getuserstateresult") => {}
@@ -94,7 +94,7 @@ messages! {
     }
 
     /// Changes one's state. What is absent stays as it is.
-    SetUserState: call("setuserstate").by_both().replied("setuserstateresult").right(Right::State).telephony() => {
+    SetUserState: call("setuserstate").by_both().replied("setuserstateresult").right(Right::State) => {
         /// The new state: 1, 2, 3 or 5.
         userstateid: Option<i64>,
         /// Whether to work in the call centre.
@@ -110,30 +110,30 @@ messages! {
     }
 
     /// The whole state after the change.
-    SetUserStateResult: reply("setuserstateresult").to_both().telephony() => {
+    SetUserStateResult: reply("setuserstateresult").to_both() => {
         ..state: UserState,
     }
 
     /// Asks for the reasons of a break.
-    GetLunchTypes: call("cc_getlunchtypes").by_both().replied("cc_getlunchtypesresult").telephony() => {}
+    GetLunchTypes: call("cc_getlunchtypes").by_both().replied("cc_getlunchtypesresult") => {}
 
     /// The reasons of a break.
-    GetLunchTypesResult: reply("cc_getlunchtypesresult").to_both().telephony() => {
+    GetLunchTypesResult: reply("cc_getlunchtypesresult").to_both() => {
         /// Every reason; the first is taken when a break names none.
         items: Vec<LunchType>,
     }
 
     /// Begins to work in the call centre: the same as `setuserstate` with `oncallcenter` true.
-    EnterCallCenter: call("entercallcenter").by_both().replied("entercallcenterresult").right(Right::State).telephony() => {}
+    EnterCallCenter: call("entercallcenter").by_both().replied("entercallcenterresult").right(Right::State) => {}
 
     /// Works in the call centre now.
-    EnterCallCenterResult: reply("entercallcenterresult").to_both().telephony() => {}
+    EnterCallCenterResult: reply("entercallcenterresult").to_both() => {}
 
     /// Leaves the call centre: the same as `setuserstate` with `oncallcenter` false.
-    ExitCallCenter: call("exitcallcenter").by_both().replied("exitcallcenterresult").right(Right::State).telephony() => {}
+    ExitCallCenter: call("exitcallcenter").by_both().replied("exitcallcenterresult").right(Right::State) => {}
 
     /// Works in the call centre no more.
-    ExitCallCenterResult: reply("exitcallcenterresult").to_both().telephony() => {}
+    ExitCallCenterResult: reply("exitcallcenterresult").to_both() => {}
 
     /// A user's state has changed, by whomever or by a call. Goes to that user's tabs alone.
     UserStateChanged: event("userstatechanged").to_both().subscribed() => {

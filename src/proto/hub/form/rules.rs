@@ -30,7 +30,7 @@ impl Hub {
             if self.settings.forms[rule].on != trigger || (user.is_none() && trigger != Trigger::Queue) {
                 continue;
             }
-            let parties = self.calls.get(call).map(|c| c.parties.clone());
+            let parties = self.calls.parties(call).cloned();
             for user in self.rule_users(rule, user) {
                 self.rule_fires(RuleAsk { rule, user, call: call.clone(), parties: parties.clone() });
             }

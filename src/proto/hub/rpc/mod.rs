@@ -1,5 +1,8 @@
 //! Methods this server answers, a file per area. Handlers are ordinary functions: a body for the reply, or a failure.
 
-mod phone;
+mod conference;
+pub(super) mod phone;
+mod queue;
 mod session;
+mod state;
 mod user;

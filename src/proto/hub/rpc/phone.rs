@@ -1,42 +1,236 @@
-//! What a person does with the own phone: look, answer, hang up. `proto-spec/methods/call.md`.
+//! What a person does with the own phone: look, dial, answer, hold, hand on, hang up. `proto-spec/methods/call.md`.
 
-use crate::message::{Body, CallError, Code};
-use crate::telephony::Command;
-
+use crate::calls::{Line, Phase};
 use crate::hub::Hub;
-use crate::hub::output::Output;
 use crate::hub::route::{Caller, Handled};
-use crate::hub::user::Line;
+use crate::hub::user::UserIx;
+use crate::message::{Body, CallError, Code, Object, Text, Value};
+use crate::method::Typed;
+use crate::method::call::{FlashMode, PbxAutoCallStart, PbxMakeFlash, PbxMakeTransfer, PbxTransferCall, Sequence};
+use crate::telephony::{self, Act, CallId};
+
+/// The longest number that can be dialled.
+const LONGEST_NUMBER: usize = 64;
 
 impl Hub {
     pub(in crate::hub) fn line_of(&self, caller: &Caller) -> Handled {
         Ok(Some(Body::from(self.line_info(self.acting(caller)?))))
     }
 
-    pub(in crate::hub) fn answer_call(&mut self, caller: &Caller) -> Handled {
-        let user = self.acting(caller)?;
-        match self.users[user].line {
-            Line::Ringing(_) => {
-                let number = self.users[user].account.number.clone();
-                self.out.push_back(Output::Pbx(Command::Answer { number }));
-                Ok(Some(Body::new()))
-            }
-            Line::Idle | Line::Talking(..) => Err(CallError::new(Code::InvalidLineState, "the phone does not ring")),
+    pub(in crate::hub) fn held_party(&self, caller: &Caller) -> Handled {
+        let held = &self.users[self.acting(caller)?].line.flashed;
+        let abonent = held.as_ref().map(|p| self.abonent(p)).unwrap_or_default();
+        Ok(Some(Body::new().with("containsflashed", held.is_some()).with("abonent", abonent)))
+    }
+
+    pub(in crate::hub) fn dial(&mut self, caller: &Caller, body: &Body) -> Handled {
+        let user = self.phone_of(caller)?;
+        let call = PbxAutoCallStart::from_body(body)?;
+        let to = dialled("number", &call.number)?;
+        if to == self.users[user].account.number {
+            return Err(CallError::new(Code::NumberNotFound, "number is the user's own"));
+        }
+        let line = &self.users[user].line;
+        match &line.phase {
+            Phase::Idle | Phase::Alone => {}
+            Phase::Talking(_) if line.flashed.is_none() => {}
+            Phase::Talking(_) => return Err(wrong_state(line, "somebody is on hold already")),
+            _ => return Err(wrong_state(line, "expected a free phone, or a talk that can be put on hold")),
+        }
+        let sequence = match call.sequence.unwrap_or_default() {
+            Sequence::User => telephony::Sequence::User,
+            Sequence::Abonent => telephony::Sequence::Abonent,
+        };
+        let intercom = call.intercom.unwrap_or(false);
+        self.act(caller, "pbxautocallstart", user, Act::Dial { to, sequence, intercom })
+    }
+
+    pub(in crate::hub) fn stop_dialling(&mut self, caller: &Caller) -> Handled {
+        let user = self.phone_of(caller)?;
+        let line = &self.users[user].line;
+        match line.phase {
+            Phase::Planned => self.act(caller, "pbxautocallabort", user, Act::StopDialling),
+            Phase::Ringing if line.callback => self.act(caller, "pbxautocallabort", user, Act::Decline),
+            Phase::Waiting => self.act(caller, "pbxautocallabort", user, Act::Hangup),
+            _ => Err(wrong_state(line, "nothing is being dialled")),
         }
     }
 
-    pub(in crate::hub) fn hang_up(&mut self, caller: &Caller, decline: bool) -> Handled {
-        let user = self.acting(caller)?;
-        match self.users[user].line {
-            Line::Idle => Err(CallError::new(Code::InvalidLineState, "the phone is idle")),
-            Line::Talking(..) if decline => {
-                Err(CallError::new(Code::InvalidLineState, "the phone does not ring: end a talk with pbxabortcall"))
-            }
-            Line::Ringing(_) | Line::Talking(..) => {
-                let number = self.users[user].account.number.clone();
-                self.out.push_back(Output::Pbx(Command::Hangup { number }));
-                Ok(Some(Body::new()))
-            }
+    pub(in crate::hub) fn answer_call(&mut self, caller: &Caller) -> Handled {
+        let user = self.phone_of(caller)?;
+        let line = &self.users[user].line;
+        match line.phase {
+            Phase::Ringing => self.act(caller, "pbxanswercall", user, Act::Answer),
+            _ => Err(wrong_state(line, "the phone does not ring")),
         }
     }
+
+    pub(in crate::hub) fn decline_call(&mut self, caller: &Caller) -> Handled {
+        let user = self.phone_of(caller)?;
+        let line = &self.users[user].line;
+        match line.phase {
+            Phase::Ringing => self.act(caller, "pbxdeclinecall", user, Act::Decline),
+            _ => Err(wrong_state(line, "the phone does not ring: end a talk with pbxabortcall")),
+        }
+    }
+
+    /// Hangs up; with somebody on hold it joins the two others and lets the user go.
+    pub(in crate::hub) fn hang_up(&mut self, caller: &Caller) -> Handled {
+        let user = self.phone_of(caller)?;
+        let line = &self.users[user].line;
+        let act = match (&line.phase, &line.flashed) {
+            (Phase::Idle, None) => return Err(wrong_state(line, "the phone is idle")),
+            (Phase::Planned, _) => Act::StopDialling,
+            (Phase::Ringing, _) => Act::Decline,
+            (Phase::Talking(_), Some(held)) if held.conference.is_none() => Act::Join,
+            (Phase::Waiting, Some(_)) => Act::Return,
+            _ => Act::Hangup,
+        };
+        self.act(caller, "pbxabortcall", user, act)
+    }
+
+    pub(in crate::hub) fn flash(&mut self, caller: &Caller, body: &Body) -> Handled {
+        let user = self.phone_of(caller)?;
+        let mode = PbxMakeFlash::from_body(body)?.mode.unwrap_or_default();
+        let line = &self.users[user].line;
+        let held = line.flashed.is_some();
+        let connected = matches!(line.phase, Phase::Talking(_) | Phase::Conferring(_));
+        let act = match mode {
+            FlashMode::Switch if connected || (held && line.phase == Phase::Idle) => Act::Switch,
+            FlashMode::Switch => return Err(wrong_state(line, "there is nobody to put on hold or to take back")),
+            FlashMode::Abort if held && (connected || matches!(line.phase, Phase::Waiting)) => Act::Return,
+            FlashMode::Abort => return Err(wrong_state(line, "abort needs a present and a held party")),
+            FlashMode::Next if held && connected => Act::DropHeld,
+            FlashMode::Next => return Err(wrong_state(line, "next needs a present and a held party")),
+        };
+        self.act(caller, "pbxmakeflash", user, act)
+    }
+
+    pub(in crate::hub) fn transfer(&mut self, caller: &Caller, body: &Body) -> Handled {
+        let to = PbxMakeTransfer::from_body(body)?.transferto;
+        self.hand_on(caller, "pbxmaketransfer", "transferto", &to)
+    }
+
+    pub(in crate::hub) fn transfer_call(&mut self, caller: &Caller, body: &Body) -> Handled {
+        let to = PbxTransferCall::from_body(body)?.transferto;
+        self.hand_on(caller, "pbxtransfercall", "transferto", &to)
+    }
+
+    fn hand_on(&mut self, caller: &Caller, method: &'static str, field: &'static str, to: &Text) -> Handled {
+        let user = self.phone_of(caller)?;
+        let to = dialled(field, to)?;
+        if to == self.users[user].account.number {
+            return Err(CallError::new(Code::NumberNotFound, format!("{field} is the user's own")));
+        }
+        let line = &self.users[user].line;
+        match &line.phase {
+            Phase::Talking(_) => {
+                // To the held party: the two are joined.
+                let join = line.flashed.as_ref().is_some_and(|held| held.number == to);
+                self.act(caller, method, user, if join { Act::Join } else { Act::Transfer { to } })
+            }
+            _ => Err(wrong_state(line, "only a party that is talked with can be handed on")),
+        }
+    }
+
+    /// The user's phone, if there is one that can be reached.
+    pub(in crate::hub) fn phone_of(&self, caller: &Caller) -> Result<UserIx, CallError> {
+        let user = self.acting(caller)?;
+        let u = &self.users[user];
+        if u.account.number.is_empty() {
+            return Err(CallError::new(Code::PhoneNotConnected, format!("{} has no number", u.account.login)));
+        }
+        if !u.phone && !u.line.busy() {
+            let detail = format!("the phone of {} cannot be reached", u.account.number);
+            return Err(CallError::new(Code::PhoneNotConnected, detail));
+        }
+        Ok(user)
+    }
+
+    /// What happened to a call so far: of the one named, else of the one the user has now.
+    pub(in crate::hub) fn chain_content(&self, caller: &Caller, body: &Body) -> Handled {
+        let named = body.text("chainid").filter(|c| !c.is_empty());
+        let own = || caller.user.and_then(|u| self.users[u].line.call.clone());
+        let call = match named {
+            Some(chain) => CallId(chain.to_ascii_lowercase().into()),
+            None => own().ok_or_else(|| CallError::new(Code::InvalidLineState, "there is no call now, and chainid is missing"))?,
+        };
+        let Some(steps) = self.calls.trace(&call).filter(|_| self.may_see(caller, &call)) else {
+            return Err(CallError::new(Code::NotFound, format!("chainid {} is no call of the present", call.0)));
+        };
+        let trace = steps.into_iter().map(|step| {
+            let mut all = Object::new().with("datetime", self.local_time(step.at_ms)).with("kind", step.kind);
+            if !step.number.is_empty() {
+                if let Some(user) = self.users.by_number(&step.number) {
+                    all.set("userid", self.users[user].account.id.clone());
+                }
+                all.set("number", step.number);
+            }
+            match step.kind {
+                "answered" | "held" | "conference" => all.set("commutationid", step.detail),
+                _ if step.detail.is_empty() => {}
+                _ => all.set("detail", step.detail),
+            }
+            Value::Object(all)
+        });
+        let trace: Vec<Value> = trace.collect();
+        Ok(Some(Body::new().with("content", Object::new().with("chainid", call.0).with("trace", trace))))
+    }
+
+    /// Whether a conversation is the caller's business: the CRM sees all, a person the own ones and those of subordinates.
+    fn may_see(&self, caller: &Caller, call: &CallId) -> bool {
+        let Some(user) = caller.user else { return true };
+        let account = &self.users[user].account;
+        let numbers = self.calls.numbers_ever(call);
+        numbers.iter().any(|number| {
+            *number == account.number
+                || self.users.by_number(number).is_some_and(|other| self.is_subordinate(other, user))
+        })
+    }
+
+    /// Whether `of` may look after `user`.
+    pub(in crate::hub) fn is_subordinate(&self, user: UserIx, of: UserIx) -> bool {
+        let login = &self.users[user].account.login;
+        self.users[of].account.subordinates.iter().any(|s| s == login)
+    }
+
+    /// A moment as the protocol writes it: `YYYY-MM-DD HH:MM:SS`, local time of the gateway.
+    pub(in crate::hub) fn local_time(&self, wall_ms: i64) -> String {
+        crate::time::date_time(wall_ms, (self.settings.utc_offset)(wall_ms))
+    }
+}
+
+/// A number to dial: what people write between the digits is left out.
+///
+/// # Errors
+/// 59002 when something else than digits, `*`, `#` and a leading `+` is left, or nothing, or more than 64 characters.
+pub(in crate::hub) fn dialled(field: &'static str, number: &str) -> Result<Text, CallError> {
+    let plain: String = number.chars().filter(|c| !matches!(c, ' ' | '-' | '(' | ')' | '.' | '\u{a0}')).collect();
+    let digits = plain.strip_prefix('+').unwrap_or(&plain);
+    let good = digits.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'*' | b'#'));
+    if digits.is_empty() || digits.len() > LONGEST_NUMBER || !good {
+        let shown: String = number.chars().take(40).collect();
+        let detail = format!("{field}: found {shown:?}, expected 1 to {LONGEST_NUMBER} digits, *, # or a leading +");
+        return Err(CallError::new(Code::BadRequest, detail));
+    }
+    Ok(plain.into())
+}
+
+pub(in crate::hub) fn wrong_state(line: &Line, detail: &str) -> CallError {
+    let now = match line.phase {
+        Phase::Idle if line.flashed.is_some() => "somebody is on hold",
+        Phase::Idle | Phase::Alone => "the phone is idle",
+        Phase::Planned => "a number is being dialled",
+        Phase::Ringing => "the phone rings",
+        Phase::Waiting => "a call waits for an answer",
+        Phase::Queued(_) => "the call waits in a queue",
+        Phase::Talking(_) => "a talk goes on",
+        Phase::OnHold(_) => "the other side has put the talk on hold",
+        Phase::Conferring(_) => "a conference goes on",
+        Phase::Menu { .. } => "a voice menu is heard",
+    };
+    if detail.starts_with(now) {
+        return CallError::new(Code::InvalidLineState, detail);
+    }
+    CallError::new(Code::InvalidLineState, format!("{now}: {detail}"))
 }

@@ -3,6 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
+use ctigate_proto::auth::same_login;
 use ctigate_proto::codec;
 use ctigate_proto::hub::Rights;
 use ctigate_proto::hub::settings::{
@@ -137,7 +138,7 @@ pub(super) fn simulator(config: &Config, demo: bool) -> Result<simulator::Settin
         login: Some(text(&u.login)),
     });
     let number_of = |login: &String| {
-        config.users.iter().find(|u| u.login == *login && !u.number.is_empty()).map(|u| text(&u.number))
+        config.users.iter().find(|u| same_login(&u.login, login) && !u.number.is_empty()).map(|u| text(&u.number))
     };
     let queues = config.queues.iter().map(|q| pbx::Queue {
         number: text(&q.number),

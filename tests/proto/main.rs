@@ -17,6 +17,8 @@ mod world;
 
 // What a browser does first.
 mod login;
+// One rule for the spelling of logins.
+mod logins;
 // CRM links, their introduction and their tunnel.
 mod links;
 // What is too many, too large or not to be read.

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::ops::{Index, IndexMut};
 use std::time::Duration;
 
+use crate::auth::login_key;
 use crate::message::{Body, Object, PeerId, Text, Value};
 use crate::telephony::CallId;
 
@@ -75,6 +76,7 @@ impl User {
 #[derive(Debug)]
 pub(super) struct Users {
     all: Vec<User>,
+    /// By [`login_key`].
     login: HashMap<Text, UserIx>,
     id: HashMap<Text, UserIx>,
     number: HashMap<Text, UserIx>,
@@ -82,10 +84,11 @@ pub(super) struct Users {
 
 impl Users {
     pub(super) fn new(accounts: Vec<Account>) -> Self {
-        let index = |key: fn(&Account) -> &Text| {
-            accounts.iter().enumerate().filter(|(_, a)| !key(a).is_empty()).map(|(i, a)| (key(a).clone(), i)).collect()
+        let index = |key: fn(&Account) -> Text| {
+            accounts.iter().map(key).enumerate().filter(|(_, key)| !key.is_empty()).map(|(i, key)| (key, i)).collect()
         };
-        let (login, id, number) = (index(|a| &a.login), index(|a| &a.id), index(|a| &a.number));
+        let login = index(|a| Text::from(&*login_key(&a.login)));
+        let (id, number) = (index(|a| a.id.clone()), index(|a| a.number.clone()));
         let user = |account| User {
             account,
             tabs: Vec::new(),
@@ -98,8 +101,9 @@ impl Users {
         Self { login, id, number, all: accounts.into_iter().map(user).collect() }
     }
 
+    /// Whatever the case of its letters.
     pub(super) fn by_login(&self, login: &str) -> Option<UserIx> {
-        self.login.get(login).copied()
+        self.login.get(&*login_key(login)).copied()
     }
 
     pub(super) fn by_id(&self, id: &str) -> Option<UserIx> {

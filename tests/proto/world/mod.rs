@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use ctigate_proto::Time;
-use ctigate_proto::auth::{Attempt, Identity, LoginBy, LoginError, Proof};
+use ctigate_proto::auth::{Attempt, Identity, LoginBy, LoginError, Proof, same_login};
 use ctigate_proto::codec::{self, Limits};
 use ctigate_proto::dialog::{self, CloseReason, Dialog, Role};
 use ctigate_proto::hub::input::{Ask, Opening, Ticket};
@@ -506,11 +506,10 @@ impl World {
         {
             return self.hub.check_session(self.now, session, &attempt.login);
         }
-        let known = self.settings.accounts.iter().any(|a| a.login == attempt.login);
-        if known && attempt.hash.as_deref() == Some(HASH) {
-            Ok(Identity::user(attempt.login.clone(), LoginBy::Password, Proof::slow_hash()))
-        } else {
-            Err(LoginError::WrongPassword)
+        let known = self.settings.accounts.iter().find(|a| same_login(&a.login, &attempt.login));
+        match known.filter(|_| attempt.hash.as_deref() == Some(HASH)) {
+            Some(account) => Ok(Identity::user(account.login.clone(), LoginBy::Password, Proof::slow_hash())),
+            None => Err(LoginError::WrongPassword),
         }
     }
 }

@@ -41,7 +41,7 @@ impl Hub {
     fn rule_users(&self, rule: usize, user: Option<UserIx>) -> Vec<UserIx> {
         let named = &self.settings.forms[rule].users;
         match user {
-            Some(user) if named.is_empty() || named.contains(&self.users[user].account.login) => vec![user],
+            Some(user) if named.is_empty() || named.iter().any(|n| self.users.by_login(n) == Some(user)) => vec![user],
             Some(_) => Vec::new(),
             None => named.iter().filter_map(|login| self.users.by_login(login)).collect(),
         }

@@ -42,6 +42,7 @@ pub(super) fn hub(config: &Config, web_ports: (u16, u16), wall_ms: i64, seed: [u
             .map(|q| GroupNumber { number: text(&q.number), id: id("number", &q.number), name: text(&q.name) })
             .collect(),
         limits: Limits {
+            tab_event: limits.max_message_tab,
             in_flight_tab: limits.in_flight_tab,
             in_flight_link: limits.in_flight_link,
             tabs_per_user: limits.tabs_per_user,
@@ -54,6 +55,7 @@ pub(super) fn hub(config: &Config, web_ports: (u16, u16), wall_ms: i64, seed: [u
                 Ok(Value::Object(object)) => Some(object),
                 _ => None,
             },
+            size: codec::outgoing::size,
         },
     }
 }

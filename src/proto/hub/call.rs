@@ -70,6 +70,7 @@ impl Hub {
             Event::Ask { run, ask } => self.execute_for_scenario(run, ask),
             Event::AskCancelled { run } => self.scenario_gone(run),
             Event::Form { run, form } => self.form_for_scenario(run, form),
+            Event::CloseForm { run } => self.close_form_of(run),
             Event::Phone { number, connected } => {
                 if let Some(user) = self.users.by_number(&number) {
                     self.users[user].phone = connected;
@@ -176,13 +177,16 @@ impl Hub {
 
     /// The other party of a call as an abonent object.
     pub(super) fn party(&self, call: &CallId) -> Object {
-        let Some(c) = self.calls.get(call) else { return Object::new() };
-        let caller = &c.parties.caller;
+        self.calls.get(call).map(|c| self.party_of(&c.parties)).unwrap_or_default()
+    }
+
+    pub(super) fn party_of(&self, parties: &Parties) -> Object {
+        let caller = &parties.caller;
         let inside = self.users.by_number(caller);
         let name = match inside {
             Some(user) => self.users[user].account.name.clone(),
-            None if c.parties.caller_name.is_empty() => caller.clone(),
-            None => c.parties.caller_name.clone(),
+            None if parties.caller_name.is_empty() => caller.clone(),
+            None => parties.caller_name.clone(),
         };
         let mut party =
             Object::new().with("number", caller.clone()).with("callerid", caller.clone()).with("name", name.clone());

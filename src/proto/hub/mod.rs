@@ -7,12 +7,13 @@
 //!
 //! - `link`: the CRMs, what they offer, their tunnels; - `session`, `user`: who people are and where; - `call`: calls and phones;
 //! - `dynamic` (with `declaration`, `circuit`): methods the CRM answers; - `form`: cards and what becomes of them; - `gap`: after lost events;
-//! - `subscription`: who hears what; - `route` and `rpc`: from a message to who handles it; - `timer`, `ids`: time and names.
+//! - `subscription`: who hears what; `fit`: what is too long for a tab; - `route` and `rpc`: from a message to who handles it; - `timer`, `ids`: time and names.
 
 mod call;
 mod circuit;
 mod declaration;
 mod dynamic;
+mod fit;
 mod form;
 mod gap;
 mod ids;
@@ -34,7 +35,7 @@ use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
 use crate::Time;
-use crate::message::{CloseReason, PeerId, Text};
+use crate::message::{CloseReason, Format, PeerId, Text};
 
 pub use input::Input;
 pub use output::Output;
@@ -95,6 +96,7 @@ struct Tab {
     /// Hash of the session it uses.
     session: Text,
     subscriptions: Subscriptions,
+    format: Option<Format>,
     address: Text,
     tls: bool,
     since_ms: i64,

@@ -77,6 +77,7 @@ impl Hub {
                     user,
                     session: hash,
                     subscriptions: Subscriptions::default(),
+                    format: opening.format,
                     address: opening.address,
                     tls: opening.tls,
                     since_ms: self.wall(self.now),

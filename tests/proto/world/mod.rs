@@ -91,6 +91,7 @@ pub(crate) fn settings() -> Settings {
                 Ok(Value::Object(o)) => Some(o),
                 _ => None,
             },
+            size: codec::outgoing::size,
         },
     }
 }
@@ -434,6 +435,7 @@ impl World {
                         qid: opened.qid,
                         expires: opened.expires,
                         subscribed: opened.subscribed,
+                        format: Some(conn.format),
                         address: "192.0.2.7".into(),
                         introduction: opened.introduction,
                         post: conn.post,

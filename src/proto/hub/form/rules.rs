@@ -92,7 +92,11 @@ impl Hub {
         let rule = self.settings.forms[ask.rule].clone();
         let input =
             rule.parameters.iter().map(|(name, template)| (name.clone(), self.fill(template, ask, values))).collect();
-        self.open_form(Opening { user: ask.user, call: Some(ask.call.clone()), input, run: None, rule });
+        let name = rule.name.clone();
+        let (call, parties) = (Some(ask.call.clone()), ask.parties.clone());
+        if let Err(error) = self.open_form(Opening { user: ask.user, call, parties, input, run: None, rule }) {
+            self.odd(format!("form {name}"), format!("not opened: {}", error.errormsg()));
+        }
     }
 
     /// Fills a template. One that is a single placeholder keeps the type of what it stands for.

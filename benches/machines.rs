@@ -99,7 +99,11 @@ fn hub(tabs: usize) -> (Hub, Vec<PeerId>, PeerId) {
         forms: Vec::new(),
         numbers: Vec::new(),
         limits: settings::Limits::default(),
-        notation: Notation { write: |o| codec::encode_value(&Value::Object(o.clone())), read: |_| Some(Object::new()) },
+        notation: Notation {
+            write: |o| codec::encode_value(&Value::Object(o.clone())),
+            read: |_| Some(Object::new()),
+            size: codec::outgoing::size,
+        },
     });
     let link = PeerId(1_000_000);
     open(&mut hub, link, Identity::link("crm", Proof::open_listener()), Vec::new());

@@ -3,6 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
+use ctigate_proto::auth::same_login;
 use ctigate_proto::codec;
 use ctigate_proto::hub::Rights;
 use ctigate_proto::hub::settings::{
@@ -41,6 +42,7 @@ pub(super) fn hub(config: &Config, web_ports: (u16, u16), wall_ms: i64, seed: [u
             .map(|q| GroupNumber { number: text(&q.number), id: id("number", &q.number), name: text(&q.name) })
             .collect(),
         limits: Limits {
+            tab_event: limits.max_message_tab,
             in_flight_tab: limits.in_flight_tab,
             in_flight_link: limits.in_flight_link,
             tabs_per_user: limits.tabs_per_user,
@@ -53,6 +55,7 @@ pub(super) fn hub(config: &Config, web_ports: (u16, u16), wall_ms: i64, seed: [u
                 Ok(Value::Object(object)) => Some(object),
                 _ => None,
             },
+            size: codec::outgoing::size,
         },
     }
 }
@@ -137,7 +140,7 @@ pub(super) fn simulator(config: &Config, demo: bool) -> Result<simulator::Settin
         login: Some(text(&u.login)),
     });
     let number_of = |login: &String| {
-        config.users.iter().find(|u| u.login == *login && !u.number.is_empty()).map(|u| text(&u.number))
+        config.users.iter().find(|u| same_login(&u.login, login) && !u.number.is_empty()).map(|u| text(&u.number))
     };
     let queues = config.queues.iter().map(|q| pbx::Queue {
         number: text(&q.number),

@@ -409,7 +409,7 @@ mod tests {
             forms: Vec::new(),
             numbers: Vec::new(),
             limits: Limits::default(),
-            notation: Notation { write: |_| Text::new(), read: |_| None },
+            notation: Notation { write: |_| Text::new(), read: |_| None, size: |_, _| 0 },
         };
         let outlets = Outlets {
             pbx: Box::new(|_| panic!("of the test")),

@@ -1,5 +1,6 @@
 //! What a backend is told about the house: numbers and queues.
 
+use ctigate_proto::auth::same_login;
 use ctigate_proto::message::Text;
 
 /// The inside numbers and queues.
@@ -51,7 +52,9 @@ impl Directory {
     /// The inside number that is written so: the number itself, or the login of its extension.
     pub fn find(&self, number_or_login: &str) -> Option<&Extension> {
         let by_number = self.extensions.iter().find(|e| e.number == number_or_login);
-        by_number.or_else(|| self.extensions.iter().find(|e| e.login.as_deref() == Some(number_or_login)))
+        by_number.or_else(|| {
+            self.extensions.iter().find(|e| e.login.as_deref().is_some_and(|login| same_login(login, number_or_login)))
+        })
     }
 
     /// The queue with this number.

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use argon2::{Argon2, PasswordHasher, PasswordVerifier};
-use ctigate_proto::auth::{Attempt, Identity, LoginBy, LoginError, Proof, password};
+use ctigate_proto::auth::{Attempt, Identity, LoginBy, LoginError, Proof, login_key, password};
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 use tokio::sync::Semaphore;
@@ -68,7 +68,9 @@ impl Accounts {
         let accounts: HashMap<String, Account> = config
             .users
             .iter()
-            .map(|user| (user.login.to_lowercase(), Account { login: user.login.clone(), stored: stored(user) }))
+            .map(|user| {
+                (login_key(&user.login).into_owned(), Account { login: user.login.clone(), stored: stored(user) })
+            })
             .collect();
         let decoy = accounts.values().find_map(|account| match &account.stored {
             Stored::Slow(hash) => Some(Arc::clone(hash)),
@@ -90,7 +92,7 @@ impl Accounts {
 
     /// The login as its account spells it. Logins are found without regard to case.
     pub fn spelling(&self, login: &str) -> Option<&str> {
-        self.inner.accounts.get(&login.to_lowercase()).map(|account| account.login.as_str())
+        self.inner.accounts.get(&*login_key(login)).map(|account| account.login.as_str())
     }
 
     /// Checks the password of a `login`. An unknown login and one without a password take as long as a wrong password.
@@ -101,7 +103,7 @@ impl Accounts {
     pub async fn verify(&self, attempt: &Attempt) -> Result<Identity, LoginError> {
         let exact = attempt.hash.as_deref().unwrap_or_default();
         let folded = attempt.folded_hash.as_deref().filter(|_| self.inner.legacy_case).unwrap_or_default();
-        let account = self.inner.accounts.get(&attempt.login.to_lowercase());
+        let account = self.inner.accounts.get(&*login_key(&attempt.login));
         let proof = match account.map(|account| &account.stored) {
             Some(Stored::Hashes { exact: expected, folded: expected_folded }) => {
                 let (one, other) = (password::verify(expected, exact), password::verify(expected_folded, folded));
@@ -177,7 +179,7 @@ impl Accounts {
     /// What a checked password is remembered by: nothing that could be read back.
     fn tag(&self, who: &str, hash: &str, given: &str) -> [u8; 32] {
         let mut digest = Sha256::new_with_prefix(self.inner.key);
-        for part in [&who.to_lowercase(), hash, &given.to_ascii_lowercase()] {
+        for part in [&*login_key(who), hash, &given.to_ascii_lowercase()] {
             digest.update(u64::try_from(part.len()).unwrap_or(u64::MAX).to_le_bytes());
             digest.update(part);
         }

@@ -356,6 +356,7 @@ impl Pump {
             qid: opened.qid,
             expires: opened.expires,
             subscribed: opened.subscribed,
+            format: self.dialog.writer().map(|writer| writer.format),
             address: self.address.to_string().into(),
             introduction: opened.introduction,
             tls: self.tls,

@@ -448,3 +448,47 @@ fn a_form_after_the_call_knows_who_called_though_it_had_to_ask_first() {
     assert_eq!(w.hub.snapshot().forms.len(), 1, "once, and for nobody who was not in the call");
     assert!(w.expect(tab, "dlgcard_showformdialog").json("fields").contains("79001112233"));
 }
+
+#[test]
+fn a_confirm_card_shows_the_caller_also_when_the_call_is_over() {
+    let mut settings = ring_card();
+    settings.forms[0].kind = FormKind::Confirm;
+    settings.forms[0].close_on.clear();
+    let mut w = World::with(settings);
+    let tab = w.agent("ivanov", Format::Json);
+    let call = w.ring(CHAIN, "79001112233", "101");
+    let who = |card: &crate::world::Heard| (card.text("callerid"), card.text("callername"));
+    let shown = who(&w.expect(tab, "dlgcard_showconfirm"));
+    assert_eq!(shown.0, "79001112233");
+    w.phone(Event::Ended { call, answered: false });
+    let again = |w: &mut World| {
+        let (_, heard) = w.agent_heard("ivanov", Format::Xml);
+        who(heard.iter().find(|m| m.name() == "dlgcard_showconfirm").expect("shown again"))
+    };
+    assert_eq!(again(&mut w), shown);
+    w.restart();
+    assert_eq!(again(&mut w), shown, "and after a restart");
+}
+
+#[test]
+fn a_scenario_takes_back_the_form_it_opened_and_no_other() {
+    both(|format| {
+        let mut w = World::new();
+        let crm = w.introduced("crm", format);
+        w.tunnel_login(crm, "ivanov", "t1");
+        let (ivanov, petrov) = (w.agent("ivanov", format), w.agent("petrov", format));
+        w.phone(Event::Form { run: Some(RunId(1)), form: order("ivanov") });
+        w.phone(Event::Form { run: Some(RunId(2)), form: order("petrov") });
+        let id = w.expect(ivanov, "dlgcard_showformdialog").text("cardid");
+        w.phone(Event::CloseForm { run: RunId(1) });
+        let closed = w.expect(ivanov, "dlgcard_closeall");
+        assert_eq!((closed.text("cardid"), closed.text("reason")), (id.clone(), "closed".into()));
+        let closed = w.expect(crm, "closeform");
+        assert_eq!((closed.text("formid"), closed.text("reason")), (id, "closed".into()));
+        w.expect(petrov, "dlgcard_showformdialog");
+        w.expect_no(petrov, "dlgcard_closeall");
+        assert_eq!(w.pbx, [Command::FormDone { run: RunId(1), end: FormEnd::Closed }]);
+        w.phone(Event::CloseForm { run: RunId(1) });
+        assert_eq!(w.pbx.len(), 1, "once");
+    });
+}

@@ -17,10 +17,14 @@ mod world;
 
 // What a browser does first.
 mod login;
+// One rule for the spelling of logins.
+mod logins;
 // CRM links, their introduction and their tunnel.
 mod links;
 // What is too many, too large or not to be read.
 mod messages;
+// What grows too long for a tab.
+mod fit;
 // Dynamic methods and their one outcome.
 mod dynamic;
 // Forms: shown everywhere, answered once.

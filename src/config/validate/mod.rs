@@ -8,6 +8,8 @@ mod web;
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 
+use ctigate_proto::auth::same_login;
+
 use super::finding::{Finding, Refused};
 use super::{Config, PbxKind};
 
@@ -205,7 +207,7 @@ fn unique<'a>(values: impl IntoIterator<Item = (String, &'a str)>, fold_case: bo
 /// Tells every login of a list that no `[[user]]` has.
 fn known_users(config: &Config, key: &str, logins: &[String], report: &mut Report) {
     for (at, login) in logins.iter().enumerate() {
-        if config.users.iter().any(|user| user.login == *login) {
+        if config.users.iter().any(|user| same_login(&user.login, login)) {
             continue;
         }
         let names = config.users.iter().map(|user| user.login.as_str());

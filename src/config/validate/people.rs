@@ -1,7 +1,7 @@
 //! The rules of users, queues, breaks, procedures and forms.
 
 use argon2::PasswordHash;
-use ctigate_proto::auth::password;
+use ctigate_proto::auth::{password, same_login};
 
 use super::{Report, known_users, line, unique};
 use crate::config::{Config, FormEvent, Piece, Placeholder, RightChange, Secret, User};
@@ -36,7 +36,8 @@ fn users(config: &Config, report: &mut Report) {
             );
         }
         known_users(config, &key("subordinates"), &user.subordinates, report);
-        if let Some(at) = user.subordinates.iter().position(|login| *login == user.login && !login.is_empty()) {
+        if let Some(at) = user.subordinates.iter().position(|login| same_login(login, &user.login) && !login.is_empty())
+        {
             report.error([format!("user[{index}].subordinates[{at}]")], "a user cannot be their own subordinate", "");
         }
         for (at, change) in user.rights.iter().enumerate() {
@@ -128,7 +129,7 @@ fn queues(config: &Config, report: &mut Report) {
         }
         known_users(config, &format!("queue[{index}].users"), &queue.users, report);
         for (at, login) in queue.users.iter().enumerate() {
-            if config.users.iter().any(|user| user.login == *login && user.number.is_empty()) {
+            if config.users.iter().any(|user| same_login(&user.login, login) && user.number.is_empty()) {
                 let message = format!("\"{}\" serves a queue but has no number", login.escape_debug());
                 report.error([format!("queue[{index}].users[{at}]")], message, "give the user a number");
             }
@@ -207,7 +208,7 @@ fn forms(config: &Config, report: &mut Report) {
         let overlaps = |other: &crate::config::Form| {
             other.users.is_empty()
                 || form.users.is_empty()
-                || form.users.iter().any(|login| other.users.contains(login))
+                || form.users.iter().any(|login| other.users.iter().any(|also| same_login(login, also)))
         };
         let twin = |other: &crate::config::Form| other.name == form.name && other.on == form.on && overlaps(other);
         if let Some(other) = config.forms[..index].iter().position(twin).filter(|_| !form.name.is_empty()) {

@@ -53,11 +53,14 @@ impl Machine {
             What::Ask(ask) => self.ask(call, ask),
             What::Form(form) => self.form(call, form),
             What::Await { name, within } => {
-                let open = |run: &&RunId| {
-                    self.runs.get(run).is_some_and(|r| r.name.as_ref() == Some(name) && matches!(r.stage, Stage::Form))
-                };
-                if let Some(run) = call.runs.iter().rev().find(open).copied() {
+                if let Some(run) = self.open_form(call, name) {
                     self.wait(call, Wait::Form(run), *within);
+                }
+            }
+            What::Close(name) => {
+                if let Some(run) = self.open_form(call, name) {
+                    self.note(Some(&call.id), NoteKind::Step, format!("closes {name}"));
+                    self.tell(Event::CloseForm { run });
                 }
             }
             What::Ring(ring) => self.ring_step(call, ring),
@@ -70,6 +73,14 @@ impl Machine {
                 }
             }
         }
+    }
+
+    /// The form that has this name in the scenario now, while nobody has answered it.
+    fn open_form(&self, call: &Call, name: &Text) -> Option<RunId> {
+        let open = |run: &&RunId| {
+            self.runs.get(run).is_some_and(|r| r.name.as_ref() == Some(name) && matches!(r.stage, Stage::Form))
+        };
+        call.runs.iter().rev().find(open).copied()
     }
 
     /// Lets a call wait, at most so long.
@@ -116,6 +127,12 @@ impl Machine {
         let run =
             (step.name.is_some() || step.wait.is_some()).then(|| self.begin(call, step.name.clone(), Stage::Form));
         if let Some(name) = &step.name {
+            // The name is this form's now: what becomes of an earlier one is not kept under it.
+            for earlier in call.runs.iter().filter(|earlier| Some(**earlier) != run) {
+                if let Some(earlier) = self.runs.get_mut(earlier).filter(|r| matches!(r.stage, Stage::Form)) {
+                    earlier.name.take_if(|known| known == name);
+                }
+            }
             call.scope.set_result(name, Answer::empty(Word::Waiting));
         }
         self.tell(Event::Form { run, form });

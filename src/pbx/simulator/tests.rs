@@ -129,6 +129,7 @@ fn short(event: &Event) -> String {
             let run = run.map_or_else(|| "-".to_owned(), |run| run.0.to_string());
             format!("form {run} {} for {} {}", form.name, form.user, fields(&form.parameters)).trim_end().to_owned()
         }
+        Event::CloseForm { run } => format!("close {}", run.0),
         Event::Phone { number, connected } => format!("{number} {}", if *connected { '+' } else { '-' }),
     }
 }
@@ -182,8 +183,23 @@ fn a_manager_who_does_not_answer_is_followed_by_everybody() {
     w.call("500");
     w.done(1, Outcome::Ok(client("petrov")));
     assert_eq!(w.pass(19_999), [""; 0]);
-    assert_eq!(w.pass(1), ["102 NoAnswer", "101 rings", "102 rings", "103 rings", "104 rings"]);
+    assert_eq!(w.pass(1), ["102 NoAnswer", "close 2", "101 rings", "102 rings", "103 rings", "104 rings"]);
     assert_eq!(w.pass(60_000).last().unwrap(), "ended false");
+}
+
+#[test]
+fn a_form_that_is_taken_back_leaves_its_name_to_the_next() {
+    let script = "on 500 {\nform a for 101 as card\nring 102 for 5s\nclose card\nform a for 103 as card\nclose card\n\
+                  wait 1m\nsay \"{card:outcome} {card:by}\"\nclose card\n}";
+    let mut w = World::new(script);
+    assert_eq!(w.call("500"), ["7900 calls 500", "form 1 a for 101", "102 rings"]);
+    assert_eq!(w.pass(5_000), ["102 NoAnswer", "close 1", "form 2 a for 103", "close 2"]);
+    let answered = |by| FormEnd::Answered { by: Text::from_static(by), output: Object::new(), comment: Text::new() };
+    // It was answered at the moment it was taken back: that counts for the form the name stands for.
+    w.command(Command::FormDone { run: RunId(2), end: answered("third") });
+    w.command(Command::FormDone { run: RunId(1), end: answered("first") });
+    assert_eq!(w.pass(60_000), ["ended false"], "nothing is left to close");
+    assert_eq!(w.said(), ["answered third"]);
 }
 
 #[test]
@@ -796,6 +812,7 @@ fn check_order(events: &[Event]) -> Result<(), TestCaseError> {
                 prop_assert!(open.contains_key(call) || ended.contains(call));
             }
             Event::AskCancelled { run } => prop_assert!(runs.contains(run), "cancelled what was not asked"),
+            Event::CloseForm { run } => prop_assert!(runs.contains(run), "closed what was not opened"),
             Event::Form { run, .. } => prop_assert!(run.is_none_or(|run| runs.insert(run))),
             Event::Phone { .. } => {}
         }

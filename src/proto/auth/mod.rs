@@ -15,6 +15,8 @@ mod secret;
 pub mod throttle;
 pub mod ticket;
 
+use std::borrow::Cow;
+
 use crate::message::{Body, CallError, Code, Text};
 
 pub use header::{HeaderError, scheme};
@@ -94,6 +96,20 @@ impl Identity {
     pub fn who(&self) -> &Who {
         &self.who
     }
+}
+
+/// What a login is found by: its lower-casing by Unicode. The one rule, wherever logins are compared.
+pub fn login_key(login: &str) -> Cow<'_, str> {
+    if login.bytes().all(|b| b.is_ascii() && !b.is_ascii_uppercase()) {
+        Cow::Borrowed(login)
+    } else {
+        Cow::Owned(login.to_lowercase())
+    }
+}
+
+/// Whether two spellings are the login of one person.
+pub fn same_login(a: &str, b: &str) -> bool {
+    a == b || login_key(a) == login_key(b)
 }
 
 /// What a peer's `login` brings: `proto-spec/auth.md`.

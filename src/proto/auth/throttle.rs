@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv6Addr};
 use std::time::Duration;
 
+use super::login_key;
 use crate::Time;
 use crate::message::Text;
 
@@ -33,8 +34,7 @@ impl Default for ThrottleLimits {
 /// The longest beginning of a login that tells accounts apart here, in bytes.
 const LONGEST_LOGIN: usize = 64;
 
-/// Who failed, and who is refused for it. Logins are told apart as they are given: hand in the account's own spelling
-/// where accounts are found without regard to case.
+/// Who failed, and who is refused for it. Spellings of one login count together ([`login_key`]).
 #[derive(Debug)]
 pub struct Throttle {
     limits: ThrottleLimits,
@@ -131,6 +131,7 @@ fn network(address: IpAddr) -> IpAddr {
 }
 
 fn cut(login: &str) -> Text {
+    let login = login_key(login);
     Text::from(&login[..login.floor_char_boundary(LONGEST_LOGIN)])
 }
 
@@ -150,6 +151,16 @@ mod tests {
 
     fn throttle() -> Throttle {
         Throttle::new(ThrottleLimits::default())
+    }
+
+    #[test]
+    fn spellings_of_a_login_are_counted_together() {
+        let mut throttle = throttle();
+        for spelling in ["ivanov", "Ivanov", "IVANOV", "iVanov", "ivAnov"] {
+            assert_eq!(throttle.check(at(0), address(1), spelling), Ok(()));
+            throttle.failed(at(0), address(1), spelling);
+        }
+        assert!(throttle.check(at(1), address(1), "ivaNov").is_err());
     }
 
     #[test]

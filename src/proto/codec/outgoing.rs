@@ -8,6 +8,11 @@ pub fn text(shared: &Shared, format: Format) -> &Text {
     shared.text(format, |envelope| super::encode(envelope, format))
 }
 
+/// How many bytes a shared message takes in a format. Its text is made for that and kept for whoever sends it.
+pub fn size(shared: &Shared, format: Format) -> usize {
+    text(shared, format).len()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -9,7 +9,7 @@ use crate::auth::{Attempt, Identity, Who};
 use crate::codec;
 use crate::codec::multipart::{Assembler, SetLimits};
 use crate::message::{Body, CallError, Code, Envelope, Format, Introduction, Qid, Text};
-use crate::method::session::SubscribeEvent;
+use crate::method::session::{Login, SubscribeEvent};
 use crate::method::{Typed, is_reply, reply_name};
 
 use super::{CloseReason, Opened, Output, Rate, Role, Settings, Verdict, Writer};
@@ -273,7 +273,7 @@ impl Dialog {
                 let body = Body::new().with_some("qid", envelope.qid()).with("result", 1);
                 self.transmit(&Envelope::new("subscribeeventresult", body));
             }
-            "login" => match Attempt::of_body(&envelope.body) {
+            "login" => match Login::from_body(&envelope.body).and_then(|_| Attempt::of_body(&envelope.body)) {
                 Ok(attempt) => {
                     let subscribed = std::mem::take(subscribed);
                     let (login, expires) = (attempt.login.clone(), attempt.expires);

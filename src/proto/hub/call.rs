@@ -3,7 +3,7 @@
 
 use crate::calls::{Change, Line, Phase, Touched, changes};
 use crate::message::{Body, Object, Text, Value};
-use crate::telephony::{CallId, Event, Fact};
+use crate::telephony::{CallId, Event, Fact, Parties};
 
 use super::Hub;
 use super::ids::ZERO_GUID;
@@ -22,6 +22,7 @@ impl Hub {
             Event::Ask { run, ask } => self.execute_for_scenario(run, ask),
             Event::AskCancelled { run } => self.scenario_gone(run),
             Event::Form { run, form } => self.form_for_scenario(run, form),
+            Event::CloseForm { run } => self.close_form_of(run),
         }
     }
 
@@ -147,7 +148,10 @@ impl Hub {
 
     /// The caller of a conversation as an abonent object.
     pub(super) fn party(&self, call: &CallId) -> Object {
-        let Some(parties) = self.calls.parties(call) else { return Object::new() };
+        self.calls.parties(call).map(|parties| self.party_of(parties)).unwrap_or_default()
+    }
+
+    pub(super) fn party_of(&self, parties: &Parties) -> Object {
         let inside = self.users.by_number(&parties.caller).is_some();
         let party = crate::calls::Party {
             number: parties.caller.clone(),

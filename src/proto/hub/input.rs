@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::auth::{Identity, LoginError};
-use crate::message::{CloseReason, Envelope, Introduction, Object, PeerId, Qid, Text};
+use crate::message::{CloseReason, Envelope, Format, Introduction, Object, PeerId, Qid, Text};
 use crate::telephony;
 
 /// One thing that happened.
@@ -89,6 +89,8 @@ pub struct Opening {
     pub expires: Option<i64>,
     /// Names it subscribed to before the login.
     pub subscribed: Vec<Text>,
+    /// The format of its messages, if the shell says so.
+    pub format: Option<Format>,
     /// Where it connects from, for people to see.
     pub address: Text,
     /// What the CRM said of itself in `iam`.

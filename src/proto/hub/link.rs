@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::Time;
 use crate::message::{Body, CloseReason, Envelope, Introduction, Object, PeerId, Qid, Shared, Text, Value};
+use crate::method::Head;
 
 use super::circuit::Circuit;
 use super::declaration::{self, Form, Method};
@@ -25,8 +26,6 @@ const CONTEST_PAUSE: Duration = Duration::from_secs(30);
 /// Most people a CRM may name in `activeusers`, and most tabs of one of them.
 const MAX_ACTIVE: usize = 10_000;
 const MAX_TUNNEL_TABS: usize = 64;
-/// Longest `tabid`, bytes.
-pub(super) const MAX_TABID: usize = 64;
 
 /// One link.
 #[derive(Debug)]
@@ -294,7 +293,7 @@ impl Hub {
                 Some(user) => {
                     let tabs =
                         item.as_object().and_then(|o| o.get("tabs")).and_then(Value::as_array).unwrap_or_default();
-                    let tabs = tabs.iter().filter_map(Value::to_text).filter(|t| t.len() <= MAX_TABID);
+                    let tabs = tabs.iter().filter_map(Value::to_text).filter(|t| t.len() <= Head::TABID_MAX);
                     active.entry(user).or_default().extend(tabs.take(MAX_TUNNEL_TABS));
                 }
                 None if odd.len() < 8 => odd.push("activeusers names somebody who is no user of this link".to_owned()),

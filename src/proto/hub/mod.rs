@@ -7,13 +7,14 @@
 //!
 //! - `link`: the CRMs, what they offer, their tunnels; - `session`, `user`: who people are and where; - `call`: calls and phones;
 //! - `dynamic` (with `declaration`, `circuit`): methods the CRM answers; - `form`: cards and what becomes of them; - `gap`: after lost events;
-//! - `subscription`: who hears what; - `route` and `rpc`: from a message to who handles it; - `timer`, `ids`: time and names.
+//! - `subscription`: who hears what; `fit`: what is too long for a tab; - `route` and `rpc`: from a message to who handles it; - `timer`, `ids`: time and names.
 
 mod call;
 mod circuit;
 mod conference;
 mod declaration;
 mod dynamic;
+mod fit;
 mod form;
 mod gap;
 mod ids;
@@ -40,7 +41,7 @@ use std::time::Duration;
 
 use crate::Time;
 use crate::calls::Calls;
-use crate::message::{CloseReason, PeerId, Text};
+use crate::message::{CloseReason, Format, PeerId, Text};
 
 pub use input::Input;
 pub use output::Output;
@@ -106,6 +107,7 @@ struct Tab {
     /// Hash of the session it uses.
     session: Text,
     subscriptions: Subscriptions,
+    format: Option<Format>,
     address: Text,
     tls: bool,
     since_ms: i64,

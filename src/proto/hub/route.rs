@@ -2,12 +2,11 @@
 
 use std::sync::Arc;
 
-use crate::auth::{Attempt, Identity, LoginError, Who};
+use crate::auth::{Attempt, Identity, LoginError, Who, same_login};
 use crate::message::{Body, CallError, CloseReason, Code, Envelope, Part, PeerId, Qid, Shared, Text};
-use crate::method::{self, Class, Message, is_reply, reply_name};
+use crate::method::{self, Class, Flow, Head, Message, is_reply, reply_name};
 
 use super::input::{Opening, Ticket};
-use super::link::MAX_TABID;
 use super::output::Output;
 use super::rights::Rights;
 use super::subscription::Subscriptions;
@@ -78,6 +77,7 @@ impl Hub {
                     user,
                     session: hash,
                     subscriptions: Subscriptions::default(),
+                    format: opening.format,
                     address: opening.address,
                     tls: opening.tls,
                     since_ms: self.wall(self.now),
@@ -129,7 +129,11 @@ impl Hub {
         let caller =
             Caller { peer, user: Some(user), link: None, qid: envelope.qid(), tab: None, rights: account.rights };
         // Most clients repeat the login in every call; another's is refused.
-        let foreign = envelope.body.text("userlogin").is_some_and(|l| !l.is_empty() && l != account.login);
+        let named = match Head::of(&envelope.body) {
+            Ok(head) => head.userlogin.filter(|l| !l.is_empty()),
+            Err(error) => return self.fail(&caller, &envelope.name, &error),
+        };
+        let foreign = named.is_some_and(|login| !same_login(&login, &account.login));
         if foreign && envelope.name != "login" {
             let detail = format!("userlogin is not {}, who is logged in here", account.login);
             return self.fail(&caller, &envelope.name, &CallError::new(Code::NotAuthorized, detail));
@@ -165,13 +169,20 @@ impl Hub {
             _ if is_reply(name) => return self.stray_reply(link, &envelope),
             _ => {}
         }
-        let mut caller = self.link_caller(peer, link, &envelope);
-        if caller.tab.as_ref().is_some_and(|t| t.len() > MAX_TABID) {
-            caller.tab = None;
-            let error = CallError::new(Code::BadRequest, format!("tabid is longer than {MAX_TABID} bytes"));
-            return self.fail(&caller, name, &error);
-        }
-        match self.acting_user(link, &envelope) {
+        let mut caller = Caller {
+            peer,
+            user: None,
+            link: Some(link),
+            qid: envelope.qid(),
+            tab: None,
+            rights: self.links[link].settings.rights,
+        };
+        let head = match Head::of(&envelope.body) {
+            Ok(head) => head,
+            Err(error) => return self.fail(&caller, name, &error),
+        };
+        caller.tab = head.tabid.clone().filter(|t| !t.is_empty());
+        match self.acting_user(link, name, &head) {
             Ok(user) => {
                 caller.user = user;
                 if let Some(user) = user {
@@ -184,27 +195,16 @@ impl Hub {
         }
     }
 
-    fn link_caller(&self, peer: PeerId, link: usize, envelope: &Envelope) -> Caller {
-        Caller {
-            peer,
-            user: None,
-            link: Some(link),
-            qid: envelope.qid(),
-            tab: envelope.body.text("tabid").filter(|t| !t.is_empty()),
-            rights: self.links[link].settings.rights,
-        }
-    }
-
     /// The user a tunnelled message acts for: named by id or login, known to the link, and logged in through it unless the
     /// link is trusted. Nobody named: the CRM itself.
-    fn acting_user(&mut self, link: usize, envelope: &Envelope) -> Result<Option<UserIx>, CallError> {
-        let named = |field| envelope.body.text(field).filter(|t| !t.is_empty());
-        let (id, login) = (named("userid"), named("userlogin"));
-        let by_id = id.as_ref().map(|id| self.users.by_id(id).ok_or("userid"));
-        let by_login = login.as_ref().map(|login| self.users.by_login(login).ok_or("userlogin"));
-        if envelope.name == "login" {
+    fn acting_user(&mut self, link: usize, name: &str, head: &Head) -> Result<Option<UserIx>, CallError> {
+        if name == "login" {
             return Ok(None);
         }
+        let id = head.userid.as_ref().filter(|t| !t.is_empty());
+        let login = head.userlogin.as_ref().filter(|t| !t.is_empty());
+        let by_id = id.map(|id| self.users.by_id(id).ok_or("userid"));
+        let by_login = login.map(|login| self.users.by_login(login).ok_or("userlogin"));
         let unknown = |field| CallError::new(Code::NotAuthorized, format!("{field} names no user"));
         let user = match (by_id.transpose().map_err(unknown)?, by_login.transpose().map_err(unknown)?) {
             (Some(a), Some(b)) if a != b => {
@@ -217,13 +217,13 @@ impl Hub {
         if !l.has_user(user) {
             return Err(CallError::new(Code::NotAuthorized, "userlogin is no user of this link"));
         }
-        // A form's answer and a custom event may name a person who is only in `activeusers`.
-        let here = l.tunnel.contains_key(&user) || (envelope.name == "formresult" && l.reaches(user));
+        // A form's answer may name a person who is only in `activeusers`.
+        let here = l.tunnel.contains_key(&user) || (name == "formresult" && l.reaches(user));
         if !here && !l.settings.trust_users {
             return Err(CallError::new(Code::NotAuthorized, "userlogin is not logged in through this link"));
         }
         if !here {
-            self.enter_tunnel(link, user, &envelope.body.text("tabid").unwrap_or_default(), None);
+            self.enter_tunnel(link, user, head.tabid.as_ref().unwrap_or(&Text::new()), None);
         }
         Ok(Some(user))
     }
@@ -251,6 +251,11 @@ impl Hub {
             return Ok(None);
         }
         let body = envelope.body;
+        // Executions and results name what is wrong in them better by themselves.
+        let to_us = message.flows(Flow::TabToGateway) || message.flows(Flow::LinkToGateway);
+        if to_us && !matches!(message.name, "executemethod" | "methodresult") {
+            (message.retype)(&body)?;
+        }
         match message.name {
             "login" => self.login(caller, &body),
             "logout" => self.logout(caller),
@@ -358,7 +363,7 @@ impl Hub {
     fn login(&mut self, caller: &Caller, body: &Body) -> Handled {
         let attempt = Attempt::of_body(body)?;
         if let Some(user) = caller.user.filter(|_| caller.link.is_none())
-            && self.users[user].account.login != attempt.login
+            && !same_login(&self.users[user].account.login, &attempt.login)
         {
             let detail = format!("{} is logged in here, log out first", self.users[user].account.login);
             return Err(CallError::new(Code::NotAuthorized, detail));

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use crate::Time;
-use crate::auth::{Identity, LoginBy, LoginError, Proof};
+use crate::auth::{Identity, LoginBy, LoginError, Proof, same_login};
 use crate::message::Text;
 
 use super::Hub;
@@ -70,7 +70,7 @@ impl Hub {
         let session = self.sessions.get(&session_hash(id)).filter(|s| s.uses > 0 || s.expires_ms > self.wall(now));
         let session = session.ok_or(LoginError::NoSession)?;
         let account = &self.users[session.user].account;
-        if account.login != login {
+        if !same_login(&account.login, login) {
             return Err(LoginError::ForeignSession);
         }
         let by = LoginBy::Session(Text::from(id));

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::rights::Rights;
-use crate::message::{Object, Text};
+use crate::message::{Format, Object, Shared, Text};
 
 /// Everything a Hub is told at its beginning.
 #[derive(Clone, Debug)]
@@ -28,17 +28,19 @@ pub struct Settings {
     pub utc_offset: fn(i64) -> i32,
     /// The bounds.
     pub limits: Limits,
-    /// How open forms are written for keeping and read back: JSON, from the codec.
+    /// How open forms are written for keeping and read back (JSON), and how long messages are: from the codec.
     pub notation: Notation,
 }
 
-/// Writing and reading what is kept. The Hub knows no format; the shell lends it one.
+/// What the Hub has to know of formats. It knows none itself; the shell lends it the codec.
 #[derive(Clone, Copy, Debug)]
 pub struct Notation {
     /// An object as text.
     pub write: fn(&Object) -> Text,
     /// The object, if the text is one.
     pub read: fn(&Text) -> Option<Object>,
+    /// How many bytes a message takes in a format: `codec::outgoing::size`.
+    pub size: fn(&Shared, Format) -> usize,
 }
 
 /// Bounds of the Hub's tables.
@@ -46,6 +48,8 @@ pub struct Notation {
 pub struct Limits {
     /// Calls of one tab that wait for an answer.
     pub in_flight_tab: usize,
+    /// Longest event to a tab, bytes: a tab takes what it may send.
+    pub tab_event: usize,
     /// Calls to or from one link that wait for an answer.
     pub in_flight_link: usize,
     /// Direct tabs of one user.
@@ -61,6 +65,7 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
+            tab_event: 1 << 20,
             in_flight_tab: 256,
             in_flight_link: 4096,
             tabs_per_user: 100,

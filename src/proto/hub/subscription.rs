@@ -64,7 +64,7 @@ impl Hub {
         to.extend((0..self.links.len()).filter_map(|l| self.link_hears(l, Some(user), event)));
         let account = &self.users[user].account;
         let (id, login) = (account.id.clone(), account.login.clone());
-        self.fan(to, event, |qid| {
+        self.fan(&to, event, |qid| {
             let mut whole = Body::new().with("qid", qid).with("userid", id).with("userlogin", login);
             body.into_iter().for_each(|(name, part)| whole.set(name, part));
             whole
@@ -78,7 +78,7 @@ impl Hub {
             to.append(&mut self.tabs_hearing(user, event));
         }
         to.extend((0..self.links.len()).filter_map(|l| self.link_hears(l, None, event)));
-        self.fan(to, event, |qid| {
+        self.fan(&to, event, |qid| {
             let mut whole = Body::new().with("qid", qid);
             body.into_iter().for_each(|(name, part)| whole.set(name, part));
             whole
@@ -101,15 +101,26 @@ impl Hub {
     }
 
     /// One message, encoded once per format, to all of these; with an event id of its own.
-    pub(super) fn fan(&mut self, to: Vec<PeerId>, name: &'static str, body: impl FnOnce(Text) -> Body) {
+    pub(super) fn fan(&mut self, to: &[PeerId], name: &'static str, body: impl FnOnce(Text) -> Body) {
         if to.is_empty() {
             return;
         }
+        let event = self.event(name, body);
+        self.share(to, Arc::new(event));
+    }
+
+    /// An event with an id of its own, not yet sent.
+    pub(super) fn event(&mut self, name: &'static str, body: impl FnOnce(Text) -> Body) -> Shared {
         let qid = self.ids.guid();
-        let message = Arc::new(Shared::new(Envelope::new(name, body(qid))));
-        self.out.push_back(match <[PeerId; 1]>::try_from(to) {
-            Ok([to]) => super::Output::Send { to, message },
-            Err(to) => super::Output::Fan { to: to.into(), message },
+        Shared::new(Envelope::new(name, body(qid)))
+    }
+
+    /// Sends one message to all of these.
+    pub(super) fn share(&mut self, to: &[PeerId], message: Arc<Shared>) {
+        self.out.push_back(match to {
+            [] => return,
+            [to] => super::Output::Send { to: *to, message },
+            to => super::Output::Fan { to: to.into(), message },
         });
     }
 }

@@ -34,7 +34,7 @@ pub(super) enum Timer {
 }
 
 /// The handle by which a timer is taken back.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Key(Time, u64);
 
 /// All timers, in the order of their time.

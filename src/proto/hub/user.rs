@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::ops::{Index, IndexMut};
 use std::time::Duration;
 
+use crate::auth::{login_key, same_login};
 use crate::calls::Line;
 use crate::message::{PeerId, Text};
 
@@ -47,6 +48,7 @@ impl User {
 #[derive(Debug)]
 pub(super) struct Users {
     all: Vec<User>,
+    /// By [`login_key`].
     login: HashMap<Text, UserIx>,
     id: HashMap<Text, UserIx>,
     number: HashMap<Text, UserIx>,
@@ -54,11 +56,12 @@ pub(super) struct Users {
 
 impl Users {
     pub(super) fn new(accounts: Vec<Account>, groups: &[GroupNumber]) -> Self {
-        let index = |key: fn(&Account) -> &Text| {
-            accounts.iter().enumerate().filter(|(_, a)| !key(a).is_empty()).map(|(i, a)| (key(a).clone(), i)).collect()
+        let index = |key: fn(&Account) -> Text| {
+            accounts.iter().map(key).enumerate().filter(|(_, key)| !key.is_empty()).map(|(i, key)| (key, i)).collect()
         };
-        let (login, id, number) = (index(|a| &a.login), index(|a| &a.id), index(|a| &a.number));
-        let at_queue = |a: &Account| groups.iter().any(|g| g.members.iter().any(|m| *m == a.login));
+        let login = index(|a| Text::from(&*login_key(&a.login)));
+        let (id, number) = (index(|a| a.id.clone()), index(|a| a.number.clone()));
+        let at_queue = |a: &Account| groups.iter().any(|g| g.members.iter().any(|m| same_login(m, &a.login)));
         let user = |account: Account| User {
             // Whoever is at a queue takes its calls until saying otherwise.
             chosen: Chosen::new(at_queue(&account)),
@@ -73,8 +76,9 @@ impl Users {
         Self { login, id, number, all: accounts.into_iter().map(user).collect() }
     }
 
+    /// Whatever the case of its letters.
     pub(super) fn by_login(&self, login: &str) -> Option<UserIx> {
-        self.login.get(login).copied()
+        self.login.get(&*login_key(login)).copied()
     }
 
     pub(super) fn by_id(&self, id: &str) -> Option<UserIx> {

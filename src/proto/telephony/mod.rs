@@ -59,4 +59,9 @@ pub enum Event {
         /// What to open for whom.
         form: FormOrder,
     },
+    /// A scenario takes back the form that it opened with this run, if it is still open; then [`Command::FormDone`] says closed.
+    CloseForm {
+        /// The scenario's wait.
+        run: RunId,
+    },
 }

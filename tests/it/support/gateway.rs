@@ -274,6 +274,7 @@ fn settings(config: &Config) -> Settings {
                 Ok(Value::Object(o)) => Some(o),
                 _ => None,
             },
+            size: codec::outgoing::size,
         },
     }
 }

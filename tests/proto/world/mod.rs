@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use ctigate_proto::Time;
-use ctigate_proto::auth::{Attempt, Identity, LoginBy, LoginError, Proof};
+use ctigate_proto::auth::{Attempt, Identity, LoginBy, LoginError, Proof, same_login};
 use ctigate_proto::codec::{self, Limits};
 use ctigate_proto::dialog::{self, CloseReason, Dialog, Role};
 use ctigate_proto::hub::input::{Ask, Opening, Ticket};
@@ -91,6 +91,7 @@ pub(crate) fn settings() -> Settings {
                 Ok(Value::Object(o)) => Some(o),
                 _ => None,
             },
+            size: codec::outgoing::size,
         },
     }
 }
@@ -434,6 +435,7 @@ impl World {
                         qid: opened.qid,
                         expires: opened.expires,
                         subscribed: opened.subscribed,
+                        format: Some(conn.format),
                         address: "192.0.2.7".into(),
                         introduction: opened.introduction,
                         post: conn.post,
@@ -506,11 +508,10 @@ impl World {
         {
             return self.hub.check_session(self.now, session, &attempt.login);
         }
-        let known = self.settings.accounts.iter().any(|a| a.login == attempt.login);
-        if known && attempt.hash.as_deref() == Some(HASH) {
-            Ok(Identity::user(attempt.login.clone(), LoginBy::Password, Proof::slow_hash()))
-        } else {
-            Err(LoginError::WrongPassword)
+        let known = self.settings.accounts.iter().find(|a| same_login(&a.login, &attempt.login));
+        match known.filter(|_| attempt.hash.as_deref() == Some(HASH)) {
+            Some(account) => Ok(Identity::user(account.login.clone(), LoginBy::Password, Proof::slow_hash())),
+            None => Err(LoginError::WrongPassword),
         }
     }
 }

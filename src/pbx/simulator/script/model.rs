@@ -55,6 +55,8 @@ pub enum What {
     Ask(AskStep),
     /// Opens a form.
     Form(FormStep),
+    /// Takes back a form that was opened before, by its name in this scenario.
+    Close(Text),
     /// Waits for a form that was opened before.
     Await {
         /// The form's name in this scenario.

@@ -19,19 +19,21 @@ impl Place {
     /// The steps that can stand here, for errors.
     fn steps(self) -> &'static str {
         match self {
-            Self::Call => "a step (answer, ask, form, await, ring, queue, say, wait, set, if, hangup), `after` or `}`",
+            Self::Call => {
+                "a step (answer, ask, form, await, close, ring, queue, say, wait, set, if, hangup), `after` or `}`"
+            }
             Self::Talk => {
-                "a step that can be taken while two people talk (ask, form, await, say, wait, set, if, hangup) or `}`"
+                "a step that can be taken while two people talk (ask, form, await, close, say, wait, set, if, hangup) or `}`"
             }
             Self::After => {
-                "a step that can be taken when the call has ended (ask, form, await, say, wait, set, if) or `}`"
+                "a step that can be taken when the call has ended (ask, form, await, close, say, wait, set, if) or `}`"
             }
         }
     }
 
     fn allows(self, step: &str) -> bool {
         match step {
-            "ask" | "form" | "await" | "say" | "wait" | "set" | "if" => true,
+            "ask" | "form" | "await" | "close" | "say" | "wait" | "set" | "if" => true,
             "hangup" => self != Self::After,
             "answer" | "ring" | "queue" => self == Self::Call,
             _ => false,
@@ -57,6 +59,7 @@ impl Parser {
             "ask" => What::Ask(self.ask()?),
             "form" => What::Form(self.form()?),
             "await" => What::Await { name: self.result_name()?, within: self.duration()? },
+            "close" => What::Close(self.result_name()?),
             "ring" => What::Ring(self.ring()?),
             "queue" => {
                 let queue = (self.target()?, spot);

@@ -8,7 +8,7 @@ use crate::hub::input::{ApiCall, Ticket};
 use crate::hub::route::{Caller, Handled, object_part};
 use crate::hub::timer::Timer;
 use crate::hub::{Hub, Peer};
-use crate::message::{Body, CallError, Code, Envelope, Part, Text, Value};
+use crate::message::{Body, CallError, Code, Envelope, Part, Shared, Text, Value};
 use crate::telephony::{Ask, Outcome, RunId};
 
 use super::{Asker, Done, Execution, Order};
@@ -144,7 +144,6 @@ impl Hub {
         let id = self.ids.guid();
         let qid = self.call_qid();
         let wait = order.deadline.unwrap_or(method.wait).clamp(Duration::from_millis(1), MAX_WAIT);
-        let key = self.timers.set(self.now + wait, Timer::ExecutionDeadline(id.clone()));
         let (user_id, login) = match order.user {
             Some(user) => (self.users[user].account.id.clone(), self.users[user].account.login.clone()),
             None => (Text::new(), Text::new()),
@@ -158,8 +157,15 @@ impl Hub {
             .with("waitresponsems", i64::try_from(wait.as_millis()).unwrap_or(i64::MAX))
             .with("userid", user_id)
             .with("userlogin", login)
-            .with("chainid", order.chain);
-        self.send_to_all(&targets, Envelope::new("executemethod", body));
+            .with("chainid", order.chain.clone());
+        let call = Shared::new(Envelope::new("executemethod", body));
+        if server.is_none()
+            && let Err(why) = self.fits_tabs(&targets, &call)
+        {
+            return self.refuse(asker, order, Outcome::BadInput(why.detail));
+        }
+        self.share(&targets, Arc::new(call));
+        let key = self.timers.set(self.now + wait, Timer::ExecutionDeadline(id.clone()));
         match &asker {
             Asker::Scenario(run) => drop(self.executions.scenarios.insert(*run, id.clone())),
             Asker::Api(ticket) => drop(self.executions.api.insert(*ticket, id.clone())),

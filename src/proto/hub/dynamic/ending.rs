@@ -1,5 +1,7 @@
 //! How executions end: a deadline, a lost link, a caller that went away; and what the asker is told, once.
 
+use std::sync::Arc;
+
 use crate::Time;
 use crate::hub::input::{Ticket, Undelivered};
 use crate::hub::output::{Answer, Notice, Output};
@@ -44,7 +46,7 @@ impl Hub {
         let event = Event::of("executemethodwaitaborted");
         targets.retain(|t| !matches!(self.peers.get(t), Some(Peer::Tab(tab)) if !tab.hears(event)));
         if !targets.is_empty() {
-            self.send_to_all(&targets, Envelope::new("executemethodwaitaborted", body));
+            self.share(&targets, Arc::new(Envelope::new("executemethodwaitaborted", body).into()));
         }
         let outcome = outcome_word(&Err(Outcome::Timeout), fallback.is_some());
         self.method_done(&method, link, outcome, started);
@@ -123,7 +125,7 @@ impl Hub {
         if !others.is_empty() {
             let qid = self.call_qid();
             let body = Body::new().with("qid", qid).with("executionid", id.clone());
-            self.send_to_all(&others, Envelope::new("cancelmethod", body));
+            self.share(&others, Arc::new(Envelope::new("cancelmethod", body).into()));
         }
         let method = execution.method.name.clone();
         if !execution.aborted {

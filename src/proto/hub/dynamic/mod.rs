@@ -12,14 +12,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::Time;
-use crate::message::{Code, Envelope, Object, Part, PeerId, Shared, Text, Value};
+use crate::message::{Code, Object, Part, PeerId, Text, Value};
 use crate::telephony::{CallId, Outcome, RunId};
 
-use super::Hub;
 use super::declaration::Method;
 use super::form::RuleAsk;
 use super::input::Ticket;
-use super::output::Output;
 use super::route::Caller;
 use super::timer::Key;
 use super::user::UserIx;
@@ -144,16 +142,6 @@ impl Done {
 
     fn failed(why: String, error: i64) -> Self {
         Self { outcome: Err(Outcome::Failed(why)), error }
-    }
-}
-
-impl Hub {
-    fn send_to_all(&mut self, to: &[PeerId], envelope: Envelope) {
-        let message = Arc::new(Shared::new(envelope));
-        self.out.push_back(match to {
-            [to] => Output::Send { to: *to, message },
-            to => Output::Fan { to: to.into(), message },
-        });
     }
 }
 

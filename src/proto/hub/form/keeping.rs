@@ -24,6 +24,8 @@ impl Hub {
             .with("kind", form.kind.word())
             .with("one", form.one)
             .with("since", form.since_ms)
+            .with("callerid", form.party.0.clone())
+            .with("callername", form.party.1.clone())
             .with("input", form.input.clone())
             .with("shown", list(&form.shown_input))
             .with("output", form.output.as_ref().map(|o| list(o)));
@@ -66,6 +68,7 @@ impl Hub {
             tabs: Vec::new(),
             links: Vec::new(),
             tab: None,
+            party: (text("callerid"), text("callername")),
         };
         self.forms.open.insert(stored.id.clone(), form);
         true

@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use crate::Time;
-use crate::message::{CallError, Code, Object, PeerId, Text};
+use crate::message::{CallError, Code, Object, PeerId, Text, Value};
 use crate::telephony::{CallId, Command, FormEnd, FormOrder, Parties, RunId};
 
 use super::Hub;
@@ -56,6 +56,8 @@ pub(super) struct Form {
     links: Vec<usize>,
     /// The tab behind the link, for a form that shows in one alone.
     tab: Option<Text>,
+    /// Number and name of the other party, as they were when it opened: the call may be over when it is shown again.
+    party: (Text, Text),
 }
 
 impl Form {
@@ -91,6 +93,7 @@ struct Opening {
     rule: FormRule,
     user: UserIx,
     call: Option<CallId>,
+    parties: Option<Parties>,
     input: Object,
     run: Option<RunId>,
 }
@@ -156,15 +159,16 @@ impl Hub {
         if let Some(expire) = order.expire {
             rule.expire = expire;
         }
-        Ok(self.open_form(Opening { rule, user, call: order.call, input: order.parameters, run }))
+        let parties = order.call.as_ref().and_then(|call| self.calls.parties(call)).cloned();
+        self.open_form(Opening { rule, user, call: order.call, parties, input: order.parameters, run })
     }
 
-    fn open_form(&mut self, opening: Opening) -> Text {
-        let Opening { rule, user, call, input, run } = opening;
-        while self.forms.of_user(user).len() >= self.settings.limits.forms_per_user {
-            let oldest = self.forms.of_user(user).swap_remove(0);
-            self.end_form(&oldest, FormEnd::Closed, None);
-        }
+    /// Opens a form, and shows it where it should show.
+    ///
+    /// # Errors
+    /// 59002 when its card would be too long for a tab.
+    fn open_form(&mut self, opening: Opening) -> Result<Text, CallError> {
+        let Opening { rule, user, call, parties, input, run } = opening;
         let id = self.ids.guid();
         let declared = self.links.iter().filter(|l| l.has_user(user)).find_map(|l| l.form(&rule.name)).cloned();
         let (caption, declared_input, output) = match declared {
@@ -174,10 +178,11 @@ impl Hub {
         let input = declaration::coerce(input, &declared_input);
         let undeclared = input.iter().filter(|(name, _)| !declared_input.iter().any(|p| p.name == **name));
         let undeclared: Vec<Parameter> = undeclared.map(|(name, value)| Parameter::of_value(name, value)).collect();
-        let key = self.timers.set(self.now + rule.expire, Timer::FormExpires(id.clone()));
+        let party = parties.map(|p| self.party_of(&p)).unwrap_or_default();
+        let of_party = |field: &str| party.get(field).and_then(Value::to_text).unwrap_or_default();
         let wall = self.wall(self.now);
         self.forms.next += 1;
-        let form = Form {
+        let mut form = Form {
             name: rule.name,
             caption,
             user,
@@ -192,16 +197,31 @@ impl Hub {
             order: self.forms.next,
             since_ms: wall,
             expires_ms: wall.saturating_add(i64::try_from(rule.expire.as_millis()).unwrap_or(i64::MAX)),
-            key,
+            key: Key::default(),
             tabs: Vec::new(),
             links: Vec::new(),
             tab: None,
+            party: (of_party("number"), of_party("name")),
         };
+        self.fits_any_tab(&self.card(&id, &form).into())?;
+        while self.forms.of_user(user).len() >= self.settings.limits.forms_per_user {
+            let oldest = self.forms.of_user(user).swap_remove(0);
+            self.end_form(&oldest, FormEnd::Closed, None);
+        }
+        form.key = self.timers.set(self.now + rule.expire, Timer::FormExpires(id.clone()));
         self.form_notice(&id, &form, "open");
         self.out.push_back(Output::Record(Record::Form(self.stored(&id, &form))));
         self.forms.open.insert(id.clone(), form);
         self.show_form(&id);
-        id
+        Ok(id)
+    }
+
+    /// A scenario takes back the form it opened.
+    pub(super) fn close_form_of(&mut self, run: RunId) {
+        let of_run = self.forms.open.iter().find(|(_, f)| f.run == Some(run)).map(|(id, _)| id.clone());
+        if let Some(id) = of_run {
+            self.end_form(&id, FormEnd::Closed, None);
+        }
     }
 
     pub(super) fn form_expires(&mut self, id: &Text) {
@@ -229,7 +249,7 @@ impl Hub {
         let mut body = self.identity_body(form.user);
         body.set("cardid", id.clone());
         body.set("reason", reason);
-        self.fan(others, "dlgcard_closeall", |qid| {
+        self.fan(&others, "dlgcard_closeall", |qid| {
             body.set("qid", qid);
             body
         });

@@ -41,7 +41,7 @@ impl Hub {
     fn rule_users(&self, rule: usize, user: Option<UserIx>) -> Vec<UserIx> {
         let named = &self.settings.forms[rule].users;
         match user {
-            Some(user) if named.is_empty() || named.contains(&self.users[user].account.login) => vec![user],
+            Some(user) if named.is_empty() || named.iter().any(|n| self.users.by_login(n) == Some(user)) => vec![user],
             Some(_) => Vec::new(),
             None => named.iter().filter_map(|login| self.users.by_login(login)).collect(),
         }
@@ -92,7 +92,11 @@ impl Hub {
         let rule = self.settings.forms[ask.rule].clone();
         let input =
             rule.parameters.iter().map(|(name, template)| (name.clone(), self.fill(template, ask, values))).collect();
-        self.open_form(Opening { user: ask.user, call: Some(ask.call.clone()), input, run: None, rule });
+        let name = rule.name.clone();
+        let (call, parties) = (Some(ask.call.clone()), ask.parties.clone());
+        if let Err(error) = self.open_form(Opening { user: ask.user, call, parties, input, run: None, rule }) {
+            self.odd(format!("form {name}"), format!("not opened: {}", error.errormsg()));
+        }
     }
 
     /// Fills a template. One that is a single placeholder keeps the type of what it stands for.

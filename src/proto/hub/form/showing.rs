@@ -25,7 +25,7 @@ impl Hub {
         };
         let links: Vec<usize> = (0..self.links.len()).filter(shows).filter(|l| !form.links.contains(l)).collect();
         if !form.one {
-            self.show_in_tabs(id, tabs);
+            self.show_in_tabs(id, &tabs);
             links.into_iter().for_each(|l| self.show_on_link(id, l, None));
         } else if form.shown() == 0 {
             self.show_in_one(id, &tabs, &links);
@@ -48,18 +48,26 @@ impl Hub {
             if known.is_empty() { vec![((None, 0), Err((*l, None)))] } else { known }
         });
         match direct.chain(tunnelled).max_by_key(|(rank, _)| *rank).map(|(_, place)| place) {
-            Some(Ok(peer)) => self.show_in_tabs(id, vec![peer]),
+            Some(Ok(peer)) => self.show_in_tabs(id, &[peer]),
             Some(Err((link, tab))) => self.show_on_link(id, link, tab.filter(|t| !t.is_empty())),
             None => {}
         }
     }
 
-    fn show_in_tabs(&mut self, id: &Text, tabs: Vec<PeerId>) {
+    fn show_in_tabs(&mut self, id: &Text, tabs: &[PeerId]) {
         let Some(form) = self.forms.open.get_mut(id) else { return };
-        form.tabs.extend(&tabs);
-        let (event, user) = (opening_event(form.kind), form.user);
-        let mut body = self.identity_body(user);
+        form.tabs.extend(tabs);
         let Some(form) = self.forms.open.get(id) else { return };
+        let (event, mut body) = (opening_event(form.kind), self.card(id, form).body);
+        self.fan(tabs, event, |qid| {
+            body.set("qid", qid);
+            body
+        });
+    }
+
+    /// The event that opens the card of a form in a tab, but for its qid.
+    pub(super) fn card(&self, id: &Text, form: &Form) -> Envelope {
+        let mut body = self.identity_body(form.user);
         body.set("cardid", id.clone());
         body.set("chainid", chain_of(form.call.as_ref()));
         let left = (form.expires_ms - self.wall(self.now)).max(0);
@@ -69,10 +77,8 @@ impl Hub {
                 body.set("taskname", form.caption.clone());
                 body.set("timeoutms", left);
                 if form.kind == FormKind::Confirm {
-                    let party = form.call.as_ref().map(|c| self.party(c)).unwrap_or_default();
-                    for (field, of) in [("callerid", "number"), ("callername", "name")] {
-                        body.set(field, party.get(of).and_then(Value::to_text).unwrap_or_default());
-                    }
+                    body.set("callerid", form.party.0.clone());
+                    body.set("callername", form.party.1.clone());
                     body.set("fields", form.fields());
                 }
             }
@@ -87,10 +93,7 @@ impl Hub {
                 }
             }
         }
-        self.fan(tabs, event, |qid| {
-            body.set("qid", qid);
-            body
-        });
+        Envelope::new(opening_event(form.kind), body)
     }
 
     fn show_on_link(&mut self, id: &Text, link: usize, tab: Option<Text>) {

@@ -1,5 +1,6 @@
 //! What a person does with the own phone: look, dial, answer, hold, hand on, hang up. `proto-spec/methods/call.md`.
 
+use crate::auth::same_login;
 use crate::calls::{Line, Phase};
 use crate::hub::Hub;
 use crate::hub::route::{Caller, Handled};
@@ -191,7 +192,7 @@ impl Hub {
     /// Whether `of` may look after `user`.
     pub(in crate::hub) fn is_subordinate(&self, user: UserIx, of: UserIx) -> bool {
         let login = &self.users[user].account.login;
-        self.users[of].account.subordinates.iter().any(|s| s == login)
+        self.users[of].account.subordinates.iter().any(|s| same_login(s, login))
     }
 
     /// A moment as the protocol writes it: `YYYY-MM-DD HH:MM:SS`, local time of the gateway.

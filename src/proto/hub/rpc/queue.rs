@@ -1,5 +1,6 @@
 //! Calls that wait in queues. `proto-spec/methods/queue.md`.
 
+use crate::auth::same_login;
 use crate::calls::Waiting;
 use crate::hub::Hub;
 use crate::hub::ids::ZERO_GUID;
@@ -12,7 +13,7 @@ impl Hub {
         let login = &self.users[self.acting(caller)?].account.login;
         let own = |queue: &Text| {
             let group = self.settings.numbers.iter().find(|g| g.number == *queue);
-            group.is_some_and(|g| g.members.iter().any(|m| m == login))
+            group.is_some_and(|g| g.members.iter().any(|m| same_login(m, login)))
         };
         let waiting = self.calls.waiting(None);
         let queue: Vec<Value> = waiting.iter().filter(|w| own(&w.queue)).map(|w| self.queue_item(w)).collect();

@@ -1,5 +1,7 @@
 //! Logout, subscriptions, version, focus, custom events. `proto-spec/methods/session.md`.
 
+use std::sync::Arc;
+
 use crate::message::{Body, CallError, CloseReason, Code, Object, PeerId, Value};
 
 use crate::method::Typed;
@@ -149,12 +151,14 @@ impl Hub {
         if sendback {
             to.push(caller.peer);
         }
-        self.fan(to, "customevent", |qid| {
+        let event = self.event("customevent", |qid| {
             let mut event = Body::new().with("qid", qid);
             sender.into_iter().flatten().for_each(|(n, v)| event.set(n, v));
             event.set("eventname", name);
             event.with_some("eventparam", parameter)
         });
+        self.fits_tabs(&to, &event)?;
+        self.share(&to, Arc::new(event));
         Ok(Some(Body::new()))
     }
 }

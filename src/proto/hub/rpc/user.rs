@@ -1,10 +1,13 @@
 //! Users and numbers. `proto-spec/methods/user.md`.
 
+use std::collections::BTreeSet;
+
 use crate::message::{Body, Object, Value};
 
 use crate::hub::Hub;
 use crate::hub::ids::ZERO_GUID;
 use crate::hub::route::{Caller, Handled};
+use crate::hub::user::UserIx;
 
 impl Hub {
     pub(in crate::hub) fn my_info(&self, caller: &Caller) -> Handled {
@@ -55,18 +58,18 @@ impl Hub {
     }
 
     pub(in crate::hub) fn user_numbers(&self, caller: &Caller) -> Body {
-        let own = caller.user.map(|u| &self.users[u].account);
-        let users = self.users.iter().map(|(_, u)| {
+        let named = caller.user.map(|u| &self.users[u].account.subordinates[..]).unwrap_or_default();
+        let subordinates: BTreeSet<UserIx> = named.iter().filter_map(|login| self.users.by_login(login)).collect();
+        let users = self.users.iter().map(|(ix, u)| {
             let numbers: Vec<Value> =
                 if u.account.number.is_empty() { Vec::new() } else { vec![(&u.account.number).into()] };
-            let subordinate = own.is_some_and(|o| o.subordinates.contains(&u.account.login));
             Value::Object(
                 Object::new()
                     .with("id", u.account.id.clone())
                     .with("name", u.account.name.clone())
                     .with("main", u.account.number.clone())
                     .with("nums", numbers)
-                    .with("sub", i64::from(subordinate)),
+                    .with("sub", i64::from(subordinates.contains(&ix))),
             )
         });
         Body::new().with("users", users.collect::<Vec<_>>())

@@ -3,7 +3,7 @@
 
 use crate::calls::{Change, Line, Phase, Touched, changes};
 use crate::message::{Body, Object, Text, Value};
-use crate::telephony::{CallId, Event, Fact, Parties};
+use crate::telephony::{Event, Fact, Parties};
 
 use super::Hub;
 use super::ids::ZERO_GUID;

@@ -23,6 +23,8 @@ mod logins;
 mod links;
 // What is too many, too large or not to be read.
 mod messages;
+// The same rules at every door.
+mod doors;
 // What grows too long for a tab.
 mod fit;
 // Dynamic methods and their one outcome.

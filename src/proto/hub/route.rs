@@ -154,10 +154,7 @@ impl Hub {
                 }
                 return;
             }
-            "iam" | "methodschanged" => {
-                self.ask_capabilities(link);
-                return;
-            }
+            "iam" => return self.ask_capabilities(link),
             // A connection's dialog answers these itself; what a CRM posts comes here.
             "ping" => return self.send(peer, Envelope::new("pong", envelope.body)),
             "whoareyou" => {
@@ -247,6 +244,9 @@ impl Hub {
         if message.telephony {
             return Err(CallError::new(Code::UnknownMethod, format!("{} is not served yet", message.name)));
         }
+        if caller.link.is_none() && message.flows(Flow::LinkToGateway) && !message.flows(Flow::TabToGateway) {
+            return Err(CallError::new(Code::UnknownMethod, format!("{} is for CRMs", message.name)));
+        }
         if let Some(right) = message.right.filter(|r| !caller.rights.has(*r)) {
             return Err(CallError::new(Code::AccessDenied, format!("the right {} is missing", right.word())));
         }
@@ -275,6 +275,13 @@ impl Hub {
             "executemethod" => self.execute_for_peer(caller, &body),
             "methodresult" => self.method_result(caller.peer, &body).map(|()| Some(Body::new())),
             "cancelmethod" => self.cancel_for_peer(caller, &body),
+            "methodschanged" => {
+                if let Some(link) = caller.link {
+                    self.succeed(caller, "methodschanged", Body::new());
+                    self.ask_capabilities(link);
+                }
+                Ok(None)
+            }
             "tabfocus" => self.tab_focus(caller, &body),
             "dlgcard_values" => self.card_values(caller, &body),
             "dlgcard_confirm" => self.card_confirm(caller, &body),

@@ -425,7 +425,7 @@ fn rules_of_links_side_by_side() {
         ("linestatechange", "did you mean \"linestatechanged\"?"),
         ("closeform", "no event that a link can do without"),
         ("loginresult", "no event"),
-        ("phoneevent", "it is a group; name its events: phoneevent_acmcallstarted"),
+        ("phoneevent", "no event that a link can do without"),
     ] {
         refused(&post("a", &format!("silent_events = [\"{event}\"]")), "link[0].silent_events[0]", 5, says);
     }

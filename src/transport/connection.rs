@@ -518,17 +518,4 @@ fn guid() -> Text {
 const FAR: Duration = Duration::from_secs(3600);
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// The size of what a function makes a future of.
-    fn future_of<A, B, C, F: Future>(_: impl Fn(&A, B, C) -> F) -> usize {
-        size_of::<F>()
-    }
-
-    #[test]
-    fn a_quiet_connection_is_a_small_task() {
-        let size = future_of(run);
-        assert!(size <= 1920, "{size} bytes: something large is held between two messages; box what is rare");
-    }
-}
+mod tests;

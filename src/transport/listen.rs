@@ -163,10 +163,11 @@ where
                 sleep(REST).await;
                 continue;
             }
-            // The peer went away before it was accepted, or a passing fault of the network: accept(2).
             Err(e) => {
                 tracing::debug!(door = %door.name, error = %e, "accept failed");
-                tokio::task::yield_now().await;
+                if !is_passing(&e) {
+                    sleep(REST).await;
+                }
                 continue;
             }
         };
@@ -197,6 +198,25 @@ where
 /// Whether accepting failed for want of descriptors: EMFILE and ENFILE, the same numbers on Linux, BSD and macOS.
 fn is_exhausted(error: &io::Error) -> bool {
     matches!(error.raw_os_error(), Some(23 | 24))
+}
+
+/// Whether accepting failed because one peer or its network went away meanwhile: the next may be there already. accept(2).
+fn is_passing(error: &io::Error) -> bool {
+    use io::ErrorKind::{
+        ConnectionAborted, ConnectionRefused, ConnectionReset, HostUnreachable, Interrupted, NetworkDown,
+        NetworkUnreachable, TimedOut,
+    };
+    matches!(
+        error.kind(),
+        ConnectionAborted
+            | ConnectionRefused
+            | ConnectionReset
+            | HostUnreachable
+            | Interrupted
+            | NetworkDown
+            | NetworkUnreachable
+            | TimedOut
+    )
 }
 
 /// Speaks TLS where the door says so.
@@ -335,6 +355,19 @@ mod tests {
         }
         let caller = door(trusted).caller(from.parse().unwrap(), false, &headers);
         (caller.address.to_string(), caller.tls)
+    }
+
+    #[test]
+    fn accepting_rests_after_what_does_not_pass_by_itself() {
+        let error = |number| io::Error::from_raw_os_error(number);
+        // ECONNABORTED; EMFILE and ENFILE; ENOBUFS and ENOMEM: numbers of Linux.
+        assert!(is_passing(&error(103)) && !is_exhausted(&error(103)));
+        for number in [23, 24] {
+            assert!(is_exhausted(&error(number)));
+        }
+        for number in [105, 12] {
+            assert!(!is_passing(&error(number)));
+        }
     }
 
     #[test]

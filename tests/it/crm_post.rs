@@ -323,10 +323,12 @@ async fn a_method_that_fails_fails_its_caller_only() {
         assert_eq!(gateway.link_view("crm").await.state, "up");
     }
     assert_eq!(crm.heard("executemethod").len(), 5, "each was posted once");
+    crm.answers(|_| None);
+    assert_eq!(call(&mut tab, "Find").await.body.int("result"), Some(1), "and leaves a connection that is kept");
     crm.answers(|m| (m.name == "executemethod").then_some(Reply::Hangup));
     let result = call(&mut tab, "Find").await;
     assert_eq!(result.body.int("error"), Some(59011));
-    assert_eq!(crm.heard("executemethod").len(), 6, "never twice, though the connection broke");
+    assert_eq!(crm.heard("executemethod").len(), 7, "never twice, though a kept connection broke");
     crm.answers(|_| None);
     crm.hears("whoareyou", 2).await;
     is_up(&gateway).await;

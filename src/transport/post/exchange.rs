@@ -81,7 +81,10 @@ impl Server {
             Ok(Ok(answer)) => codec::decode_all(self.format, &answer, &self.limits)
                 .map_err(|e| Failure::BadAnswer(format!("the CRM's answer is no message: {e}"))),
             Ok(Err(failure)) => {
-                line.sender = None;
+                // What was read to its end leaves a connection that can be used again.
+                if !matches!(failure, Failure::Declined(_) | Failure::Refused(_)) {
+                    line.sender = None;
+                }
                 Err(failure)
             }
             Err(_) => {

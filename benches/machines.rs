@@ -198,6 +198,7 @@ fn engine_both_ways() {
             pbx: Box::new(|_| {}),
             record: Box::new(|_| {}),
             notice: Box::new(|_| {}),
+            kept: Box::new(|| None),
             accounts: Arc::new(Nobody),
         };
         let engine = Engine::new(hub, outlets);

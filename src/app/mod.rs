@@ -138,6 +138,10 @@ pub async fn start(config: &Config, demo: bool, shutdown: Shutdown) -> Result<No
             let store = Arc::clone(&store);
             move |record| store.record(record)
         }),
+        kept: Box::new({
+            let store = Arc::clone(&store);
+            move || store.kept()
+        }),
         notice: Box::new({
             let telemetry = telemetry.clone();
             move |notice| telemetry.notice(&notice)

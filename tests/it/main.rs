@@ -20,6 +20,8 @@ mod handshake;
 mod hixie;
 // What peers may not do, and how many there may be.
 mod limits;
+// What is on disk before it is said.
+mod kept;
 // What operators read.
 mod logs;
 // nginx in front.

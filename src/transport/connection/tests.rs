@@ -69,6 +69,7 @@ fn transport() -> Arc<Transport> {
         pbx: Box::new(|_| {}),
         record: Box::new(|_| {}),
         notice: Box::new(|_| {}),
+        kept: Box::new(|| None),
         accounts: Arc::new(Nobody),
     };
     let engine = Engine::new(Hub::new(settings), outlets);

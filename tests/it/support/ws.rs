@@ -161,10 +161,11 @@ impl Ws {
             if let Some(frame) = self.take() {
                 return frame;
             }
-            let mut chunk = [0; 16 << 10];
-            match self.io.read(&mut chunk).await {
+            // Not into an array: it would make every future that waits for a frame as large.
+            self.buffer.reserve(16 << 10);
+            match self.io.read_buf(&mut self.buffer).await {
                 Ok(0) => return Frame::End,
-                Ok(n) => self.buffer.extend_from_slice(&chunk[..n]),
+                Ok(_) => {}
                 Err(e) if e.kind() == std::io::ErrorKind::UnexpectedEof => return Frame::End,
                 Err(e) => panic!("read: {e}"),
             }

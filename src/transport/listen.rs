@@ -19,7 +19,7 @@ use tokio_rustls::TlsStream;
 
 use crate::config::Cidr;
 use crate::engine::outbox;
-use crate::telemetry::Event;
+use crate::telemetry::{Event, Telemetry};
 
 use super::connection::{self, PATIENCE, Start};
 use super::frames::Side;
@@ -180,7 +180,9 @@ where
             Ok(permit) => {
                 let (door, arrived) = (Arc::clone(&door), arrived.clone());
                 let stop = transport.stop.clone();
+                let watch = Watch(transport.telemetry.clone());
                 transport.tasks.spawn(async move {
+                    let _watch = watch;
                     let opened = tokio::select! {
                         opened = Box::pin(open(tcp, &door.security, deadline)) => opened,
                         () = stop.cancelled() => None,
@@ -191,6 +193,17 @@ where
                 });
             }
             Err(full) => refuse(&transport, tcp, from, full),
+        }
+    }
+}
+
+/// Counts a panic of what answers the requests of a connection.
+struct Watch(Telemetry);
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.event(Event::Panicked { task: "request" });
         }
     }
 }

@@ -232,7 +232,9 @@ async fn a_crm_that_only_answers_serves_a_tab() {
         }
         let gateway = Setup::new().link(link).start().await;
         is_up(&gateway).await;
-        assert_eq!(gateway.link_view("crm").await.crm, "shop 2");
+        let view = gateway.link_view("crm").await;
+        assert_eq!((view.crm.as_str(), view.detail.as_str()), ("shop 2", "posted to at 127.0.0.1"));
+        crm.hears("getactiveusers", 1).await;
         let mut tab = FakeTab::login(gateway.web, format, "ivanov").await;
         let result = call(&mut tab, "Find").await;
         assert!(json(&result).contains(r#""who":"Ann""#), "{}", json(&result));

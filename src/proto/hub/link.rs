@@ -182,7 +182,11 @@ impl Hub {
         l.hears_events = !opening.post || opening.polls;
         l.introduction = opening.introduction;
         (l.state, l.since_ms) = ("up", wall);
-        l.detail = format!("connected from {}", opening.address);
+        l.detail = match (opening.post, l.settings.mode.starts_with("dial")) {
+            (true, _) => format!("posted to at {}", opening.address),
+            (false, true) => format!("connected to {}", opening.address),
+            (false, false) => format!("connected from {}", opening.address),
+        };
         if l.contested {
             l.detail.push_str(COMPETING);
         }

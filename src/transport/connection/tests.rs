@@ -31,7 +31,11 @@ fn a_quiet_connection_is_a_small_task() {
 struct Nobody;
 
 impl Accounts for Nobody {
-    fn verify<'a>(&'a self, _: &'a Attempt) -> Pin<Box<dyn Future<Output = Result<Identity, LoginError>> + Send + 'a>> {
+    fn verify<'a>(
+        &'a self,
+        attempt: &'a Attempt,
+    ) -> Pin<Box<dyn Future<Output = Result<Identity, LoginError>> + Send + 'a>> {
+        assert_ne!(attempt.login, "panic", "of the test");
         Box::pin(async { Err(LoginError::WrongPassword) })
     }
 }
@@ -175,14 +179,42 @@ async fn the_engine_is_told_of_an_end_even_if_the_task_is_dropped() {
     let (mut peer, io) = pair().await;
     let socket = Socket::new(io, Vec::new(), Side::Server, 1000, PATIENCE).await;
     let running = tokio::spawn(run(&transport, socket, start(Side::Server)));
-    let iam = br#"["iam",{"type":"t","name":"n","version":"1"}]"#;
-    let mut frame = vec![0x81, 0x80 | u8::try_from(iam.len()).unwrap(), 0, 0, 0, 0];
-    frame.extend(iam);
-    peer.write_all(&frame).await.unwrap();
+    peer.write_all(&text(r#"["iam",{"type":"t","name":"n","version":"1"}]"#)).await.unwrap();
     hears(&mut peer, b"getavailablemethods").await;
     assert_eq!(transport.engine.peers().len(), 1);
     running.abort();
     assert!(running.await.unwrap_err().is_cancelled());
     assert!(transport.engine.peers().is_empty());
     assert_eq!(transport.connections(), 0);
+}
+
+/// A masked text frame.
+fn text(message: &str) -> Vec<u8> {
+    let mut frame = vec![0x81, 0x80 | u8::try_from(message.len()).unwrap(), 0, 0, 0, 0];
+    frame.extend(message.as_bytes());
+    frame
+}
+
+#[tokio::test]
+async fn a_panic_ends_one_connection_and_is_counted() {
+    let transport = transport();
+    let tab = || Start { role: Role::Tab, ..start(Side::Server) };
+    let mut running = Vec::new();
+    let mut peers = Vec::new();
+    for _ in 0..2 {
+        let (peer, io) = pair().await;
+        let socket = Socket::new(io, Vec::new(), Side::Server, 1000, PATIENCE).await;
+        running.push(tokio::spawn(run(&transport, socket, tab())));
+        peers.push(peer);
+    }
+    let login = |login: &str| text(&format!(r#"["login",{{"userlogin":"{login}","Password":"x"}}]"#));
+    peers[0].write_all(&login("panic")).await.unwrap();
+    assert!(running.remove(0).await.unwrap_err().is_panic());
+    peers[1].write_all(&login("nobody")).await.unwrap();
+    hears(&mut peers[1], b"loginresult").await;
+    let metrics = transport.telemetry.metrics();
+    assert_eq!(metrics.panics.with("connection").get(), 1);
+    assert_eq!(metrics.connections.with("tab").get(), 1, "the other is here, and nothing else");
+    assert!(!transport.engine.has_fallen());
+    assert_eq!(transport.connections(), 1);
 }

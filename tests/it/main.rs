@@ -12,6 +12,8 @@ mod crm_accept;
 mod crm_dial;
 // CRMs that we post to, and that post to us.
 mod crm_post;
+// The link cut at every step.
+mod cuts;
 // The gateway as curl sees it.
 mod curl;
 // What the listeners answer before anybody speaks WebSocket.

@@ -102,6 +102,11 @@ impl Ws {
         (Self::over(io, rest, false), request)
     }
 
+    /// Whether this end masks what it sends.
+    pub(crate) fn masks(&self) -> bool {
+        self.masks
+    }
+
     pub(crate) async fn raw(&mut self, bytes: &[u8]) {
         soon("write", self.io.write_all(bytes)).await.unwrap();
         soon("flush", self.io.flush()).await.unwrap();

@@ -6,6 +6,8 @@
 mod cli;
 mod config;
 mod store;
+// Who may come in, and how they prove it.
+mod credentials;
 // CRMs that connect to us.
 mod crm_accept;
 // CRMs that we connect to.

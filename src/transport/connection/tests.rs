@@ -63,6 +63,7 @@ fn transport() -> Arc<Transport> {
         limits: ctigate_proto::hub::settings::Limits::default(),
         notation: Notation {
             write: |o| encode_value(&Value::Object(o.clone())),
+            size: codec::outgoing::size,
             read: |t| match decode_value(t, 64) {
                 Ok(Value::Object(o)) => Some(o),
                 _ => None,

@@ -21,6 +21,8 @@ mod login;
 mod logins;
 // CRM links, their introduction and their tunnel.
 mod links;
+// Who is behind a link and what they may do.
+mod tunnel;
 // What is too many, too large or not to be read.
 mod messages;
 // The same rules at every door.
@@ -29,6 +31,8 @@ mod doors;
 mod fit;
 // Dynamic methods and their one outcome.
 mod dynamic;
+// What a CRM declares, and when a method rests.
+mod declared;
 // Forms: shown everywhere, answered once.
 mod forms;
 // What must always hold, in whatever order things happen.

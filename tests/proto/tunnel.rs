@@ -193,6 +193,7 @@ fn a_form_reaches_a_link_only_for_people_who_are_behind_it() {
         };
         let ticket = w.ask(Ask::OpenForm(order));
         assert!(matches!(w.answer(ticket), Some(Answer::FormOpened { .. })));
+        w.expect_no(crm, "showform");
         w.tunnel_login(crm, "petrov", "t1");
         w.expect_no(crm, "showform");
         w.tunnel_login(crm, "ivanov", "t2");

@@ -24,6 +24,8 @@ mod handshake;
 mod hixie;
 // What peers may not do, and how many there may be.
 mod limits;
+// The rules of messages.
+mod rules;
 // What is on disk before it is said.
 mod kept;
 // What operators read.

@@ -219,3 +219,21 @@ async fn a_panic_ends_one_connection_and_is_counted() {
     assert!(!transport.engine.has_fallen());
     assert_eq!(transport.connections(), 1);
 }
+
+#[tokio::test]
+async fn who_does_not_log_in_in_time_is_told_and_closed() {
+    let transport = transport();
+    let (mut peer, io) = pair().await;
+    let socket = Socket::new(io, Vec::new(), Side::Server, 1000, PATIENCE).await;
+    let dialog = Arc::new(dialog::Settings { opening: Duration::from_millis(200), ..dialog::Settings::tab() });
+    let running = tokio::spawn(run(&transport, socket, Start { role: Role::Tab, dialog, ..start(Side::Server) }));
+    // Being there is not enough.
+    for _ in 0..3 {
+        peer.write_all(&text(r#"["ping",{}]"#)).await.unwrap();
+        hears(&mut peer, b"pong").await;
+    }
+    hears(&mut peer, b"no login in time").await;
+    drop(peer);
+    let ended = timeout(Duration::from_secs(2), running).await.expect("an end").unwrap();
+    assert_eq!((ended.reason.code, ended.open_for), (1008, None));
+}

@@ -221,7 +221,7 @@ fn shape(answer: &Answer) -> (u16, String, String) {
         (None, true) => String::new(),
         (None, false) => line.to_owned(),
     };
-    let head: Vec<_> = answer.head.split("\r\n").map(|l| line(l)).collect();
+    let head: Vec<_> = answer.head.split("\r\n").map(line).collect();
     (answer.status, head.join("\n"), answer.body.clone())
 }
 

@@ -3,7 +3,7 @@
 
 use crate::calls::{Change, Line, Phase, Touched, changes};
 use crate::message::{Body, Object, Text, Value};
-use crate::telephony::{CallId, Event, Fact, Parties};
+use crate::telephony::{Event, Fact, Parties};
 
 use super::Hub;
 use super::ids::ZERO_GUID;
@@ -147,10 +147,6 @@ impl Hub {
     }
 
     /// The caller of a conversation as an abonent object.
-    pub(super) fn party(&self, call: &CallId) -> Object {
-        self.calls.parties(call).map(|parties| self.party_of(parties)).unwrap_or_default()
-    }
-
     pub(super) fn party_of(&self, parties: &Parties) -> Object {
         let inside = self.users.by_number(&parties.caller).is_some();
         let party = crate::calls::Party {

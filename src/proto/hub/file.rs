@@ -33,6 +33,7 @@ const MOST_UPLOADS: usize = 64;
 #[derive(Debug, Default)]
 pub(super) struct Files {
     passes: BTreeMap<Text, Pass>,
+    made: u64,
     /// What each user uploaded: the path that was answered and the virtual path of the file, oldest first.
     uploads: BTreeMap<UserIx, VecDeque<(Text, Text)>>,
     photos: BTreeMap<UserIx, Photo>,
@@ -45,6 +46,8 @@ struct Pass {
     caller: Caller,
     copy: bool,
     until: Time,
+    /// The higher, the newer.
+    made: u64,
     /// Whether an upload was made with it.
     used: bool,
 }
@@ -77,12 +80,14 @@ impl Hub {
         self.files.sweep(self.now);
         let own = || self.files.passes.iter().filter(|(_, pass)| self::owner(&pass.caller) == owner);
         if own().count() >= MOST_PASSES
-            && let Some(oldest) = own().min_by_key(|(_, pass)| pass.until).map(|(password, _)| password.clone())
+            && let Some(oldest) = own().min_by_key(|(_, pass)| pass.made).map(|(password, _)| password.clone())
         {
             self.files.passes.remove(&oldest);
         }
         let password = self.ids.secret();
-        let pass = Pass { caller: caller.clone(), copy, until: self.now + LIFE, used: false };
+        self.files.made += 1;
+        let made = self.files.made;
+        let pass = Pass { caller: caller.clone(), copy, until: self.now + LIFE, made, used: false };
         self.files.passes.insert(password.clone(), pass);
         Ok(Some(Body::new().with("password", password)))
     }

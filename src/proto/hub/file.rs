@@ -198,7 +198,14 @@ impl Hub {
         Ok(Some(Body::new().with("links", all.collect::<Vec<_>>())))
     }
 
-    /// Puts a photo back that a store kept, or gives a user the one of the configuration: the former wins when it comes later.
+    /// Gives a user a photo that is not kept: the one of the configuration. To be called before [`Self::restore_kept`].
+    pub fn set_photo_of(&mut self, login: &str, photo: Photo) {
+        if let Some(user) = self.users.by_login(login) {
+            self.files.photos.insert(user, photo);
+        }
+    }
+
+    /// Puts a photo back that a store kept.
     pub(super) fn restore_photo(&mut self, login: &str, kept: &Object) -> bool {
         let Some(user) = self.users.by_login(login) else { return false };
         let text = |name: &str| kept.get(name).and_then(Value::to_text).unwrap_or_default();

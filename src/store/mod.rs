@@ -24,6 +24,7 @@ mod schema;
 pub mod token;
 mod writer;
 
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -122,6 +123,16 @@ impl Store {
     /// for long: then the answer is that of a moment ago.
     async fn settled(&self) {
         self.flush(SETTLING).await;
+    }
+
+    /// Ends when everything recorded before the call is written, or the store is closed; `None` when it is written already.
+    pub fn kept(&self) -> Option<Pin<Box<dyn Future<Output = ()> + Send>>> {
+        let due = self.pending.recorded();
+        let mut written = self.written.clone();
+        if *written.borrow_and_update() >= due {
+            return None;
+        }
+        Some(Box::pin(async move { drop(written.wait_for(|written| *written >= due).await) }))
     }
 
     /// Waits until everything recorded before the call is written, at most `within`. Says whether it is.

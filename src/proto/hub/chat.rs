@@ -78,7 +78,8 @@ impl Hub {
         self.keep_chat(&id);
         let told: Vec<UserIx> = self.chats.0[&id].members.keys().copied().collect();
         told.into_iter().for_each(|member| self.tell_created(member, &id));
-        Ok(Some(Body::new().with("chatid", id)))
+        self.succeed_once_kept(caller, "chatcreate", Body::new().with("chatid", id));
+        Ok(None)
     }
 
     pub(super) fn send_to_chat(&mut self, caller: &Caller, body: &Body) -> Handled {
@@ -106,7 +107,8 @@ impl Hub {
             .with("text", text)
             .with("datetime", datetime.clone());
         self.tell_chat(&id, "chatmessage", &event);
-        Ok(Some(Body::new().with("messageid", message).with("datetime", datetime)))
+        self.succeed_once_kept(caller, "chatsend", Body::new().with("messageid", message).with("datetime", datetime));
+        Ok(None)
     }
 
     /// Which text it is only the store knows.

@@ -1,5 +1,6 @@
 //! The telephone system with a clock that jumps, watched through the one model of calls.
 
+mod day;
 mod ledger;
 mod people;
 mod queues;

@@ -268,8 +268,8 @@ proptest! {
             .filter_map(|event| if let Event::Facts(facts) = event { Some(facts) } else { None })
             .flatten()
             .collect();
-        let shuffled = super::ledger::shuffled(facts.iter().chain(&facts).cloned().collect(), seed);
-        prop_assert_eq!(super::ledger::entries(&facts), super::ledger::entries(&shuffled));
+        let shuffled = ledger::shuffled(facts.iter().chain(&facts).cloned().collect(), seed);
+        prop_assert_eq!(ledger::entries(&facts), ledger::entries(&shuffled));
     }
 }
 

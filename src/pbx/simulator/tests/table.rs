@@ -77,7 +77,7 @@ fn a_call_between_two_insiders_the_other_first() {
     w.answer("102");
     assert_eq!(w.changed("101"), [DiallingStopped, RingStarted]);
     assert_eq!((w.line("101").phase, w.line("101").callback), (Phase::Ringing, true));
-    assert_eq!((w.line("102").phase, &*w.hears("102")), (Phase::Alone, "music"));
+    assert_eq!((w.line("102").phase, &*w.party("102"), &*w.hears("102")), (Phase::Waiting, "101", "music"));
     w.answer("101");
     assert_eq!(w.changed("101"), [RingStopped, TalkStarted]);
     assert!(w.talks_with("101", "102") && w.talks_with("102", "101"));
@@ -619,22 +619,18 @@ fn how_invitations_end() {
     let mut w = World::new("phone 102 busy\nphone 103 refuses after 1s\nphone 104 never answers");
     let id = confer(&mut w, "101", &["102", "103", "104", ANNA]);
     w.answer("101");
-    let mut state = |number: &str| {
+    let state = |w: &World, number: &str| {
         let members = w.calls.conference_ever(&id).unwrap().members;
         members.iter().find(|m| m.party.number == number).map(|m| m.state)
     };
-    assert_eq!(state("102"), Some(MemberState::MisInviteBusy));
-    assert_eq!(state("103"), Some(MemberState::Inviting));
+    assert_eq!(state(&w, "102"), Some(MemberState::MisInviteBusy));
+    assert_eq!(state(&w, "103"), Some(MemberState::Inviting));
     w.pass(1_000);
     w.order(Control::Answer { number: text(ANNA) }).unwrap();
     w.pass(30_000);
-    let mut state = |number: &str| {
-        let members = w.calls.conference_ever(&id).unwrap().members;
-        members.iter().find(|m| m.party.number == number).map(|m| m.state)
-    };
-    assert_eq!(state("103"), Some(MemberState::MisInviteRefuse));
-    assert_eq!(state("104"), Some(MemberState::MisInviteNotRespond));
-    assert_eq!(state(ANNA), Some(MemberState::InConference));
+    assert_eq!(state(&w, "103"), Some(MemberState::MisInviteRefuse));
+    assert_eq!(state(&w, "104"), Some(MemberState::MisInviteNotRespond));
+    assert_eq!(state(&w, ANNA), Some(MemberState::InConference));
 }
 
 #[test]

@@ -192,14 +192,14 @@ pub(super) fn simulator(config: &Config, demo: bool) -> Result<simulator::Settin
         members: q.users.iter().filter_map(number_of).collect(),
         strategy: match q.strategy {
             QueueStrategy::RingAll => pbx::Strategy::All,
-            // Who is idle longest or had the fewest calls is known once calls are kept; until then they go around.
-            QueueStrategy::RoundRobin | QueueStrategy::LongestIdle | QueueStrategy::FewestCalls => {
-                pbx::Strategy::Rotate
-            }
+            QueueStrategy::RoundRobin => pbx::Strategy::Rotate,
+            QueueStrategy::LongestIdle => pbx::Strategy::LongestIdle,
+            QueueStrategy::FewestCalls => pbx::Strategy::FewestCalls,
         },
     });
     let directory = pbx::Directory { extensions: extensions.collect(), queues: queues.collect() };
-    Ok(simulator::Settings { directory, timeline, seed: rand::random(), ..simulator::Settings::default() })
+    let recordings = Some(config.recordings.folder.clone());
+    Ok(simulator::Settings { directory, timeline, seed: rand::random(), recordings, ..simulator::Settings::default() })
 }
 
 pub(super) fn timeline_name(config: &Config) -> String {

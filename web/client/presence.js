@@ -26,9 +26,25 @@ const WISHES = {
 export class Presence extends Follower {
   #rules = [];
 
+  #callcentre = false;
+  #manual = false;
+  #break = false;
+  #redirected = false;
+
   constructor(gateway) {
     super(gateway, ["userstatechanged"]);
-    Object.assign(this, { state: 0, status: "ready", reason: 0, note: "", task: false, breaks: [], redirect: "" });
+    Object.assign(this, { state: 0, reason: 0, note: "", task: false, breaks: [], redirect: "" });
+    gateway.phone.on("change", () => this.started && this.emit("change"));
+  }
+
+  get status() {
+    if (this.#redirected) return "redirect";
+    if (this.#break || this.state === 2) return "break";
+    if (this.state === 3) return "dnd";
+    const { phase, held } = this.gateway.phone.line;
+    if (this.state === 5 && phase === "idle" && !held) return "busy"; // by the user's own wish: there is no call
+    if (!this.#callcentre) return "ready";
+    return this.#manual ? "manual" : "queues";
   }
 
   /** Changes the status. Resolves when it is in force; during a call it takes effect after it. */
@@ -99,11 +115,10 @@ export class Presence extends Follower {
     this.reason = Number(lunchreasonid ?? 0);
     this.note = String(lunchreasonmsg ?? "");
     this.task = Boolean(ontask);
-    if (onredirect) this.status = "redirect";
-    else if (onlunch || userstateid === 2) this.status = "break";
-    else if (userstateid === 3) this.status = "dnd";
-    else if (userstateid === 1 || this.gateway.phone.line.phase !== "idle") this.status = ready(oncallcenter, onccmanual);
-    else if (userstateid === 5) this.status = "busy";
+    this.#callcentre = Boolean(oncallcenter);
+    this.#manual = Boolean(onccmanual);
+    this.#break = Boolean(onlunch);
+    this.#redirected = Boolean(onredirect);
     this.emit("change");
   }
 
@@ -112,11 +127,6 @@ export class Presence extends Follower {
     const id = this.gateway.userid.toLowerCase();
     return md5(new TextEncoder().encode(id + id));
   }
-}
-
-function ready(callcentre, manual) {
-  if (!callcentre) return "ready";
-  return manual ? "manual" : "queues";
 }
 
 function bare(id) {

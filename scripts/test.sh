@@ -45,6 +45,7 @@ fi
 suite proto cargo test --locked -p ctigate-proto
 suite house cargo test --locked --test house
 suite units cargo test --locked --lib --bins
+suite telephony cargo test --locked --test telephony
 suite sockets cargo test --locked --test it
 suite peers node tests/peers/run.mjs
 suite browser node tests/browser/run.mjs

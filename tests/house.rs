@@ -31,9 +31,10 @@ const PROTO: &[(&str, &[&str])] = &[
     ("auth", &["message", "time"]),
     ("codec", &["message", "time"]),
     ("telephony", &["message"]),
+    ("calls", &["message", "telephony", "time"]),
     ("method", &["message", "telephony"]),
     ("dialog", &["message", "codec", "auth", "method", "time"]),
-    ("hub", &["message", "telephony", "method", "auth", "time"]),
+    ("hub", &["message", "telephony", "calls", "method", "auth", "time"]),
 ];
 
 #[test]

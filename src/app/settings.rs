@@ -7,7 +7,7 @@ use ctigate_proto::auth::same_login;
 use ctigate_proto::codec;
 use ctigate_proto::hub::Rights;
 use ctigate_proto::hub::settings::{
-    Account, FormKind, FormRule, GroupNumber, Limits, LinkSettings, Notation, Piece, Settings, Trigger,
+    Account, BreakReason, FormKind, FormRule, GroupNumber, Limits, LinkSettings, Notation, Piece, Settings, Trigger,
 };
 use ctigate_proto::message::{Text, Value};
 use ctigate_proto::method::ZERO_GUID;
@@ -39,8 +39,15 @@ pub(super) fn hub(config: &Config, web_ports: (u16, u16), wall_ms: i64, seed: [u
         numbers: config
             .queues
             .iter()
-            .map(|q| GroupNumber { number: text(&q.number), id: id("number", &q.number), name: text(&q.name) })
+            .map(|q| GroupNumber {
+                number: text(&q.number),
+                id: id("number", &q.number),
+                name: text(&q.name),
+                members: q.users.iter().map(|u| text(u)).collect(),
+            })
             .collect(),
+        breaks: config.breaks.iter().map(|b| BreakReason { id: b.id, name: text(&b.name) }).collect(),
+        utc_offset: |_| 0,
         limits: Limits {
             tab_event: limits.max_message_tab,
             in_flight_tab: limits.in_flight_tab,

@@ -1,9 +1,10 @@
 //! What people may do to a telephone system from the outside, for demonstrations, tests and support.
 
 use ctigate_proto::message::Text;
-use ctigate_proto::telephony::CallId;
+use ctigate_proto::telephony::{Act, CallId, Refusal};
 use thiserror::Error;
 
+use super::Picture;
 use super::simulator::ScriptError;
 
 /// An order of an operator; answered once.
@@ -18,15 +19,36 @@ pub enum Control {
         /// What they dial.
         called: Text,
     },
-    /// A person answers the ringing phone of a number.
+    /// A person answers the ringing phone of a number, inside or outside.
     Answer {
-        /// The inside number.
+        /// The number.
         number: Text,
     },
-    /// A person hangs up or declines.
+    /// A person hangs up or declines, inside or outside.
     Hangup {
-        /// An inside number, or the number of an outside caller.
+        /// The number.
         number: Text,
+    },
+    /// A person who talks puts the others aside, or takes them back, inside or outside.
+    Hold {
+        /// The number.
+        number: Text,
+        /// Whether they are put aside.
+        held: bool,
+    },
+    /// A person presses keys, inside or outside.
+    Keys {
+        /// The number.
+        number: Text,
+        /// `0` to `9`, `*` and `#`, at most 64.
+        keys: Text,
+    },
+    /// A person does something with the own phone.
+    Act {
+        /// The inside number.
+        number: Text,
+        /// What.
+        act: Act,
     },
     /// Play a timeline from now on.
     Play {
@@ -40,6 +62,8 @@ pub enum Control {
         /// Whether it can be rung from now on.
         connected: bool,
     },
+    /// Show what goes on.
+    Picture,
 }
 
 /// What came of an order.
@@ -56,6 +80,8 @@ pub enum Done {
         /// How many things will happen.
         cues: usize,
     },
+    /// What goes on.
+    Picture(Box<Picture>),
 }
 
 /// Why an order was not followed.
@@ -70,10 +96,10 @@ pub enum ControlError {
     /// The phone was told never to answer.
     #[error("the phone of {0} never answers")]
     NeverAnswers(Text),
-    /// There is nothing to hang up.
+    /// There is nothing to hang up, to hold, or to press keys in.
     #[error("{0} has no call")]
     NoCall(Text),
-    /// The number is no number.
+    /// The number or name is empty or too long.
     #[error("{what} is empty or longer than {most} bytes")]
     BadNumber {
         /// Which of them.
@@ -81,9 +107,18 @@ pub enum ControlError {
         /// The longest it may be.
         most: usize,
     },
+    /// These are no keys of a telephone.
+    #[error("keys are 0 to 9, * and #, at least one and at most {0}")]
+    BadKeys(usize),
     /// As many calls as there may be.
     #[error("{0} calls at once are the most")]
     Full(usize),
+    /// Every outside line is in use.
+    #[error("all {0} outside lines are in use")]
+    NoLine(usize),
+    /// The phone cannot do that now.
+    #[error("{}", refused(*.0))]
+    Refused(Refusal),
     /// The timeline is wrong.
     #[error(transparent)]
     Script(#[from] ScriptError),
@@ -96,4 +131,19 @@ pub enum ControlError {
     /// The telephone system does not run.
     #[error("the telephone system is down")]
     Down,
+}
+
+/// A refusal in words.
+const fn refused(refusal: Refusal) -> &'static str {
+    match refusal {
+        Refusal::NoSuchNumber => "nobody has this number",
+        Refusal::Busy => "nobody at the number can take a call now",
+        Refusal::NoPhone => "the phone cannot be reached",
+        Refusal::WrongState => "the phone is in no state for it",
+        Refusal::NoSuchConference => "there is no such conference or member",
+        Refusal::NoSuchScript => "there is no such scenario",
+        Refusal::Unable => "the phone cannot be made to do it",
+        Refusal::Full => "every outside line is in use, or there are as many calls as there may be",
+        Refusal::Down => "the telephone system is away",
+    }
 }

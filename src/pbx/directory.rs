@@ -46,6 +46,10 @@ pub enum Strategy {
     Linear,
     /// One after the other, each call where the one before left off.
     Rotate,
+    /// Whoever has talked with nobody for the longest time.
+    LongestIdle,
+    /// Whoever has answered the fewest calls of the queue.
+    FewestCalls,
 }
 
 impl Directory {

@@ -4,18 +4,21 @@
 //!
 //! - [`Directory`]: the inside numbers and queues a backend is told of at the start.
 //! - [`Handle`]: how the house reaches a backend; never waits, a full queue gives the command back.
+//! - [`Picture`]: what goes on, for people.
 //! - [`supervise`]: runs a backend, starts it anew when it dies, and lets no call or wait of the dead one hang.
 //! - [`simulator`]: a telephone system without telephones.
 
 mod control;
 mod directory;
 mod ledger;
+mod picture;
 mod ports;
 pub mod simulator;
 mod supervise;
 
 pub use control::{Control, ControlError, Done};
 pub use directory::{Directory, Extension, Queue, Strategy};
+pub use picture::{CallPicture, LegPicture, PhonePicture, Picture, QueuePicture, Said, Sound};
 pub use ports::{Busy, Handle, Heard, Order, Ports, channels};
 pub use supervise::{Backend, BackendError, supervise};
 

@@ -1,5 +1,8 @@
 //! The channels between the house and a backend.
 
+use std::collections::VecDeque;
+use std::time::{SystemTime, UNIX_EPOCH};
+
 use ctigate_proto::telephony::{Command, Event};
 use thiserror::Error;
 use tokio::sync::{mpsc, oneshot};
@@ -21,6 +24,8 @@ pub struct Ports {
     orders: mpsc::Receiver<Order>,
     events: mpsc::Sender<Event>,
     ledger: Ledger,
+    /// What was told to an earlier life of the backend and lasts: it is heard again first.
+    again: VecDeque<Command>,
 }
 
 /// Something a backend is told.
@@ -51,7 +56,8 @@ pub fn channels(capacity: usize) -> (Handle, Ports, mpsc::Receiver<Event>) {
     let (commands, commands_in) = mpsc::channel(capacity);
     let (orders, orders_in) = mpsc::channel(capacity);
     let (events, events_in) = mpsc::channel(capacity);
-    let ports = Ports { commands: commands_in, orders: orders_in, events, ledger: Ledger::default() };
+    let ports =
+        Ports { commands: commands_in, orders: orders_in, events, ledger: Ledger::default(), again: VecDeque::new() };
     (Handle { commands, orders }, ports, events_in)
 }
 
@@ -93,6 +99,9 @@ impl Ports {
     /// # Errors
     /// [`BackendError::Unheard`] when the house has gone.
     pub async fn hear(&mut self) -> Result<Heard, BackendError> {
+        if let Some(command) = self.again.pop_front() {
+            return Ok(Heard::Command(command));
+        }
         tokio::select! {
             Some(command) = self.commands.recv() => {
                 self.ledger.heard(&command);
@@ -105,11 +114,41 @@ impl Ports {
 
     /// Tells in a dead backend's name that everything it had open has ended.
     pub(super) async fn settle(&mut self) -> Result<(), BackendError> {
-        for event in self.ledger.settle() {
+        let events = self.ledger.settle(wall_ms());
+        self.tell_all(events).await
+    }
+
+    /// Hears one thing in the name of a backend that is down: an order is refused, what lasts is kept for its next life, and
+    /// what answers the dead one is dropped. Cancel safe but for the answer to one order.
+    pub(super) async fn refuse(&mut self) -> Result<(), BackendError> {
+        match self.hear().await? {
+            Heard::Command(command) => {
+                tracing::debug!(command = command.word(), "not followed: the telephone system is down");
+            }
+            Heard::Order(order) => {
+                let _ = order.answer.send(Err(ControlError::Down));
+            }
+        }
+        let refusals = self.ledger.refusals();
+        self.tell_all(refusals).await
+    }
+
+    /// The next thing that is heard is what an earlier life was told and lasts.
+    pub(super) fn begin_again(&mut self) {
+        self.again = self.ledger.lasting().into();
+    }
+
+    async fn tell_all(&mut self, events: Vec<Event>) -> Result<(), BackendError> {
+        for event in events {
             self.events.send(event).await.map_err(|_| BackendError::Unheard)?;
         }
         Ok(())
     }
+}
+
+fn wall_ms() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }
 
 #[cfg(test)]
@@ -121,7 +160,7 @@ mod tests {
     #[test]
     fn a_full_queue_gives_the_command_back_at_once() {
         let (handle, _ports, _events) = channels(1);
-        let command = Command::Hangup { number: Text::from_static("101") };
+        let command = Command::Agent { number: Text::from_static("101"), available: true };
         assert!(handle.command(command.clone()).is_ok());
         assert_eq!(handle.command(command.clone()).unwrap_err().0, command);
     }

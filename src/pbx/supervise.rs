@@ -10,8 +10,7 @@ use thiserror::Error;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::ports::Heard;
-use super::{ControlError, Ports};
+use super::Ports;
 
 /// A telephone system.
 pub trait Backend: Send {
@@ -57,12 +56,14 @@ const BACKOFF: [Duration; 5] = [
 const HEALTHY: Duration = Duration::from_secs(60);
 
 /// Runs `backend` until `stop`, again and again if it must be, a panic included. Whenever it dies or stops it is told in its
-/// name that its calls ended, its waits are void and its phones are gone. While it is down orders are answered with
-/// [`ControlError::Down`], and commands are dropped: what they answer is void.
+/// name that its calls are over, its orders and waits are void and its phones are gone. While it is down orders are answered
+/// with [`ControlError::Down`](super::ControlError::Down) or [`Refusal::Down`](ctigate_proto::telephony::Refusal::Down). Its
+/// next life is told first what lasts: redirections, and who may be rung by queues.
 pub async fn supervise<B: Backend>(mut backend: B, mut ports: Ports, stop: CancellationToken) {
     let mut failures = 0;
     loop {
         let began = Instant::now();
+        ports.begin_again();
         let ended = AssertUnwindSafe(backend.run(&mut ports, &stop)).catch_unwind().await;
         let ended = ended.unwrap_or_else(|_| Err(BackendError::Again("it panicked".to_owned())));
         if ports.settle().await.is_err() || stop.is_cancelled() {
@@ -99,22 +100,19 @@ pub async fn supervise<B: Backend>(mut backend: B, mut ports: Ports, stop: Cance
 /// Answers for a backend that is down.
 async fn refuse(ports: &mut Ports) -> Result<Infallible, BackendError> {
     loop {
-        match ports.hear().await? {
-            Heard::Command(command) => tracing::debug!(?command, "dropped: the telephone system is down"),
-            Heard::Order(order) => {
-                let _ = order.answer.send(Err(ControlError::Down));
-            }
-        }
+        ports.refuse().await?;
     }
 }
 
 #[cfg(test)]
 mod tests {
     use ctigate_proto::message::{Object, Text};
-    use ctigate_proto::telephony::{Ask, CallId, Command, Event, Outcome, Parties, RunId};
+    use ctigate_proto::telephony::{
+        Act, Ask, CallFact, CallId, Command, Event, Fact, OrderId, Outcome, Parties, Refusal, RunId,
+    };
 
     use super::*;
-    use crate::pbx::{Control, channels};
+    use crate::pbx::{Control, ControlError, Heard, channels};
 
     /// Dies once by a panic, in the middle of a call, and lives from then on.
     struct Mortal {
@@ -127,18 +125,28 @@ mod tests {
         async fn run(&mut self, ports: &mut Ports, stop: &CancellationToken) -> Result<(), BackendError> {
             self.lives += 1;
             if self.lives > 1 {
+                // What lasts is heard before anything else.
+                for number in ["101", "102"] {
+                    let Heard::Command(command) = ports.hear().await? else { return Err(BackendError::Unheard) };
+                    assert!(
+                        matches!(&command, Command::Redirect { number: n, .. } | Command::Agent { number: n, .. } if n == number)
+                    );
+                }
                 ports.tell(Event::Phone { number: number(), connected: true }).await?;
                 stop.cancelled().await;
                 return Ok(());
             }
-            let parties = Parties { caller: number(), caller_name: Text::new(), called: number() };
-            ports.tell(Event::Began { call: call(), parties }).await?;
-            ports.tell(Event::Answered { call: call(), number: number() }).await?;
+            for name in ["over", "open"] {
+                let parties = Parties { caller: number(), caller_name: Text::new(), called: number() };
+                let about = CallFact { call: call(name), at_ms: 0, parties };
+                ports.tell(Event::Facts(vec![Fact::Call(about)])).await?;
+            }
+            ports.tell(Event::Facts(vec![Fact::Over { call: call("over"), at_ms: 1 }])).await?;
             for run in [RunId(1), RunId(2)] {
                 let ask = Ask {
                     method: number(),
                     input: Object::new(),
-                    call: Some(call()),
+                    call: Some(call("open")),
                     user: Text::new(),
                     deadline: None,
                     late: Duration::ZERO,
@@ -146,7 +154,10 @@ mod tests {
                 };
                 ports.tell(Event::Ask { run, ask }).await?;
             }
-            let Heard::Command(_) = ports.hear().await? else { return Err(BackendError::Unheard) };
+            for _ in 0..5 {
+                ports.hear().await?;
+            }
+            ports.tell(Event::Done { order: OrderId(1), result: Ok(()) }).await?;
             panic!("dies in the middle of a call");
         }
     }
@@ -155,22 +166,54 @@ mod tests {
         Text::from_static("101")
     }
 
-    fn call() -> CallId {
-        CallId(Text::from_static("c"))
+    fn call(name: &'static str) -> CallId {
+        CallId(Text::from_static(name))
+    }
+
+    fn hang_up(order: u64) -> Command {
+        Command::Phone { order: OrderId(order), number: number(), act: Act::Hangup }
+    }
+
+    fn script(order: u64) -> Command {
+        Command::Script { order: OrderId(order), name: number(), parameters: Vec::new(), wait: None }
+    }
+
+    fn refused(order: u64) -> Option<Event> {
+        Some(Event::Done { order: OrderId(order), result: Err(Refusal::Down) })
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_dead_backend_leaves_no_call_and_no_wait_behind_and_is_run_anew() {
-        let (handle, ports, mut events) = channels(8);
+    async fn a_dead_backend_leaves_no_call_order_or_wait_behind_and_is_run_anew() {
+        let (handle, ports, mut events) = channels(16);
         let stop = CancellationToken::new();
         let task = tokio::spawn(supervise(Mortal { lives: 0 }, ports, stop.clone()));
-        for _ in 0..4 {
+        for _ in 0..5 {
             events.recv().await.unwrap();
         }
         handle.command(Command::AskDone { run: RunId(1), outcome: Outcome::Timeout }).unwrap();
+        handle.command(hang_up(1)).unwrap();
+        handle.command(hang_up(2)).unwrap();
+        handle.command(script(3)).unwrap();
+        handle.command(Command::Redirect { number: number(), to: Some(number()), cascade: false }).unwrap();
+        assert!(matches!(events.recv().await, Some(Event::Done { order: OrderId(1), result: Ok(()) })));
         assert_eq!(events.recv().await, Some(Event::AskCancelled { run: RunId(2) }));
-        assert_eq!(events.recv().await, Some(Event::Ended { call: call(), answered: true }));
+        let Some(Event::Facts(facts)) = events.recv().await else { panic!("the open call has no end") };
+        assert!(matches!(&facts[..], [Fact::Over { call: c, at_ms }] if *c == call("open") && *at_ms > 0));
+        assert_eq!(events.recv().await, refused(2));
+        let result = Err(Refusal::Down);
+        assert_eq!(events.recv().await, Some(Event::ScriptDone { order: OrderId(3), result }));
+
+        // Down: what comes now is refused, but for what lasts.
         assert_eq!(handle.control(Control::Answer { number: number() }).await, Err(ControlError::Down));
+        handle.command(Command::Agent { number: Text::from_static("102"), available: false }).unwrap();
+        handle.command(hang_up(4)).unwrap();
+        handle.command(script(5)).unwrap();
+        assert_eq!(events.recv().await, refused(4));
+        assert!(matches!(
+            events.recv().await,
+            Some(Event::ScriptDone { order: OrderId(5), result: Err(Refusal::Down) })
+        ));
+
         assert_eq!(events.recv().await, Some(Event::Phone { number: number(), connected: true }));
         stop.cancel();
         assert_eq!(events.recv().await, Some(Event::Phone { number: number(), connected: false }));
@@ -190,11 +233,13 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_backend_that_can_never_work_is_not_run_again_but_orders_are_answered() {
-        let (handle, ports, _events) = channels(8);
+        let (handle, ports, mut events) = channels(8);
         let stop = CancellationToken::new();
         let task = tokio::spawn(supervise(Hopeless, ports, stop.clone()));
-        for _ in 0..3 {
+        for order in 0..3 {
             assert_eq!(handle.control(Control::Answer { number: number() }).await, Err(ControlError::Down));
+            handle.command(hang_up(order)).unwrap();
+            assert_eq!(events.recv().await, refused(order));
         }
         stop.cancel();
         task.await.unwrap();

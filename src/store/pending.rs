@@ -71,6 +71,7 @@ impl Pending {
             Record::SessionEnded { hash } => tables.sessions.end(hash),
             Record::Form(form) => tables.forms.set(form.id.clone(), form),
             Record::FormEnded { id } => tables.forms.end(id),
+            Record::Call(_) | Record::Kept(_) => {}
         }
         drop(tables);
         self.filled.notify_one();

@@ -6,9 +6,9 @@ use ctigate_proto::hub::input::Ask;
 use ctigate_proto::hub::output::{Answer, Record};
 use ctigate_proto::hub::settings::{FormKind, Piece, Settings, Trigger};
 use ctigate_proto::message::{Format, Object};
-use ctigate_proto::telephony::{Command, Event, FormEnd, FormOrder, RingEnd, RunId};
+use ctigate_proto::telephony::{Command, EndCause, Event, FormEnd, FormOrder, RunId};
 
-use crate::world::{IVANOV, P, World, both, rule, settings};
+use crate::world::{IVANOV, P, Told, World, both, rule, settings};
 
 const CHAIN: &str = "c0ffee00-0000-4000-8000-000000000001";
 
@@ -144,9 +144,9 @@ fn the_call_that_is_over_closes_its_card() {
         let tab = w.agent("ivanov", format);
         let call = w.ring(CHAIN, "79001112233", "101");
         let id = w.expect(tab, "dlgcard_showformdialog").text("cardid");
-        w.phone(Event::Answered { call: call.clone(), number: "101".into() });
+        w.tell(Told::Answered { call: call.clone(), number: "101".into() });
         w.expect_no(tab, "dlgcard_closeall");
-        w.phone(Event::Ended { call, answered: true });
+        w.tell(Told::Ended { call });
         let closed = w.expect(tab, "dlgcard_closeall");
         assert_eq!((closed.text("cardid"), closed.text("reason")), (id.clone(), "closed".into()));
         values(&mut w, tab, &id, r#"{"resultcode":"x"}"#);
@@ -161,10 +161,10 @@ fn ringing_that_goes_on_elsewhere_closes_the_card_here() {
     let a = w.agent("ivanov", Format::Json);
     let b = w.agent("petrov", Format::Json);
     let call = w.ring(CHAIN, "79001112233", "101");
-    w.phone(Event::Ringing { call: call.clone(), number: "102".into() });
+    w.tell(Told::Ringing { call: call.clone(), number: "102".into() });
     w.expect(b, "dlgcard_showformdialog");
-    w.phone(Event::Answered { call: call.clone(), number: "102".into() });
-    w.phone(Event::RingStopped { call, number: "101".into(), cause: RingEnd::Elsewhere });
+    w.tell(Told::Answered { call: call.clone(), number: "102".into() });
+    w.tell(Told::RingStopped { call, number: "101".into(), cause: EndCause::Elsewhere });
     assert_eq!(w.expect(a, "dlgcard_closeall").text("reason"), "closed");
     w.expect_no(b, "dlgcard_closeall");
 }
@@ -287,20 +287,20 @@ fn a_rule_may_ask_the_crm_before_its_form_opens() {
             &format!(r#"["methodresult",{{"executionid":"{id}","result":1,"outputparameters":{{"clientid":"42"}}}}]"#),
         );
         assert!(w.expect(tab, "dlgcard_showformdialog").json("fields").contains(r#""value":"42""#));
-        w.phone(Event::Ended { call, answered: false });
+        w.tell(Told::Ended { call });
         w.heard(tab);
 
         // No answer: the form opens all the same and says so.
         let call = w.ring("c0ffee00-0000-4000-8000-000000000002", "79001112233", "101");
         w.pass(Duration::from_secs(5));
         assert!(w.expect(tab, "dlgcard_showformdialog").json("fields").contains("no answer in time"));
-        w.phone(Event::Ended { call, answered: false });
+        w.tell(Told::Ended { call });
         w.heard(tab);
 
         // The call is over before the answer: no form, and the CRM is told.
         let call = w.ring("c0ffee00-0000-4000-8000-000000000003", "79001112233", "101");
         w.heard(crm);
-        w.phone(Event::Ended { call, answered: false });
+        w.tell(Told::Ended { call });
         w.expect(crm, "cancelmethod");
         w.expect_no(tab, "dlgcard_showformdialog");
     });
@@ -440,8 +440,8 @@ fn a_form_after_the_call_knows_who_called_though_it_had_to_ask_first() {
     let crm = w.introduced("crm", Format::Json);
     let tab = w.agent("ivanov", Format::Json);
     let call = w.ring(CHAIN, "79001112233", "101");
-    w.phone(Event::Answered { call: call.clone(), number: "101".into() });
-    w.phone(Event::Ended { call, answered: true });
+    w.tell(Told::Answered { call: call.clone(), number: "101".into() });
+    w.tell(Told::Ended { call });
     let m = w.expect(crm, "executemethod");
     let id = m.text("executionid");
     w.say(crm, &format!(r#"["methodresult",{{"executionid":"{id}","outputparameters":{{"clientid":"42"}}}}]"#));
@@ -460,7 +460,7 @@ fn a_confirm_card_shows_the_caller_also_when_the_call_is_over() {
     let who = |card: &crate::world::Heard| (card.text("callerid"), card.text("callername"));
     let shown = who(&w.expect(tab, "dlgcard_showconfirm"));
     assert_eq!(shown.0, "79001112233");
-    w.phone(Event::Ended { call, answered: false });
+    w.tell(Told::Ended { call });
     let again = |w: &mut World| {
         let (_, heard) = w.agent_heard("ivanov", Format::Xml);
         who(heard.iter().find(|m| m.name() == "dlgcard_showconfirm").expect("shown again"))

@@ -23,6 +23,10 @@ mod logins;
 mod links;
 // What is too many, too large or not to be read.
 mod messages;
+// What a person does with the own phone.
+mod phone;
+// What people say of themselves, and where they send their calls.
+mod states;
 // What grows too long for a tab.
 mod fit;
 // Dynamic methods and their one outcome.

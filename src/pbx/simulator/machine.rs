@@ -1,54 +1,88 @@
-//! The telephone system: what can be told to it and what it tells. What follows from it is in [`super::run`] (scenarios),
-//! [`super::phones`] and [`super::queues`].
+//! The telephone system: what can be told to it and what it tells. What follows from it is in [`super::exchange`] (legs),
+//! [`super::acts`] (what people do), [`super::run`] (scenarios), [`super::phones`] and [`super::queues`].
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
+use std::time::Duration;
 
 use ctigate_proto::Time;
 use ctigate_proto::message::Text;
-use ctigate_proto::telephony::{CallId, Command, Event, Parties, RingEnd, RunId};
-use uuid::Uuid;
+use ctigate_proto::telephony::{
+    Act, CallId, Command, ConferenceId, End, EndCause, Event, LegState, OrderId, Parties, Place, Refusal, RunId, TalkId,
+};
 
 use super::Settings;
-use super::call::{Call, CallKey, Run};
-use super::phones::{Act, Phone};
+use super::flow::{Flow, FlowKey, Run};
+use super::legs::{Call, CallKey, Conference, Leg, LegKey, NewLeg, News, Talk};
+use super::lines::Lines;
+use super::phones::Phone;
 use super::queues::Queue;
-use super::scope::Scope;
-use super::script::{
-    Behaviour, Block, Expr, Happening, Limits, RingStep, RingWhom, Scenario, Script, ScriptError, Spot, Step, What,
-};
-use super::timers::Timers;
-use crate::pbx::{Control, ControlError, Directory, Done};
+use super::recording::Take;
+use super::script::{Behaviour, Happening, Limits, Scenario, Script, ScriptError, Story};
+use super::timers::{Alarm, Timers};
+use crate::pbx::{CallPicture, Control, ControlError, Directory, Done};
 
 /// The simulated telephone system.
 #[derive(Debug)]
 pub struct Machine {
     pub(super) settings: Settings,
     pub(super) phones: BTreeMap<Text, Phone>,
+    /// The legs of people outside, by number.
+    pub(super) strangers: BTreeMap<Text, Vec<LegKey>>,
+    /// How people outside behave, by number, and all others.
+    pub(super) outside: BTreeMap<Text, Behaviour>,
+    pub(super) all_outside: Behaviour,
+    pub(super) lines: Lines,
     pub(super) queues: BTreeMap<Text, Queue>,
     pub(super) calls: BTreeMap<CallKey, Call>,
+    pub(super) past_calls: VecDeque<CallPicture>,
+    pub(super) legs: BTreeMap<LegKey, Leg>,
+    pub(super) talks: BTreeMap<TalkId, Talk>,
+    pub(super) conferences: BTreeMap<ConferenceId, Conference>,
+    pub(super) flows: BTreeMap<FlowKey, Flow>,
+    /// Flows that can take their next step.
+    pub(super) ready: VecDeque<FlowKey>,
     pub(super) runs: BTreeMap<RunId, Run>,
     pub(super) timers: Timers<Due>,
     pub(super) counters: Counters,
     /// The moment being handled.
     pub(super) now: Time,
-    scenarios: BTreeMap<Text, Arc<Scenario>>,
-    any: Option<Arc<Scenario>>,
-    events: VecDeque<Event>,
+    /// How many times faster than written telephones ring and timelines pass.
+    pub(super) speed: u32,
+    pub(super) scenarios: BTreeMap<Text, Arc<Scenario>>,
+    pub(super) any: Option<Arc<Scenario>>,
+    /// By title; also those that answer for no number.
+    pub(super) titles: BTreeMap<Text, Arc<Scenario>>,
+    pub(super) news: News,
+    /// Conversations for which the rules may not be true now.
+    pub(super) touched: BTreeSet<CallKey>,
+    pub(super) events: VecDeque<Event>,
+    pub(super) takes: VecDeque<Take>,
+    /// Questions that nobody waits for any more, and that were not told yet.
+    pub(super) withdrawn: Vec<RunId>,
     notes: VecDeque<Note>,
-    last_call: u64,
+    pub(super) last_key: u64,
+    pub(super) last_id: u64,
     last_run: u64,
 }
 
 /// What is due at some time.
 #[derive(Debug)]
 pub(super) enum Due {
-    /// The end of a call's wait.
-    Wait(CallKey),
-    /// The end of a caller's patience.
-    Patience(CallKey),
-    /// A phone does something by itself.
-    Phone(Text, Act),
+    /// The end of a flow's wait.
+    Wait(FlowKey),
+    /// Nobody waits for a scenario's end any more.
+    Begun(FlowKey),
+    /// A phone answers by itself.
+    PickUp(LegKey),
+    /// A phone declines by itself.
+    Decline(LegKey),
+    /// A party hangs up by itself.
+    HangUp(LegKey),
+    /// A phone has rung long enough.
+    Unanswered(LegKey),
+    /// A conversation has lasted long enough.
+    Longest(CallKey),
     /// A line of a timeline.
     Cue(Happening),
 }
@@ -100,23 +134,40 @@ impl Machine {
     /// The timeline is wrong.
     pub fn new(settings: Settings, now: Time) -> Result<Self, ScriptError> {
         let script = read(&settings.timeline, &settings.directory)?;
-        let phones = settings.directory.extensions.iter().map(|e| (e.number.clone(), Phone::new(e))).collect();
+        let phones = settings.directory.extensions.iter().map(|e| (e.number.clone(), Phone::new(e, now))).collect();
         let queues = settings.directory.queues.iter().map(|q| (q.number.clone(), Queue::new(q))).collect();
-        let first_run = settings.first_run;
+        let (first_run, lines) = (settings.first_run, Lines::new(settings.lines));
         let mut machine = Self {
             settings,
             phones,
+            strangers: BTreeMap::new(),
+            outside: BTreeMap::new(),
+            all_outside: Behaviour::default(),
+            lines,
             queues,
             calls: BTreeMap::new(),
+            past_calls: VecDeque::new(),
+            legs: BTreeMap::new(),
+            talks: BTreeMap::new(),
+            conferences: BTreeMap::new(),
+            flows: BTreeMap::new(),
+            ready: VecDeque::new(),
             runs: BTreeMap::new(),
             timers: Timers::new(),
             counters: Counters::default(),
             now,
+            speed: 1,
             scenarios: BTreeMap::new(),
             any: None,
+            titles: BTreeMap::new(),
+            news: News::default(),
+            touched: BTreeSet::new(),
             events: VecDeque::new(),
+            takes: VecDeque::new(),
+            withdrawn: Vec::new(),
             notes: VecDeque::new(),
-            last_call: 0,
+            last_key: 0,
+            last_id: 0,
             last_run: first_run,
         };
         for number in machine.phones.keys().cloned().collect::<Vec<_>>() {
@@ -129,27 +180,23 @@ impl Machine {
     /// Something the Hub tells.
     pub fn handle_command(&mut self, now: Time, command: Command) {
         self.catch_up(now);
-        let followed = match command {
-            Command::AskDone { run, outcome } => {
-                self.ask_done(run, outcome.into());
-                Ok(())
+        match command {
+            Command::AskDone { run, outcome } => self.ask_done(run, outcome.into()),
+            Command::AskLate { run, output } => self.ask_late(run, output),
+            Command::FormDone { run, end } => self.form_done(run, end.into()),
+            Command::Phone { order, number, act } => {
+                let result = self.act(&number, act);
+                self.work();
+                if let Err(why) = result {
+                    self.refused(&number, why);
+                }
+                self.tell(Event::Done { order, result });
             }
-            Command::AskLate { run, output } => {
-                self.ask_late(run, output);
-                Ok(())
-            }
-            Command::FormDone { run, end } => {
-                self.form_done(run, end.into());
-                Ok(())
-            }
-            Command::Answer { number } => self.pick_up(&number),
-            Command::Hangup { number } => self.hang_up(&number),
-        };
-        if let Err(why) = followed {
-            self.counters.refused_commands += 1;
-            self.note(None, NoteKind::Odd, why.to_string());
+            Command::Redirect { number, to, cascade } => self.redirect(&number, to, cascade),
+            Command::Agent { number, available } => self.make_available(&number, available),
+            Command::Script { order, name, parameters, wait } => self.start_by_name(order, &name, parameters, wait),
         }
-        self.serve_queues();
+        self.work();
     }
 
     /// Something a person orders.
@@ -163,23 +210,32 @@ impl Machine {
                 let parties = Parties { caller, caller_name: name, called };
                 self.incoming(parties, None).map(Done::Call)
             }
-            Control::Answer { number } => self.pick_up(&number).map(|()| Done::Nothing),
-            Control::Hangup { number } => self.hang_up(&number).map(|()| Done::Nothing),
-            Control::Phone { number, connected } => self.connect(&number, connected).map(|()| Done::Nothing),
+            Control::Answer { number } => self.person_answers(&number).map(|()| Done::Nothing),
+            Control::Hangup { number } => self.person_hangs_up(&number).map(|()| Done::Nothing),
+            Control::Hold { number, held } => self.person_holds(&number, held).map(|()| Done::Nothing),
+            Control::Keys { number, keys } => self.person_presses(&number, &keys).map(|()| Done::Nothing),
+            Control::Act { number, act } => self.person_acts(&number, act).map(|()| Done::Nothing),
+            Control::Phone { number, connected } => self.plug(&number, connected).map(|()| Done::Nothing),
             Control::Play { timeline } => {
                 let script = read(&timeline, &self.settings.directory)?;
                 let done = Done::Playing { scenarios: script.scenarios.len(), cues: script.cues.len() };
                 self.load(script);
                 Ok(done)
             }
+            Control::Picture => Ok(Done::Picture(Box::new(self.picture()))),
         };
-        self.serve_queues();
+        self.work();
         done
     }
 
     /// What it tells, in order. To be asked after every `handle_*` until it says `None`.
     pub fn poll_event(&mut self) -> Option<Event> {
         self.events.pop_front()
+    }
+
+    /// A recording that is to be written before the events that tell of it are handed on.
+    pub fn poll_take(&mut self) -> Option<Take> {
+        self.takes.pop_front()
     }
 
     /// What people may want to read.
@@ -202,12 +258,13 @@ impl Machine {
     pub fn end_all(&mut self, now: Time) {
         self.catch_up(now);
         for key in self.calls.keys().copied().collect::<Vec<_>>() {
-            if let Some(mut call) = self.calls.remove(&key) {
-                if call.live() {
-                    self.end_call(&mut call, "the telephone system stops");
-                }
-                self.forget(&mut call);
-            }
+            self.cut(key);
+        }
+        self.settle();
+        self.flush();
+        self.ready.clear();
+        for key in self.flows.keys().copied().collect::<Vec<_>>() {
+            self.forget(key);
         }
     }
 
@@ -218,7 +275,19 @@ impl Machine {
 
     /// How many calls there are, those whose `after` still runs included.
     pub fn calls(&self) -> usize {
-        self.calls.len()
+        let after = self.flows.values().filter(|flow| flow.leg.is_none()).count();
+        self.calls.len() + after
+    }
+
+    /// Whether nothing of any call is left: no leg, line, talk, conference, scenario or question.
+    pub fn is_idle(&self) -> bool {
+        self.calls() == 0
+            && self.legs.is_empty()
+            && self.talks.is_empty()
+            && self.conferences.is_empty()
+            && self.flows.is_empty()
+            && self.runs.is_empty()
+            && self.lines.in_use() == 0
     }
 
     /// Lets everything happen that was due before or at `now`, each thing at its own time.
@@ -227,20 +296,51 @@ impl Machine {
             self.now = self.now.max(at);
             match due {
                 Due::Wait(key) => self.wait_is_over(key),
-                Due::Patience(key) => self.caller_leaves(key),
-                Due::Phone(number, act) => self.phone_acts(&number, act),
+                Due::Begun(key) => self.no_longer_awaited(key),
+                Due::PickUp(key) => self.pick_up(key),
+                Due::Decline(key) => self.release(key, EndCause::Refused),
+                Due::HangUp(key) => self.release(key, EndCause::Hangup),
+                Due::Unanswered(key) => self.release(key, EndCause::NoAnswer),
+                Due::Longest(key) => self.cut(key),
                 Due::Cue(what) => self.happen(what),
             }
-            self.serve_queues();
+            self.work();
         }
         self.now = self.now.max(now);
     }
 
+    /// Lets everything follow that follows at once.
+    pub(super) fn work(&mut self) {
+        loop {
+            self.settle();
+            self.flush();
+            if let Some(flow) = self.ready.pop_front() {
+                self.advance(flow);
+            } else if !self.serve_queues() {
+                return;
+            }
+        }
+    }
+
+    /// A time of a telephone or a timeline, at the speed of this machine.
+    pub(super) fn paced(&self, time: Duration) -> Duration {
+        time / self.speed
+    }
+
     /// Takes over what a script says, from now on.
     fn load(&mut self, script: Script) {
+        if let Some(speed) = script.speed {
+            self.speed = speed;
+        }
+        if let Some(lines) = script.lines {
+            self.lines.set_total(lines);
+        }
         for scenario in script.scenarios {
-            if scenario.numbers.is_empty() {
+            if scenario.any {
                 self.any = Some(Arc::clone(&scenario));
+            }
+            if !scenario.title.is_empty() {
+                self.titles.insert(scenario.title.clone(), Arc::clone(&scenario));
             }
             for (number, _) in &scenario.numbers {
                 self.scenarios.insert(number.clone(), Arc::clone(&scenario));
@@ -249,8 +349,11 @@ impl Machine {
         for line in script.phones {
             self.behave(&line.number, line.behaviour);
         }
+        if let Some(behaviour) = script.outside {
+            self.all_outside = behaviour;
+        }
         for cue in script.cues {
-            self.timers.set(self.now + cue.at, Due::Cue(cue.what));
+            self.timers.set(self.now + self.paced(cue.at), Due::Cue(cue.what));
         }
     }
 
@@ -258,20 +361,32 @@ impl Machine {
         let happened = match what {
             Happening::Incoming { caller, name, called: (called, _), patience } => {
                 let parties = Parties { caller, caller_name: name, called };
-                self.incoming(parties, patience).map(|_| ())
+                self.incoming(parties, patience.map(|time| self.paced(time))).map(|_| ())
             }
-            Happening::Answer(number) => self.pick_up(&number),
-            Happening::Hangup(number) => self.hang_up(&number),
+            Happening::Answer(number) => self.person_answers(&number),
+            Happening::Hangup(number) => self.person_hangs_up(&number),
+            Happening::Hold(number, held) => self.person_holds(&number, held),
+            Happening::Keys(number, keys) => self.person_presses(&number, &keys),
             Happening::Phone(number, behaviour) => {
                 self.behave(&number, behaviour);
                 Ok(())
             }
-            Happening::CallerLeaves => match self.calls.values().rev().find(|call| call.live()).map(|call| call.key) {
-                Some(key) => {
-                    self.caller_leaves(key);
-                    Ok(())
-                }
-                None => Err(ControlError::NoCall(Text::from_static("the caller"))),
+            Happening::AllOutside(behaviour) => {
+                self.all_outside = behaviour;
+                Ok(())
+            }
+            Happening::CallerLeaves => self.newest_caller_leaves(),
+            Happening::Redirect { number, to, cascade } => {
+                self.redirect(&number, to, cascade);
+                Ok(())
+            }
+            Happening::Agent(number, available) => {
+                self.make_available(&number, available);
+                Ok(())
+            }
+            Happening::Act(number, story) => match self.act_of(&number, story) {
+                Some(act) => self.person_acts(&number, act),
+                None => Err(ControlError::Refused(Refusal::NoSuchConference)),
             },
         };
         if let Err(why) = happened {
@@ -279,8 +394,39 @@ impl Machine {
         }
     }
 
+    /// The act that a line of a timeline means, with the ids that only this machine knows.
+    fn act_of(&mut self, number: &Text, story: Story) -> Option<Act> {
+        let here = |machine: &Self| {
+            let of = machine.phones.get(number)?.legs.iter().filter_map(|leg| machine.legs.get(leg));
+            of.filter(|leg| !leg.held).find_map(|leg| leg.conference().cloned())
+        };
+        Some(match story {
+            Story::Plain(act) => act,
+            Story::Confer(members) => Act::Confer {
+                id: self.conference_id(),
+                name: Text::new(),
+                description: Text::new(),
+                room: 0,
+                record: true,
+                members,
+            },
+            Story::Widen => Act::Widen { id: self.conference_id(), room: 0 },
+            Story::Spy(target) => Act::Spy { id: self.conference_id(), target },
+            Story::Invite(members) => Act::Invite { id: here(self)?, members },
+            Story::Leave => Act::Leave { id: here(self)? },
+            Story::SpyMode(mode) => Act::SpyMode { id: here(self)?, mode, target: None },
+            Story::Kick(member) => {
+                let id = here(self)?;
+                let of_member = |leg: &&LegKey| self.legs.get(leg).is_some_and(|leg| *leg.number() == member);
+                let members = self.members(&id);
+                let leg = members.iter().find(of_member).and_then(|leg| self.legs.get(leg))?.id.clone();
+                Act::Kick { id, leg }
+            }
+        })
+    }
+
     /// A call comes in.
-    fn incoming(&mut self, parties: Parties, patience: Option<std::time::Duration>) -> Result<CallId, ControlError> {
+    fn incoming(&mut self, parties: Parties, patience: Option<Duration>) -> Result<CallId, ControlError> {
         for (what, text, most) in [
             ("the caller's number", &parties.caller, LONGEST_NUMBER),
             ("the called number", &parties.called, LONGEST_NUMBER),
@@ -292,54 +438,37 @@ impl Machine {
         if parties.caller_name.len() > LONGEST_NAME {
             return Err(ControlError::BadNumber { what: "the caller's name", most: LONGEST_NAME });
         }
-        let scenario =
-            self.scenario(&parties.called).ok_or_else(|| ControlError::NoSuchNumber(parties.called.clone()))?;
-        if self.calls.len() >= self.settings.calls {
+        let called = parties.called.clone();
+        let destination = self.destination(&called, true).ok_or_else(|| ControlError::NoSuchNumber(called.clone()))?;
+        if self.is_full() {
             return Err(ControlError::Full(self.settings.calls));
         }
-        self.last_call += 1;
-        self.counters.calls += 1;
-        let key = CallKey(self.last_call);
-        let chain = Uuid::new_v5(&Uuid::from_u128(self.settings.seed), &self.last_call.to_be_bytes()).to_string();
-        let mut call = Call::new(key, scenario, Scope::new(chain.into(), parties.clone(), self.now));
-        let longest = patience.unwrap_or(self.settings.longest_call).min(self.settings.longest_call);
-        call.patience = Some(self.timers.set(self.now + longest, Due::Patience(key)));
-        let id = call.id.clone();
-        self.calls.insert(key, call);
-        self.tell(Event::Began { call: id.clone(), parties });
-        self.advance(key);
+        if !self.lines.any_free() {
+            return Err(ControlError::NoLine(self.lines.total()));
+        }
+        let (number, name) = (parties.caller.clone(), parties.caller_name.clone());
+        let call = self.begin_call(parties);
+        let leg = self.begin_leg(NewLeg {
+            call,
+            end: End::Outside { number, name, line: Text::new() },
+            state: LegState::Waiting,
+            place: Place::None,
+            with: None,
+            toward: called.clone(),
+        });
+        let limit = patience.map(|patience| self.timers.set(self.now + patience, Due::HangUp(leg)));
+        self.alter(leg, |leg| {
+            leg.origin = true;
+            leg.limit = limit;
+        });
+        let id = self.calls.get(&call).map(|call| call.id.clone()).unwrap_or_default();
+        self.lead(leg, &called, destination, false);
         Ok(id)
     }
 
-    /// What happens to a call to this number: its scenario, or what a queue or phone does without one.
-    fn scenario(&self, called: &Text) -> Option<Arc<Scenario>> {
-        if let Some(scenario) = self.scenarios.get(called) {
-            return Some(Arc::clone(scenario));
-        }
-        let here = Spot::default();
-        let number = (Expr::Literal(called.into()), here);
-        let what = if self.queues.contains_key(called) {
-            What::Queue(super::script::QueueStep {
-                queue: number,
-                within: self.settings.longest_call,
-                talking: Block::default(),
-            })
-        } else if self.phones.contains_key(called) {
-            What::Ring(RingStep {
-                whom: RingWhom::These(vec![number]),
-                within: std::time::Duration::from_secs(60),
-                talking: Block::default(),
-            })
-        } else {
-            return self.any.clone();
-        };
-        Some(Arc::new(Scenario {
-            numbers: vec![(called.clone(), here)],
-            title: Text::new(),
-            steps: Block::from([Step { spot: here, what }]),
-            after: Block::default(),
-            spot: here,
-        }))
+    /// Whether there are as many calls as there may be.
+    pub(super) fn is_full(&self) -> bool {
+        self.calls() >= self.settings.calls
     }
 
     /// A new run's id, never given before.
@@ -348,7 +477,15 @@ impl Machine {
         RunId(self.last_run)
     }
 
+    /// Sets when a flow has to be told something, if ever.
+    pub(super) fn alarm(&mut self, after: Duration, due: Due) -> Alarm {
+        self.timers.set(self.now + after, due)
+    }
+
+    /// Tells something, after the facts that became true before it.
     pub(super) fn tell(&mut self, event: Event) {
+        self.settle();
+        self.flush();
         self.events.push_back(event);
     }
 
@@ -359,9 +496,14 @@ impl Machine {
         self.notes.push_back(Note { call: call.cloned(), kind, text: text.into() });
     }
 
-    /// Tells that a phone stopped ringing, or did not even begin to.
-    pub(super) fn ring_stopped(&mut self, call: &CallId, number: &Text, cause: RingEnd) {
-        self.tell(Event::RingStopped { call: call.clone(), number: number.clone(), cause });
+    fn refused(&mut self, number: &Text, why: Refusal) {
+        self.counters.refused_commands += 1;
+        self.note(None, NoteKind::Odd, format!("{number}: {}", ControlError::Refused(why)));
+    }
+
+    /// Tells that a scenario that was started by name has begun, ended or could not begin.
+    pub(super) fn script_done(&mut self, order: OrderId, result: Result<Text, Refusal>) {
+        self.tell(Event::ScriptDone { order, result });
     }
 }
 

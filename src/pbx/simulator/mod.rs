@@ -8,24 +8,37 @@
 //!   call `handle_timeout` if nothing happens before.
 //! - [`Simulator`]: the task that drives it, a [`super::Backend`].
 //!
-//! Everything is bounded: calls at once, the length of a call, and by the language itself the steps of a call.
+//! Inside the machine, bottom to top: [`legs`] and [`flow`] are the data, [`exchange`] connects legs and keeps them in order,
+//! [`phones`] and [`queues`] ring, [`dialling`] finds the way, [`run`] takes the steps of scenarios, [`acts`] does what people
+//! want.
+//!
+//! Everything is bounded: calls at once, the legs and the length of a call, and by the language itself the steps of a call.
 
-mod call;
+mod acts;
+mod dialling;
 mod driver;
+mod exchange;
+mod flow;
+mod legs;
+mod lines;
 mod machine;
 mod phones;
+mod picture;
 mod queues;
+mod recording;
 mod run;
 mod scope;
 pub mod script;
 mod timers;
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use super::Directory;
 
 pub use driver::Simulator;
 pub use machine::{Counters, Machine, Note, NoteKind};
+pub use recording::Take;
 pub use script::ScriptError;
 
 /// The timeline of the demonstration: a support line that asks the CRM whose client calls.
@@ -38,7 +51,7 @@ pub struct Settings {
     pub directory: Directory,
     /// The text of the timeline it plays from the start; may be empty.
     pub timeline: String,
-    /// What the ids of calls are made from. Two simulators with the same seed make the same ids.
+    /// What the ids of calls, legs, talks and conferences are made from. Two simulators with the same seed make the same ids.
     pub seed: u128,
     /// The number before the first run's id: a second life of a simulator goes on where the first cannot have been.
     pub first_run: u64,
@@ -46,6 +59,14 @@ pub struct Settings {
     pub calls: usize,
     /// The longest a call may last.
     pub longest_call: Duration,
+    /// How many outside lines there are, unless a timeline says otherwise.
+    pub lines: usize,
+    /// The wall clock at the machine's time zero, milliseconds since 1970. [`Simulator::new`] sets it.
+    pub wall_ms: i64,
+    /// Whether talks are recorded. [`Simulator::new`] sets it when there is a folder.
+    pub record: bool,
+    /// The folder into which recordings are written; `None`: nothing is recorded.
+    pub recordings: Option<PathBuf>,
 }
 
 impl Default for Settings {
@@ -57,6 +78,10 @@ impl Default for Settings {
             first_run: 0,
             calls: 1000,
             longest_call: Duration::from_secs(4 * 60 * 60),
+            lines: 1000,
+            wall_ms: 0,
+            record: false,
+            recordings: None,
         }
     }
 }

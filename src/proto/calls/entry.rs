@@ -322,7 +322,9 @@ fn outcome(conversation: &Conversation, answered: bool) -> Outcome {
         Some(EndCause::Busy) => Outcome::Busy,
         Some(EndCause::Refused) => Outcome::Refused,
         Some(EndCause::Unreachable) => Outcome::Unreachable,
-        None if origin.is_some_and(|l| l.story().iter().any(|f| matches!(f.place, Place::Menu { .. }))) => Outcome::Menu,
+        None if origin.is_some_and(|l| l.story().iter().any(|f| matches!(f.place, Place::Menu { .. }))) => {
+            Outcome::Menu
+        }
         _ if gave_up => Outcome::Cancelled,
         _ => Outcome::Failed,
     }

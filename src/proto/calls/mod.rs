@@ -90,8 +90,8 @@ impl Calls {
                 Fact::Conference(c) => c.call.clone(),
                 Fact::Recording { call, .. } | Fact::Over { call, .. } => call.clone(),
             };
-            let room = self.calls.contains_key(&call)
-                || (self.calls.len() < MAX_CALLS && !self.forgotten_set.contains(&call));
+            let room =
+                self.calls.contains_key(&call) || (self.calls.len() < MAX_CALLS && !self.forgotten_set.contains(&call));
             if room && self.apply_one(now, &call, fact, &mut touched) {
                 touched.calls.insert(call);
             }
@@ -244,10 +244,8 @@ impl Calls {
     /// The inside numbers whose phone rings or talks in a conversation, in the order in which they came.
     pub fn numbers_of(&self, call: &CallId) -> Vec<Text> {
         let Some(conversation) = self.calls.get(call) else { return Vec::new() };
-        let mut numbers: Vec<_> = conversation
-            .live()
-            .filter_map(|leg| Some((leg.first_ms(), inside_number(leg.now())?.clone())))
-            .collect();
+        let mut numbers: Vec<_> =
+            conversation.live().filter_map(|leg| Some((leg.first_ms(), inside_number(leg.now())?.clone()))).collect();
         numbers.sort();
         numbers.into_iter().map(|(_, number)| number).collect()
     }

@@ -24,12 +24,11 @@ impl Calls {
         let conversation = self.calls.get(call)?;
         let mut steps = Vec::new();
         let parties = conversation.parties().cloned().unwrap_or_default();
-        steps.push((conversation.began_ms(), 0, Step {
-            at_ms: conversation.began_ms(),
-            kind: "began",
-            number: parties.caller,
-            detail: parties.called,
-        }));
+        steps.push((
+            conversation.began_ms(),
+            0,
+            Step { at_ms: conversation.began_ms(), kind: "began", number: parties.caller, detail: parties.called },
+        ));
         for leg in conversation.legs() {
             let mut before: Option<&crate::telephony::LegFact> = None;
             for fact in leg.story() {
@@ -38,9 +37,8 @@ impl Calls {
                     (LegState::Ringing, _) => ("ringing", fact.toward.clone()),
                     (LegState::Ended(cause), _) if answered => ("left", Text::from_static(cause.word())),
                     (LegState::Ended(cause), _) => ("ringstopped", Text::from_static(cause.word())),
-                    (LegState::Planned | LegState::Waiting, Place::Queue(queue)) | (LegState::Up, Place::Queue(queue)) => {
-                        ("queued", queue.clone())
-                    }
+                    (LegState::Planned | LegState::Waiting, Place::Queue(queue))
+                    | (LegState::Up, Place::Queue(queue)) => ("queued", queue.clone()),
                     (LegState::Up, Place::Talk(talk)) if fact.held => ("held", talk.0.clone()),
                     (LegState::Up, Place::Talk(talk)) => ("answered", talk.0.clone()),
                     (LegState::Up, Place::Conference(id)) => ("conference", id.0.clone()),

@@ -3,7 +3,7 @@
 
 use crate::calls::{Change, Line, Phase, Touched, changes};
 use crate::message::{Body, Object, Text, Value};
-use crate::telephony::{CallId, Event, Fact, Parties};
+use crate::telephony::{Event, Fact, Parties};
 
 use super::Hub;
 use super::ids::ZERO_GUID;
@@ -121,7 +121,10 @@ impl Hub {
                 }
             }
             Change::TalkStarted => {
-                let body = self.talk_event(line);
+                let mut body = self.talk_event(line);
+                if let Phase::Conferring(id) = &line.phase {
+                    body.set("confid", id.0.clone());
+                }
                 tell(self, "phoneevent_commstarted", body);
                 if !before.talks() {
                     self.form_trigger(Trigger::Answer, Some(user), &call);
@@ -185,7 +188,7 @@ impl Hub {
     fn talk_event(&self, line: &Line) -> Body {
         let body = self.phone_event(line);
         match &line.phase {
-            Phase::Conferring(id) => body.with("commutationid", id.0.clone()).with("confid", id.0.clone()),
+            Phase::Conferring(id) => body.with("commutationid", id.0.clone()),
             Phase::Talking(talk) => body.with("commutationid", talk.0.clone()),
             _ => body.with("commutationid", ZERO_GUID),
         }

@@ -47,7 +47,14 @@ impl Watches {
 
 impl Hub {
     /// Switches the events of a conference on or off for a connection. Says whether there was room.
-    pub(super) fn watch(&mut self, peer: PeerId, user: UserIx, tab: Option<Text>, view: &ConferenceView, on: bool) -> bool {
+    pub(super) fn watch(
+        &mut self,
+        peer: PeerId,
+        user: UserIx,
+        tab: Option<Text>,
+        view: &ConferenceView,
+        on: bool,
+    ) -> bool {
         let id = view.about.id.clone();
         let watcher = Watcher { peer, user, tab };
         if !on {

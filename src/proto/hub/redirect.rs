@@ -24,9 +24,8 @@ pub(super) struct Redirects(BTreeMap<UserIx, Vec<Object>>);
 impl Hub {
     /// Where calls to the user's number go now, and whether the redirection there counts too.
     pub(super) fn redirect_of(&self, user: UserIx) -> Option<(Text, bool)> {
-        let on = |rule: &Object, field: &str, otherwise: bool| {
-            rule.get(field).and_then(Value::to_bool).unwrap_or(otherwise)
-        };
+        let on =
+            |rule: &Object, field: &str, otherwise: bool| rule.get(field).and_then(Value::to_bool).unwrap_or(otherwise);
         let asked = self.users[user].chosen.redirect;
         let rules = self.redirects.0.get(&user)?;
         let rule = rules
@@ -69,7 +68,9 @@ impl Hub {
             return Err(CallError::new(Code::BadRequest, detail));
         }
         let rules = self.redirects.0.entry(user).or_default();
-        let same = |r: &Object| r.get("id").and_then(Value::to_text).as_deref().is_some_and(|id| plain(id) == plain(&typed.id));
+        let same = |r: &Object| {
+            r.get("id").and_then(Value::to_text).as_deref().is_some_and(|id| plain(id) == plain(&typed.id))
+        };
         match rules.iter().position(same) {
             Some(at) => rules[at] = rule,
             None if rules.len() < MOST_RULES => rules.push(rule),
@@ -111,7 +112,8 @@ impl Hub {
 
     /// Puts a user's rules back that a store kept.
     pub(super) fn restore_redirects(&mut self, login: &str, kept: &Object) -> bool {
-        let (Some(user), Some(rules)) = (self.users.by_login(login), kept.get("rules").and_then(Value::as_array)) else {
+        let (Some(user), Some(rules)) = (self.users.by_login(login), kept.get("rules").and_then(Value::as_array))
+        else {
             return false;
         };
         let rules = rules.iter().filter_map(Value::as_object).cloned();

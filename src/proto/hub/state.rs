@@ -72,9 +72,9 @@ impl User {
         }
     }
 
-    /// Whether queues may ring the phone: whoever is at a queue, unless the person said otherwise.
+    /// Whether queues may ring the phone, unless the person said otherwise. Of no importance for who is at none.
     pub(super) fn available(&self) -> bool {
-        self.chosen.callcenter && !self.chosen.manual && self.chosen.free == Free::Ready
+        !self.at_queue || self.chosen.callcenter && !self.chosen.manual && self.chosen.free == Free::Ready
     }
 }
 
@@ -170,9 +170,7 @@ impl Hub {
         let mut chosen = self.users[user].chosen.clone();
         let state = match body.value("userstateid") {
             None | Some(Value::Null) => None,
-            Some(value) => {
-                Some(value.to_i64().ok_or_else(|| wrong("userstateid", value.kind(), "1, 2, 3 or 5"))?)
-            }
+            Some(value) => Some(value.to_i64().ok_or_else(|| wrong("userstateid", value.kind(), "1, 2, 3 or 5"))?),
         };
         if let Some(state) = state {
             chosen.free = match state {

@@ -29,6 +29,8 @@ pub(super) struct User {
     /// What the phone does; of the moment that was told last.
     pub(super) line: Line,
     pub(super) chosen: Chosen,
+    /// Whether any queue may ring the phone.
+    pub(super) at_queue: bool,
     /// Whether the phone can be rung, as far as the telephone system said.
     pub(super) phone: bool,
     online: bool,
@@ -65,6 +67,7 @@ impl Users {
         let user = |account: Account| User {
             // Whoever is at a queue takes its calls until saying otherwise.
             chosen: Chosen::new(at_queue(&account)),
+            at_queue: at_queue(&account),
             account,
             tabs: Vec::new(),
             line: Line::default(),

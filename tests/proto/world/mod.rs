@@ -2,6 +2,7 @@
 //! What a peer says goes through the real codec in its own format; what it hears is checked against the catalogue.
 
 pub(crate) mod story;
+mod switchboard;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
@@ -12,13 +13,16 @@ use ctigate_proto::codec::{self, Limits};
 use ctigate_proto::dialog::{self, CloseReason, Dialog, Role};
 use ctigate_proto::hub::input::{Ask, Opening, Ticket};
 use ctigate_proto::hub::output::{Answer, Notice, Record, StoredForm, StoredSession};
-use ctigate_proto::hub::settings::{Account, FormRule, GroupNumber, LinkSettings, Notation, Settings};
+use ctigate_proto::hub::settings::{Account, BreakReason, FormRule, GroupNumber, LinkSettings, Notation, Settings};
 use ctigate_proto::hub::{Hub, Input, Output, Rights};
 use ctigate_proto::message::{Envelope, Format, PeerId, Shared, Text, Value};
 use ctigate_proto::method::{self, Failure, Flow};
 use ctigate_proto::telephony::{CallId, Command, Event, Parties};
 
 use crate::schema::assert_may_say;
+
+use switchboard::Switchboard;
+pub(crate) use switchboard::Told;
 
 /// MD5 of `Secret1`, the password of everybody here.
 pub(crate) const HASH: &str = "d6cb2342e44efb6dd628276f36da2359";
@@ -33,6 +37,7 @@ pub(crate) struct World {
     next_peer: u64,
     next_ticket: u64,
     pub(crate) pbx: Vec<Command>,
+    switchboard: Switchboard,
     pub(crate) records: Vec<Record>,
     pub(crate) notices: Vec<Notice>,
     answers: BTreeMap<Ticket, Answer>,
@@ -83,7 +88,10 @@ pub(crate) fn settings() -> Settings {
             number: "500".into(),
             id: "15cc7c11-0000-4000-8000-000000000500".into(),
             name: "Support".into(),
+            members: vec!["petrov".into()],
         }],
+        breaks: vec![BreakReason { id: 1, name: "Lunch".into() }, BreakReason { id: 2, name: "Call-back".into() }],
+        utc_offset: |_| 10_800,
         limits: ctigate_proto::hub::settings::Limits::default(),
         notation: Notation {
             write: |o| codec::encode_value(&Value::Object(o.clone())),
@@ -133,6 +141,7 @@ impl World {
             next_peer: 1,
             next_ticket: 1,
             pbx: Vec::new(),
+            switchboard: Switchboard::default(),
             records: Vec::new(),
             notices: Vec::new(),
             answers: BTreeMap::new(),
@@ -171,6 +180,7 @@ impl World {
                 Record::SessionEnded { hash } => drop(sessions.remove(hash)),
                 Record::Form(f) => drop(forms.insert(f.id.clone(), f.clone())),
                 Record::FormEnded { id } => drop(forms.remove(id)),
+                Record::Call(_) | Record::Kept(_) => {}
             }
         }
         (sessions, forms)
@@ -389,12 +399,19 @@ impl World {
         self.input(Input::Pbx(event));
     }
 
+    /// Something happens to a call.
+    pub(crate) fn tell(&mut self, told: Told) {
+        let at_ms = self.settings.wall_ms + i64::try_from(self.now.as_millis()).expect("a short story");
+        let facts = self.switchboard.facts(at_ms, told);
+        self.phone(Event::Facts(facts));
+    }
+
     /// A call from outside rings at a number. Gives its chain.
     pub(crate) fn ring(&mut self, chain: &'static str, caller: &'static str, number: &'static str) -> CallId {
         let call = CallId(Text::from_static(chain));
         let parties = Parties { caller: caller.into(), caller_name: Text::new(), called: "500".into() };
-        self.phone(Event::Began { call: call.clone(), parties });
-        self.phone(Event::Ringing { call: call.clone(), number: number.into() });
+        self.tell(Told::Began { call: call.clone(), parties });
+        self.tell(Told::Ringing { call: call.clone(), number: number.into() });
         call
     }
 

@@ -12,7 +12,7 @@ use ctigate_proto::message::{Format, Object, Qid, Text};
 use ctigate_proto::method::is_reply;
 use ctigate_proto::telephony::{self, CallId, Command, Event, FormOrder, Outcome, RunId};
 
-use super::{HASH, Heard, P, World, link, rule, settings};
+use super::{HASH, Heard, P, Told, World, link, rule, settings};
 
 /// Bytes of one step: what is done, and three choices.
 pub(crate) const STEP: usize = 4;
@@ -300,21 +300,21 @@ impl Story {
     fn ring(&mut self, a: usize) {
         let call = CallId(format!("call-{}", self.fresh()).into());
         let parties = telephony::Parties { caller: "79001112233".into(), caller_name: "".into(), called: "500".into() };
-        self.w.phone(Event::Began { call: call.clone(), parties });
-        self.w.phone(Event::Ringing { call: call.clone(), number: ["101", "102", "103"][a % 3].into() });
+        self.w.tell(Told::Began { call: call.clone(), parties });
+        self.w.tell(Told::Ringing { call: call.clone(), number: ["101", "102", "103"][a % 3].into() });
         self.calls.push(call);
     }
 
     fn phone(&mut self, a: usize, b: usize, c: usize) {
         let Some(call) = self.calls.get(a % self.calls.len().max(1)).cloned() else { return };
         let number = Text::from_static(["101", "102", "103"][b % 3]);
-        self.w.phone(match c % 6 {
-            0 => Event::Queued { call, queue: "500".into() },
-            1 => Event::Answered { call, number },
-            2 => Event::Left { call, number },
-            3 => Event::Ended { call, answered: true },
-            4 => Event::Phone { number, connected: a.is_multiple_of(2) },
-            _ => Event::RingStopped { call, number, cause: telephony::RingEnd::NoAnswer },
+        self.w.tell(match c % 6 {
+            0 => Told::Queued { call, queue: "500".into() },
+            1 => Told::Answered { call, number },
+            2 => Told::Left { call, number },
+            3 => Told::Ended { call },
+            4 => return self.w.phone(Event::Phone { number, connected: a.is_multiple_of(2) }),
+            _ => Told::RingStopped { call, number, cause: telephony::EndCause::NoAnswer },
         });
     }
 
@@ -541,7 +541,7 @@ impl Story {
                 assert!(before == Some(Run::Empty), "{command:?} was not waited for");
             }
             Command::FormDone { run, .. } => assert!(self.form_runs.remove(run), "{command:?} twice"),
-            Command::Answer { .. } | Command::Hangup { .. } => {}
+            Command::Phone { .. } | Command::Redirect { .. } | Command::Agent { .. } | Command::Script { .. } => {}
         }
     }
 
@@ -566,7 +566,7 @@ impl Story {
         assert!(left.is_empty(), "asked and neither answered nor told that it is over: {left:?}");
         assert_eq!(self.w.hub.sizes().noted, 0, "notes of executions that are over");
         for call in std::mem::take(&mut self.calls) {
-            self.w.phone(Event::Ended { call, answered: false });
+            self.w.tell(Told::Ended { call });
         }
         self.settle();
         self.w.pass_alive(Duration::from_secs(700));

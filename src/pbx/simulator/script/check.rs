@@ -6,6 +6,7 @@ use super::error::Mistake;
 use super::token::cut;
 use super::{Expr, Happening, RingWhom, Script, ScriptError, Spot, Step, What};
 use crate::pbx::Directory;
+use crate::pbx::simulator::dialling::looks_outside;
 
 impl Script {
     /// Looks up every number that is written out: phones, queues, and what outside callers of the timeline dial. `source` is
@@ -21,16 +22,24 @@ impl Script {
     fn check_numbers(&self, directory: &Directory) -> Result<(), Mistake> {
         let numbers = Numbers { directory };
         for line in &self.phones {
-            numbers.phone(&line.number, line.spot)?;
+            numbers.anybody(&line.number, line.spot)?;
         }
         for scenario in &self.scenarios {
             numbers.steps(&scenario.steps)?;
         }
         for cue in &self.cues {
             match &cue.what {
-                Happening::Answer(number) | Happening::Phone(number, _) => numbers.phone(number, cue.spot)?,
+                Happening::Answer(number) | Happening::Phone(number, _) => numbers.anybody(number, cue.spot)?,
+                Happening::Act(number, _) | Happening::Redirect { number, .. } | Happening::Agent(number, _) => {
+                    numbers.phone(number, cue.spot)?;
+                }
                 Happening::Incoming { called: (called, spot), .. } => self.dialled(directory, called, *spot)?,
-                Happening::Hangup(_) | Happening::CallerLeaves => {}
+                // These are about calls that only then are known.
+                Happening::Hangup(_)
+                | Happening::Hold(..)
+                | Happening::Keys(..)
+                | Happening::CallerLeaves
+                | Happening::AllOutside(_) => {}
             }
         }
         Ok(())
@@ -38,7 +47,7 @@ impl Script {
 
     /// That somebody answers for a number an outside caller dials.
     fn dialled(&self, directory: &Directory, called: &Text, spot: Spot) -> Result<(), Mistake> {
-        let here = self.scenarios.iter().any(|s| s.numbers.is_empty() || s.numbers.iter().any(|(n, _)| n == called));
+        let here = self.scenarios.iter().any(|s| s.any || s.numbers.iter().any(|(n, _)| n == called));
         let there = directory.queue(called).is_some() || directory.extensions.iter().any(|e| e.number == *called);
         if here || there {
             return Ok(());
@@ -93,8 +102,13 @@ impl Numbers<'_> {
         Err(missing(number, spot, "the number of a phone", self.directory.extensions.iter().map(|e| &*e.number)))
     }
 
+    /// A phone inside, or one that can be outside.
+    fn anybody(&self, number: &Text, spot: Spot) -> Result<(), Mistake> {
+        if looks_outside(number) { Ok(()) } else { self.phone(number, spot) }
+    }
+
     fn person(&self, number_or_login: &Text, spot: Spot) -> Result<(), Mistake> {
-        if self.directory.find(number_or_login).is_some() {
+        if self.directory.find(number_or_login).is_some() || looks_outside(number_or_login) {
             return Ok(());
         }
         let there = self.directory.extensions.iter().map(|e| &*e.number);

@@ -7,6 +7,7 @@
 //! The language has no loops and no jumps, so every scenario ends. Text, nesting and number of steps are bounded.
 
 mod check;
+mod cue;
 mod error;
 mod model;
 mod parse;
@@ -16,8 +17,8 @@ mod values;
 
 pub use error::{ScriptError, Spot};
 pub use model::{
-    AskStep, Behaviour, Block, Branch, Compare, Condition, Cue, Expr, FormStep, Happening, PhoneLine, Piece, QueueStep,
-    Reference, RingStep, RingWhom, Scenario, Script, Step, What, Word,
+    AskStep, Behaviour, Block, Branch, Compare, Condition, Cue, Expr, FormStep, Happening, KeysStep, PhoneLine, Piece,
+    QueueStep, Reference, RingStep, RingWhom, Scenario, Script, Step, Story, What, Word,
 };
 pub use parse::Limits;
 

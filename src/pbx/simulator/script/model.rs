@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ctigate_proto::message::{Text, Value};
+use ctigate_proto::telephony::{Act, GhostMode};
 
 use super::Spot;
 
@@ -15,15 +16,23 @@ pub struct Script {
     pub scenarios: Vec<Arc<Scenario>>,
     /// How phones behave.
     pub phones: Vec<PhoneLine>,
+    /// How people outside behave who have no line of their own; `None`: as before.
+    pub outside: Option<Behaviour>,
+    /// How many outside lines there are; `None`: as before.
+    pub lines: Option<usize>,
+    /// How many times faster than written telephones ring and the timeline passes; `None`: as before.
+    pub speed: Option<u32>,
     /// What happens when, in the order it was written.
     pub cues: Vec<Cue>,
 }
 
-/// What happens to a call to one of some numbers.
-#[derive(Clone, Debug, PartialEq)]
+/// What happens to a call to one of some numbers, or when it is started by its title.
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Scenario {
-    /// The numbers it answers for, each with the place it is written at; empty: every number nothing else answers for.
+    /// The numbers it answers for, each with the place it is written at.
     pub numbers: Vec<(Text, Spot)>,
+    /// Whether it answers for every number nothing else answers for.
+    pub any: bool,
     /// What people call it; may be empty.
     pub title: Text,
     /// What it does while the caller is there.
@@ -68,7 +77,9 @@ pub enum What {
     Ring(RingStep),
     /// Puts the caller into a queue.
     Queue(QueueStep),
-    /// Says something; only the log hears it.
+    /// Waits for keys that the caller presses.
+    Keys(KeysStep),
+    /// Says something to the caller; the log and pictures show it.
     Say(Expr),
     /// Does nothing for a while.
     Wait(Duration),
@@ -86,6 +97,8 @@ pub enum What {
         /// What is done when none holds.
         otherwise: Block,
     },
+    /// Ends the scenario with a value for whoever started it by name.
+    Return(Expr),
     /// Ends the call.
     Hangup,
 }
@@ -164,6 +177,17 @@ pub struct QueueStep {
     pub within: Duration,
     /// What is done while the two talk.
     pub talking: Block,
+}
+
+/// `keys NAME [digits N] [for D]`
+#[derive(Clone, Debug, PartialEq)]
+pub struct KeysStep {
+    /// The name of what was pressed.
+    pub name: Text,
+    /// How many keys at most.
+    pub digits: usize,
+    /// How long at most.
+    pub within: Duration,
 }
 
 /// Something that has a value when the step is taken.
@@ -376,12 +400,52 @@ pub enum Happening {
         /// How long they stay at most, whatever happens.
         patience: Option<Duration>,
     },
-    /// A person answers a ringing phone.
+    /// A person answers a ringing phone, inside or outside.
     Answer(Text),
     /// A person hangs up or declines, inside or outside.
     Hangup(Text),
+    /// A person puts the others aside or takes them back, inside or outside.
+    Hold(Text, bool),
+    /// A person presses keys, inside or outside.
+    Keys(Text, Text),
     /// The newest outside caller hangs up.
     CallerLeaves,
     /// A phone changes.
     Phone(Text, Behaviour),
+    /// People outside who have no line of their own change.
+    AllOutside(Behaviour),
+    /// Calls to a number go elsewhere.
+    Redirect {
+        /// The inside number.
+        number: Text,
+        /// Where to; `None`: nowhere else.
+        to: Option<Text>,
+        /// Whether the redirection of that number is followed too.
+        cascade: bool,
+    },
+    /// Whether queues may ring a number.
+    Agent(Text, bool),
+    /// A person does something with the phone of an inside number.
+    Act(Text, Story),
+}
+
+/// What a person of a timeline does: an act, but that a timeline knows no ids.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Story {
+    /// As it is.
+    Plain(Act),
+    /// Makes a conference with these.
+    Confer(Vec<Text>),
+    /// Makes the talk a conference.
+    Widen,
+    /// Invites these into the own conference.
+    Invite(Vec<Text>),
+    /// Throws this number out of the own conference.
+    Kick(Text),
+    /// Leaves the own conference.
+    Leave,
+    /// Listens in to this number.
+    Spy(Text),
+    /// Listens in another way.
+    SpyMode(GhostMode),
 }

@@ -1,6 +1,7 @@
 //! Tokens to a script: the lines outside of scenarios, and the means all parts of the parser share.
 
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,7 +9,7 @@ use ctigate_proto::message::Text;
 
 use super::error::Mistake;
 use super::token::{Kind, Token, cut, tokens};
-use super::{Behaviour, Block, Cue, Happening, PhoneLine, Piece, Scenario, Script, ScriptError, Spot};
+use super::{Behaviour, Block, PhoneLine, Piece, Scenario, Script, ScriptError, Spot};
 
 /// How much a script may hold.
 #[derive(Clone, Copy, Debug)]
@@ -92,18 +93,28 @@ pub(super) enum Place {
 impl Parser {
     /// A line outside of scenarios.
     fn line(&mut self, script: &mut Script) -> Result<(), Mistake> {
-        const EXPECTED: &str = "`on`, `phone` or `at`";
+        const EXPECTED: &str = "`on`, `script`, `phone`, `lines`, `speed` or `at`";
         let spot = self.spot();
         match &*self.word(EXPECTED)? {
             "on" => {
                 let scenario = self.scenario(spot, script)?;
                 script.scenarios.push(Arc::new(scenario));
             }
+            "script" => {
+                let scenario = self.script(spot, script)?;
+                script.scenarios.push(Arc::new(scenario));
+            }
+            "phone" if self.keyword("outside") => script.outside = Some(self.behaviour()?),
             "phone" => {
                 let spot = self.spot();
                 let number = self.number()?;
                 let behaviour = self.behaviour()?;
                 script.phones.push(PhoneLine { number, behaviour, spot });
+            }
+            "lines" => script.lines = Some(self.count("how many outside lines, 0 to 10000", 0..=10_000)?),
+            "speed" => {
+                let speed = self.count("how many times faster, 1 to 1000", 1..=1000)?;
+                script.speed = u32::try_from(speed).ok();
             }
             "at" => {
                 if script.cues.len() >= self.limits.cues {
@@ -121,12 +132,32 @@ impl Parser {
 
     /// `on NUMBER, … ["title"] { … after { … } }`
     fn scenario(&mut self, spot: Spot, script: &Script) -> Result<Scenario, Mistake> {
-        self.names.clear();
         let numbers = self.dialled(script)?;
         let title = match self.peek() {
             Kind::Text(_) => self.plain_text()?,
             _ => Text::new(),
         };
+        let any = numbers.is_empty();
+        self.body(Scenario { numbers, any, title, spot, ..Scenario::default() })
+    }
+
+    /// `script "title" { … after { … } }`
+    fn script(&mut self, spot: Spot, script: &Script) -> Result<Scenario, Mistake> {
+        let place = self.spot();
+        let title = self.plain_text()?;
+        if title.is_empty() {
+            return Err(Mistake::new(place, "an empty text", "the title by which the scenario is started"));
+        }
+        if let Some(first) = script.scenarios.iter().find(|s| s.title == title) {
+            let found = format!("a second scenario `{}`", cut(&title));
+            return Err(Mistake::new(place, found, format!("one; the first begins on line {}", first.spot.line)));
+        }
+        self.body(Scenario { title, spot, ..Scenario::default() })
+    }
+
+    /// `{ … after { … } }`
+    fn body(&mut self, head: Scenario) -> Result<Scenario, Mistake> {
+        self.names.clear();
         self.open()?;
         let mut steps = Vec::new();
         let mut after = Block::default();
@@ -145,14 +176,14 @@ impl Parser {
             }
             self.step_and_line(Place::Call, &mut steps)?;
         }
-        Ok(Scenario { numbers, title, steps: steps.into(), after, spot })
+        Ok(Scenario { steps: steps.into(), after, ..head })
     }
 
     /// The numbers a scenario answers for; none for `any`.
     fn dialled(&mut self, script: &Script) -> Result<Vec<(Text, Spot)>, Mistake> {
         let once = |spot: Spot, number: Option<&Text>| match script.scenarios.iter().find(|s| match number {
             Some(number) => s.numbers.iter().any(|(n, _)| n == number),
-            None => s.numbers.is_empty(),
+            None => s.any,
         }) {
             Some(first) => Err(Mistake::new(
                 spot,
@@ -182,7 +213,7 @@ impl Parser {
     }
 
     /// What follows `phone NUMBER`.
-    fn behaviour(&mut self) -> Result<Behaviour, Mistake> {
+    pub(super) fn behaviour(&mut self) -> Result<Behaviour, Mistake> {
         const EXPECTED: &str = "what the phone does: rings, answers, busy, refuses, never, unreachable";
         let spot = self.spot();
         Ok(match &*self.word(EXPECTED)? {
@@ -208,40 +239,6 @@ impl Parser {
     /// `[after D]`
     fn after_time(&mut self) -> Result<Duration, Mistake> {
         if self.keyword("after") { self.duration() } else { Ok(Duration::ZERO) }
-    }
-
-    /// What follows `at D`.
-    fn cue(&mut self, at: Duration) -> Result<Cue, Mistake> {
-        const EXPECTED: &str = "what happens: incoming, answer, hangup, phone, caller";
-        let start = self.spot();
-        let word = self.word(EXPECTED)?;
-        let spot = self.spot();
-        let what = match &*word {
-            "incoming" => {
-                let caller = self.number()?;
-                let place = self.spot();
-                let called = (self.number()?, place);
-                let name = match self.peek() {
-                    Kind::Text(_) => self.plain_text()?,
-                    _ => Text::new(),
-                };
-                let patience = if self.keyword("for") { Some(self.duration()?) } else { None };
-                Happening::Incoming { caller, name, called, patience }
-            }
-            "answer" => Happening::Answer(self.number()?),
-            "hangup" => Happening::Hangup(self.number()?),
-            "phone" => Happening::Phone(self.number()?, self.behaviour()?),
-            "caller" => {
-                for word in ["hangs", "up"] {
-                    if !self.keyword(word) {
-                        return Err(self.mistake("`caller hangs up`; one of several by its number: `hangup NUMBER`"));
-                    }
-                }
-                Happening::CallerLeaves
-            }
-            other => return Err(Mistake::new(start, format!("`{}`", cut(other)), EXPECTED)),
-        };
-        Ok(Cue { at, what, spot })
     }
 
     // What all parts of the parser use.
@@ -303,7 +300,7 @@ impl Parser {
     }
 
     /// A number that is dialled, as a word or a text in quotes.
-    fn number(&mut self) -> Result<Text, Mistake> {
+    pub(super) fn number(&mut self) -> Result<Text, Mistake> {
         const EXPECTED: &str = "a number such as 101 or 79001112233";
         let spot = self.spot();
         let number = match self.peek() {
@@ -317,7 +314,7 @@ impl Parser {
     }
 
     /// A text in quotes without values in it.
-    fn plain_text(&mut self) -> Result<Text, Mistake> {
+    pub(super) fn plain_text(&mut self) -> Result<Text, Mistake> {
         let text = match self.peek() {
             Kind::Text(pieces) => match &pieces[..] {
                 [] => Text::new(),
@@ -356,6 +353,14 @@ impl Parser {
             .map(Duration::from_millis)
             .filter(|time| *time <= LONGEST)
             .ok_or_else(|| Mistake::new(spot, format!("`{}`", cut(&word)), EXPECTED))
+    }
+
+    /// A whole number.
+    pub(super) fn count(&mut self, expected: &str, within: RangeInclusive<usize>) -> Result<usize, Mistake> {
+        let spot = self.spot();
+        let word = self.word(expected)?;
+        let count = word.parse().ok().filter(|count| within.contains(count));
+        count.ok_or_else(|| Mistake::new(spot, format!("`{}`", cut(&word)), expected))
     }
 
     /// The `{` of a block, which goes one deeper. Whoever takes the `}` comes back.

@@ -8,19 +8,21 @@ use super::error::Mistake;
 use super::parse::{Named, Parser, Place};
 use super::token::{Kind, cut};
 use super::values::is_name;
-use super::{AskStep, Block, Branch, Expr, FormStep, QueueStep, RingStep, RingWhom, Step, What};
+use super::{AskStep, Block, Branch, Expr, FormStep, KeysStep, QueueStep, RingStep, RingWhom, Step, What};
 
 /// How long a `ring` rings when it does not say.
 const RING: Duration = Duration::from_secs(30);
 /// How long a caller stays in a queue when the scenario does not say.
 const QUEUE: Duration = Duration::from_secs(600);
+/// How long keys are waited for when the scenario does not say.
+const KEYS: Duration = Duration::from_secs(10);
 
 impl Place {
     /// The steps that can stand here, for errors.
     fn steps(self) -> &'static str {
         match self {
             Self::Call => {
-                "a step (answer, ask, form, await, close, ring, queue, say, wait, set, if, hangup), `after` or `}`"
+                "a step (answer, ask, form, await, close, ring, queue, keys, say, wait, set, if, return, hangup), `after` or `}`"
             }
             Self::Talk => {
                 "a step that can be taken while two people talk (ask, form, await, close, say, wait, set, if, hangup) or `}`"
@@ -35,7 +37,7 @@ impl Place {
         match step {
             "ask" | "form" | "await" | "close" | "say" | "wait" | "set" | "if" => true,
             "hangup" => self != Self::After,
-            "answer" | "ring" | "queue" => self == Self::Call,
+            "answer" | "ring" | "queue" | "keys" | "return" => self == Self::Call,
             _ => false,
         }
     }
@@ -60,6 +62,8 @@ impl Parser {
             "form" => What::Form(self.form()?),
             "await" => What::Await { name: self.result_name()?, within: self.duration()? },
             "close" => What::Close(self.result_name()?),
+            "keys" => What::Keys(self.keys()?),
+            "return" => What::Return(self.value()?),
             "ring" => What::Ring(self.ring()?),
             "queue" => {
                 let queue = (self.target()?, spot);
@@ -144,6 +148,21 @@ impl Parser {
         Ok(RingStep { whom, within: self.within(RING)?, talking: self.talking()? })
     }
 
+    fn keys(&mut self) -> Result<KeysStep, Mistake> {
+        let name = self.new_name(Named::Value)?;
+        let (mut digits, mut within) = (None, None);
+        loop {
+            let spot = self.spot();
+            let again = match self.option(&["digits", "for"])? {
+                None => break,
+                Some("digits") => digits.replace(self.count("how many keys, 1 to 32", 1..=32)?).is_some(),
+                Some(_) => within.replace(self.duration()?).is_some(),
+            };
+            once(spot, again)?;
+        }
+        Ok(KeysStep { name, digits: digits.unwrap_or(1), within: within.unwrap_or(KEYS) })
+    }
+
     /// `[for D]`
     fn within(&mut self, default: Duration) -> Result<Duration, Mistake> {
         if self.keyword("for") { self.duration() } else { Ok(default) }
@@ -178,7 +197,7 @@ impl Parser {
         }
         match options.iter().find(|option| self.keyword(option)) {
             Some(option) => Ok(Some(option)),
-            None => Err(self.mistake(format!("`name=value`, {} or the end of the line", options.join(", ")))),
+            None => Err(self.mistake(format!("{}{} or the end of the line", pairs_too(options), options.join(", ")))),
         }
     }
 
@@ -205,6 +224,11 @@ impl Parser {
         }
         .ok_or_else(|| self.mistake(expected))
     }
+}
+
+/// Whether `name=value` can stand where these options can.
+fn pairs_too(options: &[&str]) -> &'static str {
+    if options.contains(&"as") { "`name=value`, " } else { "" }
 }
 
 fn once(spot: super::Spot, again: bool) -> Result<(), Mistake> {

@@ -11,6 +11,12 @@ use super::{Condition, Expr, Piece, Reference, Spot, Word};
 pub(crate) const KNOWN: [&str; 8] =
     ["caller", "callername", "called", "chainid", "answeredby", "user", "waited", "talked"];
 
+/// Whether every scenario knows the name: what it knows about its call, and the parameters it was started with.
+fn is_known(name: &str) -> bool {
+    let place = name.strip_prefix("param").unwrap_or_default();
+    KNOWN.contains(&name) || !place.is_empty() && place.len() <= 2 && place.bytes().all(|b| b.is_ascii_digit())
+}
+
 /// What can be asked about a result.
 const ABOUT: [&str; 4] = ["outcome", "error", "by", "comment"];
 
@@ -68,7 +74,7 @@ impl Parser {
         let Reference { name, fields, about, spot } = reference;
         let wrong = |expected: String| Err(Mistake::new(*spot, format!("the value {reference}"), expected));
         let named = self.names.get(name);
-        if named.is_none() && !KNOWN.contains(&&**name) {
+        if named.is_none() && !is_known(name) {
             return wrong(format!("a name that was given before ({})", self.known(|_| true)));
         }
         match about {
@@ -103,7 +109,7 @@ impl Parser {
     }
 
     pub(super) fn give_name(&mut self, spot: Spot, name: &Text, named: Named) -> Result<(), Mistake> {
-        if KNOWN.contains(&&**name) {
+        if is_known(name) {
             return Err(Mistake::new(spot, format!("`{name}`"), "another name: this one belongs to the call"));
         }
         match self.names.insert(name.clone(), named) {

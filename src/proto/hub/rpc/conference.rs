@@ -8,8 +8,8 @@ use crate::hub::user::UserIx;
 use crate::message::{Body, CallError, Code, Text};
 use crate::method::Typed;
 use crate::method::conference::{
-    AttachAsGhost, ConfDisconnectCompetitor, ConfHandleEvent, ConfSetGhostMode, ConfSetVoiceParams, CreateNewConference,
-    GhostMode, InviteToConference, Invitee,
+    AttachAsGhost, ConfDisconnectCompetitor, ConfHandleEvent, ConfSetGhostMode, ConfSetVoiceParams,
+    CreateNewConference, GhostMode, InviteToConference, Invitee,
 };
 use crate::telephony::{self, Act, ConferenceId};
 
@@ -243,8 +243,9 @@ impl Hub {
         let mut numbers = Vec::new();
         for (at, invitee) in invitees.iter().enumerate() {
             let known = |found: Option<UserIx>, field: &str| {
-                let user = found
-                    .ok_or_else(|| CallError::new(Code::NotFound, format!("competitors[{at}].{field} names no user")))?;
+                let user = found.ok_or_else(|| {
+                    CallError::new(Code::NotFound, format!("competitors[{at}].{field} names no user"))
+                })?;
                 let number = self.users[user].account.number.clone();
                 if number.is_empty() {
                     let detail = format!("competitors[{at}]: {} has no number", self.users[user].account.login);

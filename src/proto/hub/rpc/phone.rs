@@ -154,7 +154,9 @@ impl Hub {
         let own = || caller.user.and_then(|u| self.users[u].line.call.clone());
         let call = match named {
             Some(chain) => CallId(chain.to_ascii_lowercase().into()),
-            None => own().ok_or_else(|| CallError::new(Code::InvalidLineState, "there is no call now, and chainid is missing"))?,
+            None => own().ok_or_else(|| {
+                CallError::new(Code::InvalidLineState, "there is no call now, and chainid is missing")
+            })?,
         };
         let Some(steps) = self.calls.trace(&call).filter(|_| self.may_see(caller, &call)) else {
             return Err(CallError::new(Code::NotFound, format!("chainid {} is no call of the present", call.0)));

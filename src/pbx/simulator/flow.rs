@@ -1,40 +1,51 @@
-//! One call: where its scenario stands and what it waits for.
+//! One run of a scenario: where it stands and what it waits for.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use ctigate_proto::Time;
 use ctigate_proto::message::{Object, Text};
-use ctigate_proto::telephony::{CallId, RunId};
+use ctigate_proto::telephony::{CallId, OrderId, Place, RunId};
 
+use super::legs::LegKey;
 use super::scope::Scope;
-use super::script::{Block, Scenario, Step};
+use super::script::{Block, Scenario};
 use super::timers::Alarm;
 
-/// A call inside the machine, in the order in which calls began.
+/// A flow inside the machine, in the order in which they began.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct CallKey(pub(super) u64);
+pub(super) struct FlowKey(pub(super) u64);
 
+/// What leads a leg to where it dialled: the run of a scenario, or plain ringing or queueing, which is a scenario without
+/// steps. It lives on after its leg is gone, for the `after` of its scenario.
 #[derive(Debug)]
-pub(super) struct Call {
-    pub(super) key: CallKey,
-    pub(super) id: CallId,
+pub(super) struct Flow {
+    /// The leg it leads; `None` when there is none (any more).
+    pub(super) leg: Option<LegKey>,
+    /// The conversation of that leg, for what is asked and opened.
+    pub(super) call: Option<CallId>,
     pub(super) scenario: Arc<Scenario>,
+    /// The number that led here; empty for a scenario that was started by name.
+    pub(super) dialled: Text,
     /// The blocks it is in, the innermost last, each with the number of its next step.
     frames: Vec<(Block, usize)>,
     pub(super) wait: Wait,
     /// When the wait ends by itself.
     pub(super) alarm: Option<Alarm>,
-    /// When the caller leaves, whatever happens.
-    pub(super) patience: Option<Alarm>,
-    /// The inside number the caller talks with now.
-    pub(super) talking: Option<Text>,
+    /// Whether its leg has come to talk with somebody: it has nothing more to find out.
+    pub(super) talking: bool,
     pub(super) scope: Scope,
     /// What it asked for and has not forgotten.
     pub(super) runs: Vec<RunId>,
+    /// Who waits for its end, of a scenario that was started by name.
+    pub(super) waited_by: Option<OrderId>,
+    /// When that one has waited long enough.
+    pub(super) waited_until: Option<Alarm>,
+    /// What `return` gave.
+    pub(super) returned: Text,
 }
 
-/// What a call waits for.
+/// What a flow waits for.
 #[derive(Debug)]
 pub(super) enum Wait {
     /// Nothing: the next step can be taken.
@@ -45,12 +56,21 @@ pub(super) enum Wait {
     Ask(RunId),
     /// The answer to a form.
     Form(RunId),
-    /// One of these phones to be answered.
-    Ring { phones: BTreeSet<Text>, talking: Block },
+    /// Keys that the caller presses.
+    Keys(KeysWait),
+    /// One of these legs to be answered.
+    Ring { legs: BTreeSet<LegKey>, talking: Block },
     /// Its turn in a queue.
     Queue(QueueWait),
-    /// The talk to end: the scenario has nothing more to do meanwhile.
+    /// The end of its leg: it has nothing more to do meanwhile.
     Talk,
+}
+
+#[derive(Debug)]
+pub(super) struct KeysWait {
+    pub(super) name: Text,
+    pub(super) digits: usize,
+    pub(super) pressed: String,
 }
 
 #[derive(Debug)]
@@ -59,18 +79,20 @@ pub(super) struct QueueWait {
     /// When the caller gives up waiting.
     pub(super) until: Time,
     /// The members that ring now.
-    pub(super) phones: BTreeSet<Text>,
+    pub(super) legs: BTreeSet<LegKey>,
     /// Whether it rests between two rounds of ringing.
     pub(super) resting: bool,
     /// Where the next round begins, for queues that ring one after the other.
     pub(super) cursor: usize,
+    /// How often each member has been rung for this caller, for queues that choose.
+    pub(super) tried: BTreeMap<Text, u32>,
     pub(super) talking: Block,
 }
 
 /// An `ask` or `form` that is not finished.
 #[derive(Debug)]
 pub(super) struct Run {
-    pub(super) call: CallKey,
+    pub(super) flow: FlowKey,
     /// The name its result gets.
     pub(super) name: Option<Text>,
     pub(super) stage: Stage,
@@ -86,25 +108,35 @@ pub(super) enum Stage {
     Form,
 }
 
-impl Call {
-    pub(super) fn new(key: CallKey, scenario: Arc<Scenario>, scope: Scope) -> Self {
+impl Flow {
+    pub(super) fn new(leg: Option<LegKey>, call: Option<CallId>, scenario: Arc<Scenario>, scope: Scope) -> Self {
         Self {
-            key,
-            id: CallId(scope.chain.clone()),
+            leg,
+            call,
             frames: vec![(Arc::clone(&scenario.steps), 0)],
             scenario,
+            dialled: scope.parties.called.clone(),
             wait: Wait::Nothing,
             alarm: None,
-            patience: None,
-            talking: None,
+            talking: false,
             scope,
             runs: Vec::new(),
+            waited_by: None,
+            waited_until: None,
+            returned: Text::new(),
         }
     }
 
-    /// Whether the caller is still there.
+    /// Whether its steps are still taken, and not its `after`.
     pub(super) fn live(&self) -> bool {
         self.scope.ended.is_none()
+    }
+
+    /// Where its leg is while the scenario speaks.
+    pub(super) fn menu(&self) -> Place {
+        let title = &self.scenario.title;
+        let name = if title.is_empty() { self.dialled.clone() } else { title.clone() };
+        Place::Menu { name, routing: true }
     }
 
     /// Goes into a block; it comes back behind the step that led there.
@@ -131,16 +163,19 @@ impl Call {
         None
     }
 
-    /// The phones that ring for it.
-    pub(super) fn ringing(&mut self) -> Option<&mut BTreeSet<Text>> {
+    /// The legs that ring for it.
+    pub(super) fn ringing(&mut self) -> Option<&mut BTreeSet<LegKey>> {
         match &mut self.wait {
-            Wait::Ring { phones, .. } | Wait::Queue(QueueWait { phones, .. }) => Some(phones),
+            Wait::Ring { legs, .. } | Wait::Queue(QueueWait { legs, .. }) => Some(legs),
             _ => None,
         }
     }
-}
 
-/// The step at a place of a block.
-pub(super) fn step(block: &Block, at: usize) -> &Step {
-    &block[at]
+    /// Whether phones ring for it now.
+    pub(super) fn rings(&self) -> bool {
+        match &self.wait {
+            Wait::Ring { legs, .. } | Wait::Queue(QueueWait { legs, .. }) => !legs.is_empty(),
+            _ => false,
+        }
+    }
 }

@@ -56,6 +56,7 @@ async function enter(who, { patient = false } = {}) {
 }
 
 function makeDesk(gateway) {
+  let tabs = null; // known when its panels are
   const past = historyCard();
   const notices = noticeBoard(gateway, past.tell);
   const phone = phoneCard(gateway, past.tell);
@@ -81,9 +82,8 @@ function makeDesk(gateway) {
   const journal = journalPanel(gateway, doing);
   const chats = chatsPanel(gateway, {
     counted: (n) => tabs && tally("chats", n),
-    seen: () => tabs?.now() === "chats" && Boolean(main.checkVisibility()) && chats.node.checkVisibility(),
+    seen: () => chats.node.checkVisibility(),
   });
-  let tabs = null;
   tabs = tabbed(say("work"), [
     { key: "journal", title: say("journal"), node: journal.node, look: () => gateway.state === "online" && journal.look() },
     { key: "chats", title: say("chats"), node: chats.node, look: () => chats.look?.() },

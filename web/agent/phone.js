@@ -29,7 +29,7 @@ export function phoneCard(gateway, tell) {
   const who = h("div", { class: "who number" });
   const about = h("div", { class: "about quiet" });
   const party = h("div", { class: "party" }, who, about);
-  const held = h("div", { class: "held" }, icon("hold"), h("span", { class: "grow" }));
+  const heldWho = h("span", { class: "grow" });
   const trouble = h("p", { class: "note bad small", role: "alert", hidden: true });
   const alarm = h("p", { class: "unseen", role: "alert" });
   const news = h("p", { class: "unseen", role: "status" });
@@ -58,9 +58,10 @@ export function phoneCard(gateway, tell) {
       return [key, { node, label }];
     }),
   );
-  const more = h("button", { type: "button", class: "square", "aria-label": say("more"), title: say("more") }, icon("more"));
+  const more = h("button", { type: "button", class: "plain round", "aria-label": say("more"), title: say("more") }, icon("more"));
   const moreMenu = menuOn(more, moreItems, { align: "end" });
-  const actions = h("div", { class: "row actions" }, Object.values(buttons).map(({ node }) => node), moreMenu);
+  const held = h("div", { class: "held" }, icon("hold"), heldWho, moreMenu);
+  const actions = h("div", { class: "row actions" }, Object.values(buttons).map(({ node }) => node));
 
   const field = targetField(gateway, "target", say("numberOrName"), () => form.requestSubmit());
   const go = h("button", { class: "main", type: "submit" });
@@ -202,11 +203,11 @@ export function phoneCard(gateway, tell) {
     phase.className = `dot phase ${TONES[line.phase] ?? (WAITING.includes(line.phase) ? "warn" : "")}`;
     const word = line.phase === "conference" && conference.now?.listening ? "phone.listening" : `phone.${line.phase}`;
     text(phase, say(word));
-    text(who, line.party ? line.party.name || line.party.number || say("unknownNumber") : "");
+    text(who, line.party ? whoWords(line) : "");
     text(about, line.party ? aboutWords(line) : "");
     party.hidden = !busy;
     held.hidden = !line.held;
-    text(held.lastChild, line.held ? say("onHold", { who: partyWord(line.held) }) : "");
+    text(heldWho, line.held ? say("onHold", { who: partyWord(line.held) }) : "");
 
     const shown = {
       answer: can.includes("answer"),
@@ -226,7 +227,7 @@ export function phoneCard(gateway, tell) {
     };
     for (const [key, { node: button }] of Object.entries(buttons)) button.hidden = !shown[key];
     text(buttons.answer.label, say(line.phase === "callback" ? "pickUp" : "answer"));
-    text(buttons.back.label, say("backTo", { who: shortName(line.held) }));
+    buttons.back.node.title = say("backTo", { who: shortName(line.held) });
     text(buttons.takeIn.label, say("takeIn", { who: shortName(line.held) }));
     text(buttons.hangup.label, say(line.held ? (busy ? "cancelAndBack" : "dropShort") : "hangup"));
     for (const key of ["transfer", "invite"]) buttons[key].node.setAttribute("aria-expanded", String(panel === key));
@@ -244,7 +245,7 @@ export function phoneCard(gateway, tell) {
 
     node.classList.toggle("ringing", line.phase === "ringing" || line.phase === "callback");
     document.title = line.phase === "ringing" ? `${say("phone.ringing")}: ${who.textContent}` : `${gateway.login} · ctigate`;
-    const spoken = [phase.textContent, partyWord(line.party), held.hidden ? "" : held.textContent].filter(Boolean).join(", ");
+    const spoken = [phase.textContent, partyWord(line.party), heldWho.textContent].filter(Boolean).join(", ");
     if (told && told !== spoken && line.phase !== "ringing") text(news, spoken);
     told = spoken;
     // What was focused has gone: the next thing to do here takes its place.
@@ -252,9 +253,16 @@ export function phoneCard(gateway, tell) {
     tick();
   }
 
+  function whoWords({ party: one }) {
+    const target = conference.now?.members.find((member) => member.target);
+    if (one.conference && target) return target.name || target.number;
+    if (one.conference) return say("conferenceRoom", { room: one.conference.room });
+    return one.name || one.number || say("unknownNumber");
+  }
+
   function aboutWords({ party: one, called, phase: now }) {
     const words = [];
-    if (one.conference) return say("conferenceRoom", { room: one.conference.room });
+    if (one.conference) return say("membersNow", { n: conference.now?.members.length ?? 1 });
     if (one.name) words.push(one.number);
     const person = gateway.people.byNumber(one.number);
     words.push(one.outside ? say("outside") : person?.department || say("inside"));

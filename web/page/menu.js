@@ -48,7 +48,7 @@ export function menuOn(button, items, { align = "start" } = {}) {
     return h(
       "button",
       {
-        class: `item ${tone}`,
+        class: "item",
         type: "button",
         role: checked === undefined ? "menuitem" : "menuitemradio",
         "aria-checked": checked === undefined ? null : String(checked),

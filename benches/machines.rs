@@ -18,7 +18,7 @@ use ctigate_proto::hub::input::Opening;
 use ctigate_proto::hub::settings::{self, Account, LinkSettings, Notation};
 use ctigate_proto::hub::{Hub, Input, Output, Rights};
 use ctigate_proto::message::{Envelope, Format, Object, PeerId, Text, Value};
-use ctigate_proto::telephony::{CallId, Event, Parties};
+use ctigate_proto::telephony::{CallId, End, EndCause, Event, Fact, LegFact, LegId, LegState, Place, Role};
 use tokio::sync::mpsc;
 
 const CALL: &str = r#"["executemethod",{"qid":"0.5182736450192837","name":"Find","inputparameters":{"phone":"79001112233","note":"a text of about this length"}}]"#;
@@ -98,6 +98,8 @@ fn hub(tabs: usize) -> (Hub, Vec<PeerId>, PeerId) {
         }],
         forms: Vec::new(),
         numbers: Vec::new(),
+        breaks: Vec::new(),
+        utc_offset: |_| 0,
         limits: settings::Limits::default(),
         notation: Notation {
             write: |o| codec::encode_value(&Value::Object(o.clone())),
@@ -164,13 +166,34 @@ fn hub_call() {
 fn fan_out() {
     for tabs in [10, 100, 1000] {
         let (mut hub, ..) = hub(tabs);
-        let call = CallId("c0ffee00-0000-4000-8000-000000000001".into());
-        let parties = Parties { caller: "79001112233".into(), caller_name: Text::new(), called: "500".into() };
-        // Four events a round (busy and ready again, for the number and its lamp), each to all tabs.
+        let mut calls = 0_u64;
+        // Two broadcasts a round: the number is busy, and free again.
         measure(&format!("hub: one delivery of an event to {tabs} tabs"), 2 * tabs as u32, || {
-            hub.handle(Time::ZERO, Input::Pbx(Event::Began { call: call.clone(), parties: parties.clone() }));
-            hub.handle(Time::ZERO, Input::Pbx(Event::Ringing { call: call.clone(), number: "1000".into() }));
-            hub.handle(Time::ZERO, Input::Pbx(Event::Ended { call: call.clone(), answered: false }));
+            calls += 1;
+            // A second a round, so that calls that ended are forgotten.
+            let now = Time::from_millis(calls * 1000);
+            hub.handle_timeout(now);
+            let call = CallId(format!("c0ffee00-0000-4000-8000-{calls:012}").into());
+            for state in [LegState::Ringing, LegState::Ended(EndCause::CallerGone)] {
+                let seq = 1 + u64::from(state.is_ended());
+                let leg = LegFact {
+                    call: call.clone(),
+                    leg: LegId(call.0.clone()),
+                    seq,
+                    at_ms: 0,
+                    end: End::Inside("1000".into()),
+                    origin: false,
+                    state,
+                    place: Place::None,
+                    with: None,
+                    toward: "500".into(),
+                    held: false,
+                    autocall: None,
+                    role: Role::default(),
+                };
+                hub.handle(now, Input::Pbx(Event::Facts(vec![Fact::Leg(leg)])));
+            }
+            hub.handle(now, Input::Pbx(Event::Facts(vec![Fact::Over { call, at_ms: 0 }])));
             while let Some(output) = hub.poll_output() {
                 if let Output::Fan { message, .. } | Output::Send { message, .. } = output {
                     std::hint::black_box(codec::outgoing::text(&message, Format::Json));
@@ -198,6 +221,7 @@ fn engine_both_ways() {
             pbx: Box::new(|_| {}),
             record: Box::new(|_| {}),
             notice: Box::new(|_| {}),
+            kept: Box::new(|| None),
             accounts: Arc::new(Nobody),
         };
         let engine = Engine::new(hub, outlets);

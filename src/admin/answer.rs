@@ -102,11 +102,14 @@ impl From<ControlError> for Failure {
     fn from(error: ControlError) -> Self {
         let (status, code) = match error {
             ControlError::NoSuchNumber(_) => (StatusCode::NOT_FOUND, Code::NumberNotFound),
-            ControlError::NotRinging(_) | ControlError::NeverAnswers(_) | ControlError::NoCall(_) => {
-                (StatusCode::CONFLICT, Code::InvalidLineState)
+            ControlError::NotRinging(_)
+            | ControlError::NeverAnswers(_)
+            | ControlError::NoCall(_)
+            | ControlError::Refused(_) => (StatusCode::CONFLICT, Code::InvalidLineState),
+            ControlError::BadNumber { .. } | ControlError::BadKeys(_) | ControlError::Script(_) => {
+                (StatusCode::BAD_REQUEST, Code::BadRequest)
             }
-            ControlError::BadNumber { .. } | ControlError::Script(_) => (StatusCode::BAD_REQUEST, Code::BadRequest),
-            ControlError::Full(_) => (StatusCode::TOO_MANY_REQUESTS, Code::TooManyRequests),
+            ControlError::Full(_) | ControlError::NoLine(_) => (StatusCode::TOO_MANY_REQUESTS, Code::TooManyRequests),
             ControlError::NotSupported => (StatusCode::NOT_IMPLEMENTED, Code::UnknownMethod),
             ControlError::Busy | ControlError::Down => (StatusCode::SERVICE_UNAVAILABLE, Code::PhoneNotConnected),
         };

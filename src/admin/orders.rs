@@ -9,7 +9,8 @@ use crate::pbx::{Control, Done};
 use super::{Door, Failure, body, json};
 
 /// Follows `{"op":"incoming","caller":…,"called":…,"name":…}`, `{"op":"answer","number":…}`, `{"op":"hangup","number":…}`,
-/// `{"op":"phone","number":…,"connected":…}` or `{"op":"play","timeline":…}`.
+/// `{"op":"hold","number":…,"held":…}`, `{"op":"keys","number":…,"keys":…}`, `{"op":"phone","number":…,"connected":…}`,
+/// `{"op":"play","timeline":…}` or `{"op":"picture"}`.
 ///
 /// # Errors
 /// The body is none of these, or the telephone system refused: why.
@@ -24,9 +25,12 @@ pub async fn give(door: &dyn Door, request: Request) -> Result<Response, Failure
         },
         "answer" => Control::Answer { number: fields.needed("number")? },
         "hangup" => Control::Hangup { number: fields.needed("number")? },
+        "hold" => Control::Hold { number: fields.needed("number")?, held: fields.flag("held")? },
+        "keys" => Control::Keys { number: fields.needed("number")?, keys: fields.needed("keys")? },
+        "picture" => Control::Picture,
         "phone" => Control::Phone { number: fields.needed("number")?, connected: fields.flag("connected")? },
         "play" => Control::Play { timeline: fields.needed("timeline")?.to_string() },
-        _ => return Err(Failure::bad("op is none of incoming, answer, hangup, phone, play")),
+        _ => return Err(Failure::bad("op is none of incoming, answer, hangup, hold, keys, phone, play, picture")),
     };
     fields.finish()?;
     let count = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
@@ -40,6 +44,7 @@ pub async fn give(door: &dyn Door, request: Request) -> Result<Response, Failure
             let done = Object::new().with("scenarios", count(scenarios)).with("cues", count(cues));
             (done, format!("scenarios taken over: {scenarios}; things that will happen: {cues}"))
         }
+        Done::Picture(picture) => return Ok(json(&(*picture).into())),
     };
     Ok(json(&done.with("message", message).into()))
 }

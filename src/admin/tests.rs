@@ -409,7 +409,7 @@ async fn orders_reach_the_telephone_system() {
     }
     for (body, told) in [
         ("{}", "op is missing"),
-        (r#"{"op":"dance"}"#, "op is none of incoming, answer, hangup, phone, play"),
+        (r#"{"op":"dance"}"#, "op is none of incoming, answer, hangup, hold, keys, phone, play, picture"),
         (r#"{"op":"incoming","caller":"1"}"#, "called is missing"),
         (r#"{"op":"answer"}"#, "number is missing"),
         (r#"{"op":"phone","number":"1"}"#, "connected is missing"),

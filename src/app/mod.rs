@@ -17,10 +17,11 @@ use tokio::net::TcpListener;
 use crate::admin::{self, Door};
 use crate::config::{Config, PbxKind, Secret, TlsPort};
 use crate::engine::{Engine, Outlets};
-use crate::pbx::{self, simulator};
+use crate::pbx;
+use crate::pbx::simulator::{self, ScriptError};
 use crate::shutdown::{Drained, Shutdown};
 use crate::store::{Accounts, Store, StoreError, token};
-use crate::telemetry::Telemetry;
+use crate::telemetry::{Event, Telemetry};
 use crate::transport::browser::{self, Browsers};
 use crate::transport::dial::{self, Dialed};
 use crate::transport::gate::{self, Gate};
@@ -66,6 +67,14 @@ pub enum StartError {
     /// The telephone system cannot be used.
     #[error("pbx: {0}")]
     Pbx(String),
+    /// The timeline of the simulator cannot be played.
+    #[error("pbx.timeline = {name}: {why}\n{}", why.excerpt())]
+    Timeline {
+        /// The file.
+        name: String,
+        /// The first mistake in it.
+        why: ScriptError,
+    },
     /// Anything else.
     #[error("{0}")]
     Other(String),
@@ -99,6 +108,19 @@ impl fmt::Debug for Node {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Node").field("addresses", &self.addresses).finish_non_exhaustive()
     }
+}
+
+/// Checks what a configuration names and a start would stumble over: the timeline of the simulator.
+///
+/// # Errors
+/// [`StartError::Pbx`] when it cannot be read, [`StartError::Timeline`] when it cannot be played.
+pub fn check(config: &Config) -> Result<(), StartError> {
+    if config.pbx.kind != PbxKind::Simulator {
+        return Ok(());
+    }
+    let simulator::Settings { timeline, directory, .. } = settings::simulator(config, false)?;
+    let name = || settings::timeline_name(config);
+    simulator::check(&timeline, &directory).map_err(|why| StartError::Timeline { name: name(), why })
 }
 
 /// Builds a node and starts it. It runs until `shutdown` is requested; then call [`Node::stop`].
@@ -138,6 +160,10 @@ pub async fn start(config: &Config, demo: bool, shutdown: Shutdown) -> Result<No
             let store = Arc::clone(&store);
             move |record| store.record(record)
         }),
+        kept: Box::new({
+            let store = Arc::clone(&store);
+            move || store.kept()
+        }),
         notice: Box::new({
             let telemetry = telemetry.clone();
             move |notice| telemetry.notice(&notice)
@@ -146,12 +172,12 @@ pub async fn start(config: &Config, demo: bool, shutdown: Shutdown) -> Result<No
     };
     let engine = Engine::new(hub, outlets);
     shutdown.spawn("watch for a fall", {
-        let (engine, shutdown) = (Arc::clone(&engine), shutdown.clone());
+        let (engine, shutdown, telemetry) = (Arc::clone(&engine), shutdown.clone(), telemetry.clone());
         async move {
             tokio::select! {
                 () = shutdown.requested() => {}
                 () = engine.fallen() => {
-                    tracing::error!("a panic left the node in a state that cannot be trusted: it stops, start it anew");
+                    telemetry.event(Event::Fallen);
                     shutdown.request();
                 }
             }
@@ -169,7 +195,7 @@ pub async fn start(config: &Config, demo: bool, shutdown: Shutdown) -> Result<No
     match config.pbx.kind {
         PbxKind::Simulator => {
             let simulator = simulator::Simulator::new(settings::simulator(config, demo)?)
-                .map_err(|e| StartError::Pbx(format!("the timeline {}: {e}", settings::timeline_name(config))))?;
+                .map_err(|why| StartError::Timeline { name: settings::timeline_name(config), why })?;
             shutdown.spawn("simulator", pbx::supervise(simulator, backend_ports, shutdown.token()));
         }
         PbxKind::Asterisk => {

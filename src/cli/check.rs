@@ -4,13 +4,15 @@ use std::collections::BTreeMap;
 
 use super::args::Choice;
 use super::terminal::{Cell, Style, Terminal};
-use super::{Failure, load, sources};
+use super::{Exit, Failure, load, sources};
+use crate::app;
 use crate::config::{Config, Link, PbxKind};
 
 /// Sums up a configuration that can be used.
 pub(super) fn check(choice: &Choice, terminal: &mut Terminal) -> Result<(), Failure> {
     let loaded = load(&sources(choice))?;
     Terminal::errors().findings(&[], &loaded.warnings)?;
+    app::check(&loaded.config).map_err(|error| Failure::new(error.to_string()).exit(Exit::Config))?;
     let name = loaded.file.as_ref().map_or_else(|| "the defaults".to_owned(), |file| file.display().to_string());
     let ok = terminal.paint("OK", Style::Good);
     terminal.line(&format!("{ok}  {name}"))?;

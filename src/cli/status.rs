@@ -116,18 +116,18 @@ fn show(snapshot: &Snapshot, now_ms: i64, terminal: &mut Terminal) -> std::io::R
     let names = ["LINK", "MODE", "STATE", "FOR", "CRM", "METHODS", "FORMS", "WAITING", "DETAIL"];
     section(terminal, "no links", &names, links.collect())?;
     let users = snapshot.users.iter().map(|user| {
-        let (state, style) = if user.online { ("online", Style::Good) } else { ("offline", Style::Dim) };
+        let (online, style) = if user.online { ("yes", Style::Good) } else { ("no", Style::Dim) };
         vec![
             Cell::styled(&user.login, Style::Bold),
             Cell::from(&user.name),
             Cell::from(&user.number),
-            Cell::styled(state, style),
+            Cell::styled(online, style),
             Cell::from(state_name(user.state)),
             Cell::from(tabs(&user.tabs)),
         ]
     });
     terminal.line("")?;
-    section(terminal, "no users", &["USER", "NAME", "NUMBER", "", "STATE", "TABS"], users.collect())?;
+    section(terminal, "no users", &["USER", "NAME", "NUMBER", "ONLINE", "STATE", "TABS"], users.collect())?;
     let calls = snapshot.calls.iter().map(|call| {
         [&call.caller, &call.called, &call.state, &call.number, &age(call.since_ms, now_ms)].map(Cell::from).to_vec()
     });

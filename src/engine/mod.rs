@@ -33,6 +33,10 @@ pub use tap::{Filter, Tail, TapLine, masked};
 
 use tap::{Direction, Tap};
 
+/// How long what promises something may wait until that is kept. A store that is away for longer must not keep everybody out:
+/// then the promise is given all the same, and a kill may break it.
+const KEEPING: Duration = Duration::from_secs(5);
+
 /// The address of a peer that has none.
 const NOWHERE: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
 
@@ -44,9 +48,14 @@ pub struct Outlets {
     pub record: Box<dyn Fn(Record) + Send + Sync>,
     /// The log and the counters.
     pub notice: Box<dyn Fn(Notice) + Send + Sync>,
+    /// When everything recorded so far is kept; `None`: it is already.
+    pub kept: Box<dyn Fn() -> Option<Kept> + Send + Sync>,
     /// The check of a password.
     pub accounts: Arc<dyn Accounts>,
 }
+
+/// Ends when something is kept.
+pub type Kept = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// Checks logins by password.
 pub trait Accounts: Send + Sync {
@@ -91,6 +100,17 @@ struct After {
     wake: Vec<Arc<Outbox>>,
     logins: Vec<(Ticket, PeerId, Attempt)>,
     answers: Vec<(Ticket, Answer)>,
+    promises: Vec<Promise>,
+}
+
+/// What goes out once everything recorded is kept.
+enum Promise {
+    /// A tab's queue goes on, so that nothing overtakes the promise.
+    Queue(Arc<Outbox>),
+    /// One message among those of many people behind a link; the others do not wait for it.
+    Message(PeerId, Arc<Shared>),
+    /// The answer to a question from outside.
+    Answer(Ticket, Answer),
 }
 
 impl Engine {
@@ -284,6 +304,7 @@ impl Engine {
         while let Some(output) = hub.poll_output() {
             match output {
                 Output::Send { to, message } => self.push(to, &message, after),
+                Output::SendOnceKept { to, message } => self.push_once_kept(to, message, after),
                 Output::Fan { to, message } => to.iter().for_each(|to| self.push(*to, &message, after)),
                 Output::Close { peer, reason } => {
                     if let Some(entry) = self.peers.get(&peer) {
@@ -294,6 +315,10 @@ impl Engine {
                 Output::Authenticate { ticket, peer, attempt } => after.logins.push((ticket, peer, attempt)),
                 Output::Pbx(command) => (self.outlets.pbx)(command),
                 Output::Record(record) => (self.outlets.record)(record),
+                // An open form is there after a restart too.
+                Output::Answer { ticket, answer: answer @ Answer::FormOpened { .. } } => {
+                    after.promises.push(Promise::Answer(ticket, answer));
+                }
                 Output::Answer { ticket, answer } => after.answers.push((ticket, answer)),
                 Output::Notice(notice) => (self.outlets.notice)(notice),
             }
@@ -317,13 +342,38 @@ impl Engine {
         }
     }
 
+    fn push_once_kept(&self, to: PeerId, message: Arc<Shared>, after: &mut After) {
+        let Some(tab) = self.peers.get(&to).map(|e| e.link.is_empty().then(|| Arc::clone(&e.outbox))) else { return };
+        match tab {
+            Some(outbox) => {
+                outbox.hold();
+                self.push(to, &message, after);
+                after.promises.push(Promise::Queue(outbox));
+            }
+            None => after.promises.push(Promise::Message(to, message)),
+        }
+    }
+
     fn finish(self: &Arc<Self>, after: After) {
         after.wake.iter().for_each(|outbox| outbox.wake());
-        for (ticket, answer) in after.answers {
-            if let Some((_, waiter)) = self.asks.remove(&ticket) {
-                // Whoever asked may just have gone.
-                drop(waiter.send(answer));
+        if !after.promises.is_empty() {
+            match (self.outlets.kept)() {
+                None => self.give(after.promises),
+                Some(kept) => {
+                    let engine = Arc::clone(self);
+                    tokio::spawn(async move {
+                        if tokio::time::timeout(KEEPING, kept).await.is_err() {
+                            tracing::warn!(
+                                "the store does not keep a session or form in time; a kill now would lose it"
+                            );
+                        }
+                        engine.give(after.promises);
+                    });
+                }
             }
+        }
+        for (ticket, answer) in after.answers {
+            self.answer(ticket, answer);
         }
         for (ticket, peer, attempt) in after.logins {
             let address = self.peers.get(&peer).map_or(NOWHERE, |e| e.address);
@@ -333,6 +383,29 @@ impl Engine {
                 engine.handle(Input::Authenticated { ticket, verdict });
             });
         }
+    }
+
+    fn answer(&self, ticket: Ticket, answer: Answer) {
+        if let Some((_, waiter)) = self.asks.remove(&ticket) {
+            // Whoever asked may just have gone.
+            drop(waiter.send(answer));
+        }
+    }
+
+    /// Lets go what has waited.
+    fn give(&self, promises: Vec<Promise>) {
+        let mut after = After::default();
+        for promise in promises {
+            match promise {
+                Promise::Queue(outbox) => {
+                    outbox.release();
+                    after.wake.push(outbox);
+                }
+                Promise::Message(to, message) => self.push(to, &message, &mut after),
+                Promise::Answer(ticket, answer) => self.answer(ticket, answer),
+            }
+        }
+        after.wake.iter().for_each(|outbox| outbox.wake());
     }
 
     fn tap_line(&self, direction: Direction, peer: PeerId, envelope: &Envelope) {
@@ -408,6 +481,8 @@ mod tests {
             links: Vec::new(),
             forms: Vec::new(),
             numbers: Vec::new(),
+            breaks: Vec::new(),
+            utc_offset: |_| 0,
             limits: Limits::default(),
             notation: Notation { write: |_| Text::new(), read: |_| None, size: |_, _| 0 },
         };
@@ -415,6 +490,7 @@ mod tests {
             pbx: Box::new(|_| panic!("of the test")),
             record: Box::new(drop),
             notice: Box::new(drop),
+            kept: Box::new(|| None),
             accounts: Arc::new(Nobody),
         };
         let engine = Engine::new(Hub::new(settings), outlets);

@@ -30,6 +30,8 @@ struct Queue {
     messages: VecDeque<Arc<Shared>>,
     bytes: usize,
     close: Option<CloseReason>,
+    /// How many wait for a promise to be kept, and how many messages before the first of them may go meanwhile.
+    held: Option<(usize, usize)>,
 }
 
 impl Outbox {
@@ -50,10 +52,24 @@ impl Outbox {
             q.messages = VecDeque::new();
             q.bytes = 0;
             q.close = Some(CloseReason::SLOW);
+            q.held = None;
             return;
         }
         q.bytes = bytes;
         q.messages.push_back(Arc::clone(message));
+    }
+
+    /// Holds back what is pushed from now on, and a close, until [`Self::release`] was called as often as this.
+    pub fn hold(&self) {
+        let mut q = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
+        let (holders, free) = q.held.unwrap_or((0, q.messages.len()));
+        q.held = Some((holders + 1, free));
+    }
+
+    /// One hold less. Call [`Self::wake`] after it.
+    pub fn release(&self) {
+        let mut q = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
+        q.held = q.held.and_then(|(holders, free)| (holders > 1).then(|| (holders - 1, free)));
     }
 
     /// Marks the peer for closing once what waits has been sent. The first reason stays.
@@ -71,9 +87,15 @@ impl Outbox {
         self.filled.notified().await;
     }
 
-    /// Takes all that waits, in order, and whether the peer is to be closed after it. Returns at once.
+    /// Takes all that waits and is not held back, in order, and whether the peer is to be closed after it. Returns at once.
     pub fn take(&self, into: &mut Vec<Arc<Shared>>) -> Option<CloseReason> {
         let mut q = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((holders, free)) = q.held {
+            let Queue { messages, bytes, .. } = &mut *q;
+            into.extend(messages.drain(..free).inspect(|message| *bytes -= message.weight()));
+            q.held = Some((holders, 0));
+            return None;
+        }
         q.bytes = 0;
         into.extend(q.messages.drain(..));
         if q.messages.capacity() > 64 {
@@ -90,5 +112,49 @@ impl Outbox {
     /// Whether nothing waits.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ctigate_proto::message::Envelope;
+
+    use super::*;
+
+    fn message(name: &'static str) -> Arc<Shared> {
+        Arc::new(Shared::new(Envelope::new(name, ctigate_proto::message::Body::new())))
+    }
+
+    fn taken(outbox: &Outbox) -> (Vec<String>, Option<u16>) {
+        let mut all = Vec::new();
+        let close = outbox.take(&mut all);
+        (all.iter().map(|m| m.envelope().name.to_string()).collect(), close.map(|reason| reason.code))
+    }
+
+    #[test]
+    fn what_is_held_back_keeps_its_place_and_the_close_behind_it() {
+        let outbox = Outbox::new(Limit { messages: 10, bytes: 10_000 });
+        outbox.push(&message("a"));
+        outbox.hold();
+        outbox.push(&message("b"));
+        outbox.hold();
+        outbox.push(&message("c"));
+        outbox.close(CloseReason::NORMAL);
+        assert_eq!(taken(&outbox), (vec!["a".to_owned()], None));
+        assert_eq!(taken(&outbox), (vec![], None));
+        outbox.release();
+        assert_eq!(taken(&outbox), (vec![], None), "one promise is still to be kept");
+        outbox.release();
+        assert_eq!(taken(&outbox), (vec!["b".to_owned(), "c".to_owned()], Some(1000)));
+        outbox.release();
+    }
+
+    #[test]
+    fn who_is_too_slow_is_closed_whatever_is_held_back() {
+        let outbox = Outbox::new(Limit { messages: 2, bytes: 10_000 });
+        outbox.hold();
+        (0..3).for_each(|_| outbox.push(&message("a")));
+        assert_eq!(taken(&outbox), (vec![], Some(CloseReason::SLOW.code)));
+        outbox.release();
     }
 }

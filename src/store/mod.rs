@@ -16,6 +16,7 @@ mod schema;
 pub mod token;
 mod writer;
 
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -93,6 +94,16 @@ impl Store {
     /// When the database cannot be read.
     pub async fn load_forms(&self, now_ms: i64) -> Result<Vec<StoredForm>, StoreError> {
         self.db.forms(now_ms).await
+    }
+
+    /// Ends when everything recorded before the call is written, or the store is closed; `None` when it is written already.
+    pub fn kept(&self) -> Option<Pin<Box<dyn Future<Output = ()> + Send>>> {
+        let due = self.pending.recorded();
+        let mut written = self.written.clone();
+        if *written.borrow_and_update() >= due {
+            return None;
+        }
+        Some(Box::pin(async move { drop(written.wait_for(|written| *written >= due).await) }))
     }
 
     /// Waits until everything recorded before the call is written, at most `within`. Says whether it is.

@@ -34,6 +34,13 @@ pub enum Event<'a> {
         /// Why, in one word.
         reason: &'static str,
     },
+    /// A task ended by a panic. What it was about was logged when it happened.
+    Panicked {
+        /// What the task did, in one word.
+        task: &'static str,
+    },
+    /// A panic left the Hub half changed: the node stops.
+    Fallen,
     /// A login was checked.
     Login {
         /// What came of it.
@@ -83,6 +90,11 @@ impl Telemetry {
                 metrics.closed.with(&code.to_string()).inc();
             }
             Event::Refused { reason } => metrics.refused.with(reason).inc(),
+            Event::Panicked { task } => metrics.panics.with(task).inc(),
+            Event::Fallen => {
+                metrics.engine_fallen.set(1);
+                tracing::error!("a panic left the node in a state that cannot be trusted: it stops, start it anew");
+            }
             Event::Login { verdict } => metrics.logins.with(verdict.err().map_or("ok", reason)).inc(),
             Event::Stored { facts, took } => {
                 metrics.store_batches.with("ok").inc();
@@ -164,6 +176,8 @@ mod tests {
         telemetry.event(Event::Connected { peer: "tab" });
         telemetry.event(Event::Disconnected { peer: "tab", code: 1001 });
         telemetry.event(Event::Login { verdict: Err(LoginError::Throttled) });
+        telemetry.event(Event::Panicked { task: "connection" });
+        telemetry.event(Event::Fallen);
         telemetry.notice(&Notice::LinkUp { link: "crm".into() });
         let circuit = |open| Notice::Circuit { link: "crm".into(), method: "F".into(), open };
         telemetry.notice(&circuit(true));
@@ -173,6 +187,7 @@ mod tests {
         assert_eq!(metrics.connections_total.with("tab").get(), 2);
         assert_eq!(metrics.closed.with("1001").get(), 1);
         assert_eq!(metrics.logins.with("throttled").get(), 1);
+        assert_eq!((metrics.panics.with("connection").get(), metrics.engine_fallen.get()), (1, 1));
         assert_eq!(metrics.link_up.with("crm").get(), 1);
         assert_eq!(metrics.circuits.with("crm").get(), 1);
     }

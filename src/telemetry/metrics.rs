@@ -135,6 +135,10 @@ pub struct Metrics {
     pub refused: Family<Counter>,
     /// Connections ended, by close code; `0` when cut.
     pub closed: Family<Counter>,
+    /// Tasks that ended by a panic, by what they did: `connection`, `request`.
+    pub panics: Family<Counter>,
+    /// 1 when a panic left the Hub half changed; the node stops then.
+    pub engine_fallen: Gauge,
     /// Messages of and to tabs.
     pub tabs: Traffic,
     /// Messages of and to links.
@@ -171,6 +175,8 @@ impl Default for Metrics {
             connections_total: Family::new("peer"),
             refused: Family::new("reason"),
             closed: Family::new("code"),
+            panics: Family::new("task"),
+            engine_fallen: Gauge::default(),
             tabs: Traffic::default(),
             links: Traffic::default(),
             logins: Family::new("outcome"),
@@ -203,6 +209,9 @@ impl Metrics {
         page.counters("ctigate_connections_total", "Connections accepted or dialed.", &self.connections_total);
         page.counters("ctigate_refused_total", "Connections and handshakes refused.", &self.refused);
         page.counters("ctigate_closed_total", "Connections ended, by close code.", &self.closed);
+        page.counters("ctigate_panics_total", "Tasks that ended by a panic.", &self.panics);
+        page.head("ctigate_engine_fallen", "gauge", "1 when a panic left the engine half changed: the node stops.");
+        page.line("ctigate_engine_fallen", &[], self.engine_fallen.get());
         page.traffic("ctigate_messages_in_total", "Messages received.", self, |traffic| &traffic.received);
         page.traffic("ctigate_messages_out_total", "Messages sent.", self, |traffic| &traffic.sent);
         page.traffic("ctigate_messages_refused_total", "Messages refused before the Hub.", self, |traffic| {
@@ -357,6 +366,7 @@ mod tests {
         metrics.logins.with("ok").add(3);
         metrics.logins.with("wrong \"\\\n").inc();
         metrics.connections.with("tab").inc();
+        metrics.panics.with("connection").inc();
         metrics.links.received.add(2);
         metrics.method_wait.with("crm").observe(Duration::from_millis(7));
         metrics.method_wait.with("crm").observe(Duration::from_secs(100));
@@ -367,6 +377,8 @@ mod tests {
             "ctigate_logins_total{outcome=\"ok\"} 3",
             "ctigate_logins_total{outcome=\"wrong \\\"\\\\\\n\"} 1",
             "ctigate_connections{peer=\"tab\"} 1",
+            "ctigate_panics_total{task=\"connection\"} 1",
+            "ctigate_engine_fallen 0",
             "ctigate_messages_in_total{peer=\"link\"} 2",
             "ctigate_messages_in_total{peer=\"tab\"} 0",
             "ctigate_method_wait_seconds_bucket{link=\"crm\",le=\"0.005\"} 0",

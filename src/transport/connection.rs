@@ -82,7 +82,7 @@ pub(super) fn run(
     let kept = (transport.register(peer, &outbox), start.permit);
     let telemetry = transport.telemetry.clone();
     let kind = if is_link { "link" } else { "tab" };
-    telemetry.event(Event::Connected { peer: kind });
+    let told = Told::new(telemetry.clone(), kind);
     let mut pump = Pump {
         telemetry,
         dialog: Dialog::new(engine.now(), start.role, start.format, start.dialog),
@@ -112,11 +112,37 @@ pub(super) fn run(
                 Turn::End(end) => break end,
             }
         };
-        let telemetry = pump.telemetry.clone();
         let ended = Box::pin(pump.end(end)).await;
-        telemetry.event(Event::Disconnected { peer: kind, code: ended.reason.code });
+        told.ended(ended.reason.code);
         drop(kept);
         ended
+    }
+}
+
+/// Counts a connection while it lives, however it ends.
+struct Told {
+    telemetry: Telemetry,
+    kind: &'static str,
+    code: u16,
+}
+
+impl Told {
+    fn new(telemetry: Telemetry, kind: &'static str) -> Self {
+        telemetry.event(Event::Connected { peer: kind });
+        Self { telemetry, kind, code: 0 }
+    }
+
+    fn ended(mut self, code: u16) {
+        self.code = code;
+    }
+}
+
+impl Drop for Told {
+    fn drop(&mut self) {
+        self.telemetry.event(Event::Disconnected { peer: self.kind, code: self.code });
+        if std::thread::panicking() {
+            self.telemetry.event(Event::Panicked { task: "connection" });
+        }
     }
 }
 
@@ -518,17 +544,4 @@ fn guid() -> Text {
 const FAR: Duration = Duration::from_secs(3600);
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// The size of what a function makes a future of.
-    fn future_of<A, B, C, F: Future>(_: impl Fn(&A, B, C) -> F) -> usize {
-        size_of::<F>()
-    }
-
-    #[test]
-    fn a_quiet_connection_is_a_small_task() {
-        let size = future_of(run);
-        assert!(size <= 1920, "{size} bytes: something large is held between two messages; box what is rare");
-    }
-}
+mod tests;

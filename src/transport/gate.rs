@@ -45,8 +45,17 @@ pub struct Gate {
 /// What the CRM must show.
 enum Demand {
     Nothing,
-    Basic { login: String, password: Password },
-    Digest { gate: Mutex<digest::Gate>, login: String, secret: digest::Secret },
+    Basic {
+        login: String,
+        password: Password,
+        /// Whether it is taken without TLS from other machines.
+        insecure: bool,
+    },
+    Digest {
+        gate: Mutex<digest::Gate>,
+        login: String,
+        secret: digest::Secret,
+    },
 }
 
 /// How the password of Basic is kept.
@@ -68,6 +77,7 @@ impl Gate {
             Auth::None => Demand::Nothing,
             Auth::Basic => Demand::Basic {
                 login: link.login.clone(),
+                insecure: link.insecure_basic,
                 password: match &link.password_hash {
                     Some(hash) => Password::Slow { hash: hash.expose().to_owned(), known: Mutex::new(None) },
                     None => Password::Plain(Secret::new(password())),
@@ -128,7 +138,12 @@ impl Gate {
         }
         match &self.demand {
             Demand::Nothing => Ok(Proof::open_listener()),
-            Demand::Basic { login, password } => {
+            // A proxy on this machine may have brought it from elsewhere.
+            Demand::Basic { insecure: false, .. } if !caller.tls && !caller.address.is_loopback() => {
+                let text = "Basic without TLS is taken from this machine only: insecure_basic";
+                Err(judge.refused(StatusCode::FORBIDDEN, text, "insecure"))
+            }
+            Demand::Basic { login, password, .. } => {
                 let Some(authorization) = authorization else {
                     return Err(judge.challenge("this link demands Basic", false));
                 };

@@ -19,7 +19,7 @@ use tokio_rustls::TlsStream;
 
 use crate::config::Cidr;
 use crate::engine::outbox;
-use crate::telemetry::Event;
+use crate::telemetry::{Event, Telemetry};
 
 use super::connection::{self, PATIENCE, Start};
 use super::frames::Side;
@@ -163,10 +163,11 @@ where
                 sleep(REST).await;
                 continue;
             }
-            // The peer went away before it was accepted, or a passing fault of the network: accept(2).
             Err(e) => {
                 tracing::debug!(door = %door.name, error = %e, "accept failed");
-                tokio::task::yield_now().await;
+                if !is_passing(&e) {
+                    sleep(REST).await;
+                }
                 continue;
             }
         };
@@ -179,7 +180,9 @@ where
             Ok(permit) => {
                 let (door, arrived) = (Arc::clone(&door), arrived.clone());
                 let stop = transport.stop.clone();
+                let watch = Watch(transport.telemetry.clone());
                 transport.tasks.spawn(async move {
+                    let _watch = watch;
                     let opened = tokio::select! {
                         opened = Box::pin(open(tcp, &door.security, deadline)) => opened,
                         () = stop.cancelled() => None,
@@ -194,9 +197,39 @@ where
     }
 }
 
+/// Counts a panic of what answers the requests of a connection.
+struct Watch(Telemetry);
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.event(Event::Panicked { task: "request" });
+        }
+    }
+}
+
 /// Whether accepting failed for want of descriptors: EMFILE and ENFILE, the same numbers on Linux, BSD and macOS.
 fn is_exhausted(error: &io::Error) -> bool {
     matches!(error.raw_os_error(), Some(23 | 24))
+}
+
+/// Whether accepting failed because one peer or its network went away meanwhile: the next may be there already. accept(2).
+fn is_passing(error: &io::Error) -> bool {
+    use io::ErrorKind::{
+        ConnectionAborted, ConnectionRefused, ConnectionReset, HostUnreachable, Interrupted, NetworkDown,
+        NetworkUnreachable, TimedOut,
+    };
+    matches!(
+        error.kind(),
+        ConnectionAborted
+            | ConnectionRefused
+            | ConnectionReset
+            | HostUnreachable
+            | Interrupted
+            | NetworkDown
+            | NetworkUnreachable
+            | TimedOut
+    )
 }
 
 /// Speaks TLS where the door says so.
@@ -335,6 +368,19 @@ mod tests {
         }
         let caller = door(trusted).caller(from.parse().unwrap(), false, &headers);
         (caller.address.to_string(), caller.tls)
+    }
+
+    #[test]
+    fn accepting_rests_after_what_does_not_pass_by_itself() {
+        let error = |number| io::Error::from_raw_os_error(number);
+        // ECONNABORTED; EMFILE and ENFILE; ENOBUFS and ENOMEM: numbers of Linux.
+        assert!(is_passing(&error(103)) && !is_exhausted(&error(103)));
+        for number in [23, 24] {
+            assert!(is_exhausted(&error(number)));
+        }
+        for number in [105, 12] {
+            assert!(!is_passing(&error(number)));
+        }
     }
 
     #[test]

@@ -158,6 +158,27 @@ OK  c.toml
 }
 
 #[test]
+fn check_config_reads_the_timeline_too() {
+    let folder = folder();
+    let config = "[pbx]\ntimeline = \"play.cti\"\n[[user]]\nlogin = \"a\"\nnumber = \"101\"\npassword = \"x\"\n";
+    fs::write(folder.path().join("ctigate.toml"), config).unwrap();
+    let timeline = folder.path().join("play.cti");
+    fs::write(&timeline, "on 500 {\n    answer\n    ring 101 for 5s\n}\n").unwrap();
+    let good = run(folder.path(), &["check-config"]);
+    assert_eq!(good.code, 0, "{good:?}");
+    fs::write(&timeline, "on 500 {\n    answer\n    ring 109 for 5s\n}\n").unwrap();
+    let wrong = run(folder.path(), &["check-config"]);
+    assert_eq!((wrong.code, wrong.out.as_str()), (3, ""), "{wrong:?}");
+    for part in ["pbx.timeline = ", "play.cti: ", "`109`", "3 |     ring 109 for 5s", "^"] {
+        assert!(wrong.err.contains(part), "{part}: {}", wrong.err);
+    }
+    let start = run(folder.path(), &["serve"]);
+    assert!(start.code == 4 && start.err.contains("ring 109"), "the start says so too: {start:?}");
+    fs::remove_file(&timeline).unwrap();
+    assert_eq!(run(folder.path(), &["check-config"]).code, 3);
+}
+
+#[test]
 fn print_config_shows_where_values_come_from() {
     let folder = folder();
     fs::write(folder.path().join("ctigate.toml"), "[web]\nbrowsers = false\n").unwrap();
@@ -347,9 +368,9 @@ LINK  MODE        STATE     FOR  CRM     METHODS     FORMS       WAITING  DETAIL
 crm   accept-wss  up             Demo 1  FindClient  clientcard  2        from 127.0.0.1
 shop  post-http   retrying                                       0        bad\\u{1b}[31m
 
-USER    NAME  NUMBER           STATE    TABS
-ivanov  Иван  101     online   ready    2 direct, 1 crm
-petrov                offline  offline
+USER    NAME  NUMBER  ONLINE  STATE    TABS
+ivanov  Иван  101     yes     ready    2 direct, 1 crm
+petrov                no      offline
 
 CALLER       CALLED  STATE    NUMBER  FOR
 79001112233  500     ringing  101

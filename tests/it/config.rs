@@ -421,6 +421,15 @@ fn rules_of_links_side_by_side() {
     refused(&post("a", "tunnel_grace = \"2h\""), "link[0].tunnel_grace", 5, "to \"1h\"");
     refused(&post("a", "multipart_threshold = \"1B\""), "link[0].multipart_threshold", 5, "from \"1KiB\"");
     refused(&post("a", "silent_events = [\"\"]"), "link[0].silent_events[0]", 5, "empty");
+    for (event, says) in [
+        ("linestatechange", "did you mean \"linestatechanged\"?"),
+        ("closeform", "no event that a link can do without"),
+        ("loginresult", "no event"),
+        ("phoneevent", "no event that a link can do without"),
+    ] {
+        refused(&post("a", &format!("silent_events = [\"{event}\"]")), "link[0].silent_events[0]", 5, says);
+    }
+    accepted(&post("a", "silent_events = [\"linestatechanged\", \"statereset\", \"customevent\"]"));
     assert!(accepted(&(post("a", "") + &post("b", ""))).links.iter().all(|link| link.mode == LinkMode::PostHttp));
 }
 

@@ -1,73 +1,17 @@
 //! CRMs that we connect to, by servers that are right, old, wrong or gone.
 
-use std::net::SocketAddr;
 use std::time::Duration;
 
-use ctigate::config::{Auth, Link, LinkMode, Secret, WebSocketVersion};
+use ctigate::config::{Auth, Link, Secret, WebSocketVersion};
 use ctigate::proto::message::Format;
 use tokio::io::AsyncWriteExt;
-use tokio::net::TcpListener;
 
-use crate::support::gateway::{format_of, link};
 use crate::support::http::{DIGEST, Request, digest_is_right, read_request};
 use crate::support::peers::{Channel, accept_of, json, switching};
-use crate::support::{FakeCrm, FakeTab, Gateway, Io, Setup, Ws, soon, tls};
+use crate::support::server::{Server, answer_on};
+use crate::support::{FakeCrm, FakeTab, Gateway, Setup, Ws, soon, tls};
 
 const METHODS: &str = r#"[{"name":"Find","inputparameters":[{"name":"phone","type":"string"}]}]"#;
-
-/// A server of a story.
-struct Server {
-    listener: TcpListener,
-    tls: Option<tokio_rustls::TlsAcceptor>,
-}
-
-impl Server {
-    async fn new() -> Self {
-        Self { listener: TcpListener::bind("127.0.0.1:0").await.unwrap(), tls: None }
-    }
-
-    fn address(&self) -> SocketAddr {
-        self.listener.local_addr().unwrap()
-    }
-
-    /// A link that is dialed to this server.
-    fn link(&self, format: Format) -> Link {
-        let mode = if self.tls.is_some() { LinkMode::DialWss } else { LinkMode::DialWs };
-        let url = format!("{}://localhost:{}/cti?a=b", mode.scheme(), self.address().port());
-        Link { url, format: format_of(format), ..link("crm", mode) }
-    }
-
-    async fn accept(&self) -> Io {
-        soon("a call", async {
-            loop {
-                let (tcp, _) = self.listener.accept().await.unwrap();
-                match &self.tls {
-                    None => return Box::new(tcp) as Io,
-                    // Who does not like the certificate goes away.
-                    Some(acceptor) => match acceptor.accept(tcp).await {
-                        Ok(tls) => return Box::new(tls) as Io,
-                        Err(_) => continue,
-                    },
-                }
-            }
-        })
-        .await
-    }
-
-    /// Reads a request and answers it; what follows on the connection is the caller's business.
-    async fn answer(&self, answer: impl FnOnce(&Request) -> String) -> (Io, Request) {
-        let mut io = self.accept().await;
-        let request = answer_on(&mut io, answer).await;
-        (io, request)
-    }
-}
-
-async fn answer_on(io: &mut Io, answer: impl FnOnce(&Request) -> String) -> Request {
-    let request = soon("a request", read_request(io, &mut Vec::new())).await.expect("a request");
-    io.write_all(answer(&request).as_bytes()).await.unwrap();
-    io.flush().await.unwrap();
-    request
-}
 
 async fn is_up(gateway: &Gateway) {
     gateway.link_is("crm", "up with its method", |v| v.state == "up" && v.methods.len() == 1).await;

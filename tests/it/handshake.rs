@@ -290,3 +290,78 @@ async fn a_body_that_comes_too_slowly_or_wrong_is_refused() {
     tokio::time::timeout(Duration::from_secs(20), io.read_to_end(&mut answer)).await.expect("an end").unwrap();
     assert!(answer.starts_with(b"HTTP/1.1 408"), "{:?}", String::from_utf8_lossy(&answer));
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn extensions_are_not_agreed_on_and_offers_on_several_lines_are_one_list() {
+    let gateway = Setup::new().start().await;
+    for offer in
+        ["permessage-deflate; client_max_window_bits", "permessage-deflate; server_max_window_bits=99", "x, y;z=1"]
+    {
+        let headers = [("Sec-WebSocket-Extensions", offer), ("Sec-WebSocket-Protocol", "json")];
+        let (answer, io) = ask(gateway.web, request("/", &headers)).await;
+        assert_eq!((answer.status, answer.header("sec-websocket-extensions")), (101, None), "{offer}");
+        let mut ws = Ws::over(io, answer.rest, true);
+        // The reserved bit that would mark a compressed message.
+        ws.raw(&masked(0xc1, b"[]")).await;
+        assert_eq!(ws.closed().await.0, 1002);
+    }
+    for (lines, echo) in [
+        (vec!["chat", "My.JSON", "xml"], Some("My.JSON")),
+        (vec!["a, b", "c,XML , json"], Some("XML")),
+        (vec!["chat", "soap"], None),
+        (vec![], None),
+    ] {
+        let headers: Vec<_> = lines.iter().map(|line| ("Sec-WebSocket-Protocol", *line)).collect();
+        let (answer, _io) = ask(gateway.web, request("/", &headers)).await;
+        assert_eq!(
+            (answer.status, answer.all("sec-websocket-protocol")),
+            (101, echo.into_iter().collect()),
+            "{lines:?}"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_is_smuggled_behind_a_body_of_two_lengths() {
+    let gateway = Setup::new().start().await;
+    let head = "POST /length HTTP/1.1\r\nHost: a\r\n";
+    for length in ["-1", "1, 2", "0x1", "1 1", "18446744073709551616", "1;q=1", ""] {
+        let (answer, mut io) = ask(gateway.web, format!("{head}Content-Length: {length}\r\n\r\nabc")).await;
+        assert_eq!(answer.status, 400, "{length:?}: {answer:?}");
+        assert!(ends(&mut io).await, "{length:?}");
+    }
+    // A second request in what one reading takes for a body and another for the next request.
+    let hidden = "GET /hello HTTP/1.1\r\nHost: a\r\n\r\n";
+    for headers in [
+        format!("Content-Length: {}\r\nTransfer-Encoding: chunked\r\n", hidden.len() + 5),
+        format!("Transfer-Encoding: chunked\r\nContent-Length: {}\r\n", hidden.len() + 5),
+    ] {
+        let mut io = TcpStream::connect(gateway.web).await.unwrap();
+        io.write_all(format!("{head}{headers}\r\n0\r\n\r\n{hidden}").as_bytes()).await.unwrap();
+        let mut all = Vec::new();
+        let _ = soon("the end", io.read_to_end(&mut all)).await;
+        let all = String::from_utf8(all).unwrap();
+        assert_eq!(all.matches("HTTP/1.1 ").count(), 1, "one answer, then the end: {all}");
+        assert!(!all.ends_with("hello"), "{all}");
+    }
+    for encoding in ["chunked, chunked", "identity", "chunked, gzip", "xchunked"] {
+        let (answer, mut io) = ask(gateway.web, format!("{head}Transfer-Encoding: {encoding}\r\n\r\n0\r\n\r\n")).await;
+        assert!(matches!(answer.status, 400 | 501), "{encoding}: {answer:?}");
+        assert!(ends(&mut io).await, "{encoding}");
+    }
+    let twice = format!("{head}Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n");
+    assert!(matches!(ask(gateway.web, twice).await.0.status, 400 | 501));
+    // Extensions and trailers are read over, as long as they are short.
+    let chunked = format!("{head}Transfer-Encoding: chunked\r\n\r\n");
+    let (answer, _) = ask(gateway.web, format!("{chunked}3;a=b\r\nabc\r\n0\r\nX-Trailer: 1\r\n\r\n")).await;
+    assert_eq!((answer.status, answer.body.as_str()), (200, "3"));
+    let long = "e".repeat(100 << 10);
+    for endless in [format!("{chunked}3;{long}"), format!("{chunked}0\r\n{}", "X-T: 1\r\n".repeat(20_000))] {
+        let mut io = TcpStream::connect(gateway.web).await.unwrap();
+        // It may be cut while it is still being sent.
+        let _ = io.write_all(endless.as_bytes()).await;
+        let mut all = Vec::new();
+        let _ = soon("the end", io.read_to_end(&mut all)).await;
+        assert!(!String::from_utf8_lossy(&all).starts_with("HTTP/1.1 200"), "{}", String::from_utf8_lossy(&all));
+    }
+}

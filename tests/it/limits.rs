@@ -57,6 +57,18 @@ async fn every_wrong_frame_is_answered_with_its_close_code() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_last_word_arrives_though_more_was_sent_than_is_read() {
+    let gateway = Setup::new().start().await;
+    for _ in 0..20 {
+        let mut ws = Ws::connect(gateway.web, &[JSON]).await;
+        ws.raw(&[masked(0x83, b""), vec![b'x'; 30_000]].concat()).await;
+        // By now the gateway has said what it has to say, and a reset would be here too.
+        tokio::time::sleep(Duration::from_millis(30)).await;
+        assert_eq!(ws.closed().await.0, 1002);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn good_frames_in_any_shape_are_one_message() {
     let gateway = Setup::new().start().await;
     for format in [Format::Json, Format::Xml] {
@@ -321,6 +333,14 @@ fn cpu_seconds(pid: u32) -> f64 {
     (fields[11].parse::<f64>().unwrap() + fields[12].parse::<f64>().unwrap()) / 100.0
 }
 
+/// Whether the other end has ended the connection.
+fn ended(tcp: &TcpStream) -> bool {
+    match tcp.try_read(&mut [0]) {
+        Ok(n) => n == 0,
+        Err(e) => e.kind() != std::io::ErrorKind::WouldBlock,
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_node_without_descriptors_does_not_spin_and_comes_back() {
     let folder = tempfile::tempdir().unwrap();
@@ -346,6 +366,13 @@ async fn a_node_without_descriptors_does_not_spin_and_comes_back() {
     for _ in 0..150 {
         held.push(TcpStream::connect(web).await.unwrap());
     }
+    let refused = async {
+        // Nothing was said yet, so who reads an end was let go.
+        while !held.iter().any(ended) {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(4), refused).await.expect("who waits in vain is told");
     let before = cpu_seconds(node.id());
     tokio::time::sleep(Duration::from_secs(2)).await;
     let used = cpu_seconds(node.id()) - before;

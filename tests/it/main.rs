@@ -6,12 +6,16 @@
 mod cli;
 mod config;
 mod store;
+// Who may come in, and how they prove it.
+mod credentials;
 // CRMs that connect to us.
 mod crm_accept;
 // CRMs that we connect to.
 mod crm_dial;
 // CRMs that we post to, and that post to us.
 mod crm_post;
+// The link cut at every step.
+mod cuts;
 // The gateway as curl sees it.
 mod curl;
 // What the listeners answer before anybody speaks WebSocket.
@@ -20,6 +24,10 @@ mod handshake;
 mod hixie;
 // What peers may not do, and how many there may be.
 mod limits;
+// The rules of messages.
+mod rules;
+// What is on disk before it is said.
+mod kept;
 // What operators read.
 mod logs;
 // nginx in front.

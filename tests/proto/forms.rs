@@ -6,7 +6,7 @@ use ctigate_proto::hub::input::Ask;
 use ctigate_proto::hub::output::{Answer, Record};
 use ctigate_proto::hub::settings::{FormKind, Piece, Settings, Trigger};
 use ctigate_proto::message::{Format, Object};
-use ctigate_proto::telephony::{Command, EndCause, Event, FormEnd, FormOrder, RunId};
+use ctigate_proto::telephony::{CallId, Command, EndCause, Event, FormEnd, FormOrder, Parties, RunId};
 
 use crate::world::{IVANOV, P, Told, World, both, rule, settings};
 
@@ -491,4 +491,136 @@ fn a_scenario_takes_back_the_form_it_opened_and_no_other() {
         w.phone(Event::CloseForm { run: RunId(1) });
         assert_eq!(w.pbx.len(), 1, "once");
     });
+}
+
+#[test]
+fn a_call_in_a_queue_opens_the_form_for_whom_the_rule_names() {
+    let mut settings = ring_card();
+    settings.forms[0].on = Trigger::Queue;
+    settings.forms[0].users = vec!["ivanov".into(), "petrov".into()];
+    let mut nobodys = rule("nobodys");
+    nobodys.on = Trigger::Queue;
+    settings.forms.push(nobodys);
+    let mut w = World::with(settings);
+    let (ivanov, petrov) = (w.agent("ivanov", Format::Json), w.agent("petrov", Format::Xml));
+    let call = CallId(CHAIN.into());
+    let parties = Parties { caller: "79001112233".into(), caller_name: "".into(), called: "500".into() };
+    w.tell(Told::Began { call: call.clone(), parties });
+    w.tell(Told::Queued { call: call.clone(), queue: "500".into() });
+    assert_eq!(w.hub.snapshot().forms.len(), 2, "a rule without users is for nobody");
+    for tab in [ivanov, petrov] {
+        assert!(w.expect(tab, "dlgcard_showformdialog").json("fields").contains("79001112233"));
+    }
+    // One phone that rings in vain closes that person's card; the end of the call closes all.
+    w.tell(Told::Ringing { call: call.clone(), number: "101".into() });
+    w.tell(Told::RingStopped { call: call.clone(), number: "101".into(), cause: EndCause::NoAnswer });
+    w.expect(ivanov, "dlgcard_closeall");
+    w.expect_no(petrov, "dlgcard_closeall");
+    w.tell(Told::Ended { call });
+    w.expect(petrov, "dlgcard_closeall");
+}
+
+#[test]
+fn an_answer_closes_one_form_and_opens_another() {
+    let mut settings = ring_card();
+    settings.forms[0].close_on = vec![Trigger::Answer];
+    let mut talk = rule("talk");
+    talk.on = Trigger::Answer;
+    settings.forms.push(talk);
+    let mut w = World::with(settings);
+    let tab = w.agent("ivanov", Format::Json);
+    let call = w.ring(CHAIN, "79001112233", "101");
+    let ringing = w.expect(tab, "dlgcard_showformdialog").text("cardid");
+    w.tell(Told::Answered { call: call.clone(), number: "101".into() });
+    let names: Vec<_> = w.heard(tab).iter().map(|m| (m.name().to_owned(), m.text("cardid") == ringing)).collect();
+    let cards: Vec<_> = names.into_iter().filter(|(name, _)| name.starts_with("dlgcard")).collect();
+    assert_eq!(cards, [("dlgcard_closeall".into(), true), ("dlgcard_showformdialog".into(), false)]);
+    w.tell(Told::Ended { call });
+    w.expect_no(tab, "dlgcard_closeall");
+}
+
+#[test]
+fn a_form_that_no_link_declares_is_for_direct_tabs_and_lasts_ten_minutes() {
+    both(|format| {
+        let mut w = World::new();
+        let crm = w.introduced("crm", format);
+        w.tunnel_login(crm, "ivanov", "t1");
+        let tab = w.agent("ivanov", format);
+        let free = || FormOrder { name: "free".into(), ..order("ivanov") };
+        w.ask(Ask::OpenForm(free()));
+        w.expect_no(crm, "showform");
+        let card = w.expect(tab, "dlgcard_showformdialog");
+        assert_eq!(card.int("timeoutms"), 600_000);
+        values(&mut w, tab, &card.text("cardid"), r#"{"any":["thing"]}"#);
+        assert_eq!(w.expect(tab, "dlgcard_valuesresult").int("result"), 1, "any answer is taken");
+        w.ask(Ask::OpenForm(free()));
+        w.heard(tab);
+        w.pass_alive(Duration::from_millis(599_999));
+        w.expect_no(tab, "dlgcard_closeall");
+        w.pass(Duration::from_millis(1));
+        assert_eq!(w.expect(tab, "dlgcard_closeall").text("reason"), "expired");
+    });
+}
+
+#[test]
+fn whoever_is_second_hears_who_was_first_through_either_door() {
+    both(|format| {
+        let mut w = World::new();
+        let crm = w.introduced("crm", format);
+        w.tunnel_login(crm, "ivanov", "t1");
+        let tab = w.agent("ivanov", format);
+        let by_crm = |w: &mut World, id: &str| {
+            w.say(crm, &format!(r#"["formresult",{{"qid":1,"formid":"{id}","userlogin":"ivanov","outputparameters":{{"resultcode":"a"}}}}]"#));
+            w.expect(crm, "formresultresult")
+        };
+        let by_tab = |w: &mut World, id: &str| {
+            values(w, tab, id, r#"{"resultcode":"b"}"#);
+            w.expect(tab, "dlgcard_valuesresult")
+        };
+        let id = open(&mut w, "ivanov");
+        assert_eq!(by_crm(&mut w, &id).int("result"), 1);
+        by_tab(&mut w, &id).failed(59013, "by ivanov (user ivanov behind link crm)");
+        let id = open(&mut w, "ivanov");
+        assert_eq!(by_tab(&mut w, &id).int("result"), 1);
+        by_crm(&mut w, &id).failed(59013, "by ivanov (tab of ivanov)");
+    });
+}
+
+#[test]
+fn whatever_becomes_of_the_question_the_form_opens_and_says_it() {
+    let mut settings = ring_card();
+    settings.forms[0].ask = Some("FindClient".into());
+    settings.forms[0].parameters = vec![
+        ("phone".into(), vec![Piece::Caller]),
+        ("client".into(), vec![Piece::Ask("clientid".into())]),
+        ("why".into(), vec![Piece::Ask("error".into())]),
+    ];
+    let mut w = World::with(settings);
+    let tab = w.agent("ivanov", Format::Json);
+    let card = |w: &mut World, chain: &'static str, says: &str| {
+        let fields = w.expect(tab, "dlgcard_showformdialog").json("fields");
+        assert!(fields.contains(&format!(r#""caption":"why","value":"{says}""#)), "{fields}");
+        assert!(fields.contains(r#""name":"client","type":"string","caption":"client","value":"""#), "{fields}");
+        w.tell(Told::Ended { call: CallId(chain.into()) });
+    };
+    w.ring("first", "79001112233", "101");
+    card(&mut w, "first", "the CRM is not connected");
+    let crm = w.introduced("crm", Format::Json);
+    w.say(crm, r#"["availableforms",{"forms":[]}]"#);
+    w.ring("second", "79001112233", "101");
+    let id = w.expect(crm, "executemethod").text("executionid");
+    w.say(crm, &format!(r#"["methodresult",{{"executionid":"{id}","result":0,"errormsg":"database is away"}}]"#));
+    card(&mut w, "second", "database is away");
+    w.ring("third", "79001112233", "101");
+    let id = w.expect(crm, "executemethod").text("executionid");
+    w.say(crm, &format!(r#"["methodresult",{{"executionid":"{id}","outputparameters":{{"clientid":7}}}}]"#));
+    card(&mut w, "third", "outputparameters: clientid is the number 7, expected string");
+    w.ring("fourth", "79001112233", "101");
+    w.cut(crm);
+    card(&mut w, "fourth", "the CRM is not connected");
+    let crm = w.introduced("crm", Format::Json);
+    w.say(crm, r#"["availablemethods",{"methods":[]}]"#);
+    w.say(crm, r#"["availableforms",{"forms":[]}]"#);
+    w.ring("fifth", "79001112233", "101");
+    card(&mut w, "fifth", "no CRM offers this method");
 }

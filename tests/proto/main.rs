@@ -21,16 +21,22 @@ mod login;
 mod logins;
 // CRM links, their introduction and their tunnel.
 mod links;
+// Who is behind a link and what they may do.
+mod tunnel;
 // What is too many, too large or not to be read.
 mod messages;
 // What a person does with the own phone.
 mod phone;
 // What people say of themselves, and where they send their calls.
 mod states;
+// The same rules at every door.
+mod doors;
 // What grows too long for a tab.
 mod fit;
 // Dynamic methods and their one outcome.
 mod dynamic;
+// What a CRM declares, and when a method rests.
+mod declared;
 // Forms: shown everywhere, answered once.
 mod forms;
 // What must always hold, in whatever order things happen.

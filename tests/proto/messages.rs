@@ -1,10 +1,12 @@
 //! Messages that are too many, too large or not to be read. `proto-spec/message.md`, `proto-spec/multipart.md`.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
+use ctigate_proto::Time;
 use ctigate_proto::codec::{self, multipart};
 use ctigate_proto::dialog::{self, Role};
-use ctigate_proto::message::{Format, Text};
+use ctigate_proto::message::{Format, Text, Value};
 
 use crate::world::{World, both};
 
@@ -82,9 +84,9 @@ fn more_than_four_hundred_messages_at_once_are_refused_one_by_one() {
 
 #[test]
 fn a_channel_without_a_format_is_closed_at_its_first_message() {
-    let mut dialog = dialog::Dialog::new(ctigate_proto::Time::ZERO, Role::Tab, None, dialog::Settings::tab());
+    let mut dialog = dialog::Dialog::new(Time::ZERO, Role::Tab, None, dialog::Settings::tab());
     assert!(dialog.poll_output().is_none());
-    dialog.handle_text(ctigate_proto::Time::ZERO, &Text::from_static(r#"["ping",{}]"#));
+    dialog.handle_text(Time::ZERO, &Text::from_static(r#"["ping",{}]"#));
     match dialog.poll_output() {
         Some(dialog::Output::Close(reason)) => {
             assert_eq!((reason.code, &*reason.text), (1008, "sub-protocol must contain json or xml"));
@@ -176,4 +178,88 @@ fn a_long_reply_to_a_link_goes_as_multipart_and_an_event_to_a_browser_never() {
     w.heard(tab);
     w.say(petrov, &format!(r#"["triggercustomevent",{{"qid":"1","eventname":"n","eventparam":"{long}"}}]"#));
     assert_eq!(w.expect(tab, "customevent").text("eventparam").len(), long.len());
+}
+
+#[test]
+fn a_binary_message_closes_with_1003() {
+    let mut dialog = dialog::Dialog::new(Time::ZERO, Role::Tab, Some(Format::Json), dialog::Settings::tab());
+    dialog.handle_binary(Time::ZERO);
+    assert!(matches!(dialog.poll_output(), Some(dialog::Output::Close(reason)) if reason.code == 1003));
+}
+
+#[test]
+fn a_ping_of_the_websocket_goes_out_every_twenty_seconds() {
+    let patient = dialog::Settings { opening: Duration::from_secs(600), ..dialog::Settings::tab() };
+    let mut dialog = dialog::Dialog::new(Time::ZERO, Role::Tab, Some(Format::Json), patient);
+    let mut pings = Vec::new();
+    for second in 1..=65 {
+        let now = Time::from_millis(second * 1000);
+        dialog.handle_alive(now);
+        dialog.handle_timeout(now);
+        pings.extend(std::iter::from_fn(|| dialog.poll_output()).map(|o| (second, matches!(o, dialog::Output::Ping))));
+    }
+    assert_eq!(pings, [(20, true), (40, true), (60, true)]);
+}
+
+#[test]
+fn a_ping_is_answered_while_a_login_is_checked_and_nothing_else_is() {
+    let mut dialog = dialog::Dialog::new(Time::ZERO, Role::Tab, Some(Format::Json), dialog::Settings::tab());
+    let mut say = |text: &'static str| {
+        dialog.handle_text(Time::ZERO, &Text::from_static(text));
+        std::iter::from_fn(|| dialog.poll_output()).collect::<Vec<_>>()
+    };
+    assert!(matches!(say(r#"["login",{"userlogin":"a","Password":"b"}]"#)[..], [dialog::Output::Authenticate(_)]));
+    assert!(matches!(&say(r#"["ping",{"qid":1}]"#)[..], [dialog::Output::Transmit(t)] if t == r#"["pong",{"qid":1}]"#));
+    assert!(matches!(&say(r#"["getuserstate",{"qid":1}]"#)[..], [dialog::Output::Transmit(t)] if t.contains("59003")));
+    let wrong = say(r#"["login",{"userlogin":"a","Password":"b"}]"#);
+    assert!(matches!(&wrong[..], [dialog::Output::Transmit(t)] if t.contains("59003")), "one login at a time");
+}
+
+#[test]
+fn a_login_with_a_parameter_of_another_type_is_refused_by_its_name() {
+    both(|format| {
+        let mut w = World::new();
+        let tab = w.tab(format);
+        w.say(tab, r#"["login",{"qid":1,"userlogin":"ivanov","Password":{"a":"b"}}]"#);
+        w.expect(tab, "loginresult").failed(59002, "Password: found object");
+        w.say(tab, r#"["login",{"qid":1,"userlogin":"ivanov","sessionid":"x","expires":"soon"}]"#);
+        w.expect(tab, "loginresult").failed(59002, "expires: found string, expected int");
+        w.say(tab, r#"["login",{"qid":1,"Password":"x"}]"#);
+        w.expect(tab, "loginresult").failed(59002, "userlogin");
+    });
+}
+
+#[test]
+fn long_replies_go_in_packets_a_pong_like_any_other() {
+    both(|format| {
+        let whole = |packets: &[crate::world::Heard]| {
+            let limits = multipart::SetLimits::default();
+            let mut inbox = multipart::Assembler::new(limits);
+            let parts: Vec<_> = packets
+                .iter()
+                .filter(|m| m.name() == "multipart")
+                .filter_map(|m| inbox.accept(Time::ZERO, &m.0.body).expect("a packet"))
+                .collect();
+            let ids: BTreeSet<_> = packets.iter().map(|m| m.text("message-id")).collect();
+            assert_eq!((parts.len(), ids.len()), (2, 2), "each set has an id of its own");
+            codec::decode(format, &parts[0], &codec::Limits::default()).expect("a message")
+        };
+        let text = "ж\u{1}".repeat(80_000);
+        let ping = codec::encode_value(&Value::from(text.clone()));
+        let ping = format!(r#"["ping",{{"qid":"p","x":{ping}}}]"#);
+        let mut w = World::new();
+        let (crm, tab) = (w.introduced("crm", format), w.agent("ivanov", format));
+        for door in [crm, tab] {
+            w.heard(door);
+            w.say(door, &ping);
+            w.say(door, &ping);
+            let heard = w.heard(door);
+            assert!(heard.iter().all(|m| m.name() == "multipart"), "{}", heard[0].name());
+            let pong = whole(&heard);
+            assert_eq!((&*pong.name, pong.body.text("x").as_deref()), ("pong", Some(&*text)));
+        }
+        let short = r#"["ping",{"x":"x"}]"#;
+        w.say(tab, short);
+        w.expect(tab, "pong");
+    });
 }

@@ -12,7 +12,10 @@ use serde_json::Value;
 
 /// A file or folder of the specification.
 pub(crate) fn spec(path: &str) -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../proto-spec").join(path)
+    // Either crate of the repository may tell these stories.
+    let crate_folder = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    let top = crate_folder.ancestors().find(|folder| folder.join("proto-spec").is_dir());
+    top.expect("a folder of the repository").join("proto-spec").join(path)
 }
 
 /// The text of a file of the specification.

@@ -238,7 +238,8 @@ fn a_talk_becomes_a_conference_of_three() {
     let changes = o.events("ivanov");
     assert!(changes.iter().any(|e| e.name() == "confcompositionchanged"), "{changes:?}");
     // Thrown out, left, and over.
-    let list = o.does("ivanov", "getconferencecompetitors", &format!(r#""conferenceid":"{id}""#)).json("competitorlist");
+    let list =
+        o.does("ivanov", "getconferencecompetitors", &format!(r#""conferenceid":"{id}""#)).json("competitorlist");
     let third = competitor(&list, "103");
     let kick = format!(r#""conferenceid":"{id}","competitor":{{"competitorid":"{third}"}}"#);
     o.call("petrov", "confdisconnectcompetitor", &kick).failed(59004, "made the conference");

@@ -6,9 +6,9 @@ use std::time::Duration;
 use ctigate::pbx::simulator::{Machine, Settings};
 use ctigate::pbx::{Control, Directory, Done, Extension, Queue, Strategy};
 use ctigate_proto::Time;
+use ctigate_proto::hub::Rights;
 use ctigate_proto::hub::output::Record;
 use ctigate_proto::hub::settings::Account;
-use ctigate_proto::hub::Rights;
 use ctigate_proto::message::{Format, Object, Text, Value};
 
 use crate::client::Client;
@@ -75,10 +75,10 @@ impl Office {
             office.clients.insert(login, Client::default());
             office.heard.insert(login, Vec::new());
         }
+        office.settle();
         for (login, _) in PEOPLE {
             office.look(login);
         }
-        office.settle();
         office
     }
 
@@ -172,7 +172,8 @@ impl Office {
     /// Everybody has hung up: no leg, no order and no talk is left.
     #[track_caller]
     pub(crate) fn closes(mut self) {
-        self.pass(Duration::from_secs(70));
+        // A conversation is remembered for a minute, and forgotten at most a minute later.
+        self.pass(Duration::from_secs(130));
         assert_eq!(self.all(), ["ready"; 4].map(str::to_owned));
         for (login, client) in &self.clients {
             assert_eq!(client.talks, 0, "{login}: talks that began and did not end");
@@ -214,8 +215,7 @@ impl Office {
             }
             for (login, tab) in self.tabs.clone() {
                 for heard in self.w.heard(tab) {
-                    let body: Object =
-                        heard.0.body.iter().map(|(name, part)| (name.clone(), part.open().into_owned())).collect();
+                    let body: Object = heard.0.body.iter().map(|(name, part)| (name.clone(), part.open())).collect();
                     self.clients.get_mut(login).expect("a person").hears(now, heard.name(), &body);
                     self.heard.get_mut(login).expect("a person").push(heard);
                     still = false;
@@ -238,11 +238,12 @@ impl Office {
         let tab = self.tabs[login];
         let now = self.w.now;
         self.clients.get_mut(login).expect("a person").reloads.retain(|t| *t > now);
-        let others = self.w.heard(tab);
-        assert!(others.is_empty(), "{others:?}");
         self.w.say(tab, r#"["getextendedlineinfo",{"qid":"look"}]"#);
-        let reply = self.w.expect(tab, "getextendedlineinforesult");
-        let line: Object = reply.0.body.iter().map(|(name, part)| (name.clone(), part.open().into_owned())).collect();
+        let (replies, others): (Vec<Heard>, Vec<Heard>) =
+            self.w.heard(tab).into_iter().partition(|h| h.text("qid") == "look");
+        assert_eq!(others.len(), 0, "left unheard: {others:?}");
+        let reply = replies.into_iter().next().expect("a look is answered at once");
+        let line: Object = reply.0.body.iter().map(|(name, part)| (name.clone(), part.open())).collect();
         assert!(matches!(line.get("abonent"), Some(Value::Object(_))));
         self.clients.get_mut(login).expect("a person").sees(&line);
     }

@@ -1,5 +1,8 @@
 //! The rules of `[[link]]`.
 
+use ctigate_proto::hub::settings::LinkSettings;
+use ctigate_proto::method;
+
 use super::people::stored_hash;
 use super::{Report, is_loopback, known_users, line, unique};
 use crate::config::url::Url;
@@ -336,7 +339,17 @@ impl Rules<'_> {
             self.error(&["multipart_threshold"], format!("found \"{found}\"; allowed: from \"1KiB\" to \"1GiB\""), "");
         }
         for (at, event) in link.silent_events.iter().enumerate() {
-            line(&self.key(&format!("silent_events[{at}]")), event, self.report);
+            let key = self.key(&format!("silent_events[{at}]"));
+            if line(&key, event, self.report) && !LinkSettings::can_silence(event) {
+                let events = method::MESSAGES.iter().map(|m| m.name).filter(|name| LinkSettings::can_silence(name));
+                let near = crate::config::keyword::nearest(event, events)
+                    .map_or_else(String::new, |near| format!("; did you mean \"{near}\"?"));
+                let found =
+                    format!("found \"{}\", which is no event that a link can do without{near}", event.escape_debug());
+                let group =
+                    method::group(event).map(|g| format!("it is a group; name its events: {}", g.members.join(", ")));
+                self.report.error([key], found, group.as_deref().unwrap_or("proto-spec/events.md lists the events"));
+            }
         }
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::Time;
 use crate::auth::{Attempt, Identity, Who};
 use crate::codec;
-use crate::codec::multipart::{Assembler, SetLimits};
+use crate::codec::multipart::{self, Assembler, SetLimits};
 use crate::message::{Body, CallError, Code, Envelope, Format, Introduction, Qid, Text};
 use crate::method::session::{Login, SubscribeEvent};
 use crate::method::{Typed, is_reply, reply_name};
@@ -35,6 +35,8 @@ pub struct Dialog {
     strikes: (Time, u32),
     /// Multipart sets that are not whole yet; made at the first packet.
     inbox: Option<Box<Assembler>>,
+    /// How many of our own answers were cut into packets.
+    sets: u64,
 }
 
 /// Named for what is awaited.
@@ -71,6 +73,7 @@ impl Dialog {
             ping: now + settings.ping_every,
             strikes: (now, 0),
             inbox: None,
+            sets: 0,
             settings,
         };
         if matches!(dialog.state, State::AwaitIam { .. }) {
@@ -348,8 +351,20 @@ impl Dialog {
     }
 
     fn transmit(&mut self, envelope: &Envelope) {
-        if let Some(format) = self.format {
-            self.output.push_back(Output::Transmit(codec::encode(envelope, format)));
+        let Some(format) = self.format else { return };
+        let text = codec::encode(envelope, format);
+        let cut = match self.state {
+            State::Open { link } => link || is_reply(&envelope.name),
+            _ => false,
+        };
+        if !cut || text.len() <= self.settings.multipart_threshold {
+            return self.output.push_back(Output::Transmit(text));
+        }
+        // The ids of the Writer are random; these are no less its own and need no generator.
+        self.sets += 1;
+        let id = Text::from(format!("00000000-0000-4000-8000-{:012x}", self.sets));
+        for packet in multipart::split(&text, format, &id, multipart::PIECE) {
+            self.output.push_back(Output::Transmit(codec::encode(&packet, format)));
         }
     }
 

@@ -23,6 +23,8 @@ const QUESTION_WAIT: Duration = Duration::from_secs(10);
 const CONTEST: (usize, Duration) = (3, Duration::from_secs(60));
 /// For how long newcomers are turned away then.
 const CONTEST_PAUSE: Duration = Duration::from_secs(30);
+/// What the detail of a link says then.
+const COMPETING: &str = "; two CRMs compete for this link";
 /// Most people a CRM may name in `activeusers`, and most tabs of one of them.
 const MAX_ACTIVE: usize = 10_000;
 const MAX_TUNNEL_TABS: usize = 64;
@@ -52,6 +54,8 @@ pub(super) struct Link {
     pub(super) circuits: HashMap<Text, Circuit>,
     questions: BTreeMap<Text, (Question, Key)>,
     grace: Option<Key>,
+    /// Events were lost, and not all users have been told of yet.
+    pub(super) telling: Option<Key>,
     replaced: VecDeque<Time>,
     contested: bool,
     pub(super) state: &'static str,
@@ -103,6 +107,7 @@ impl Link {
             circuits: HashMap::new(),
             questions: BTreeMap::new(),
             grace: None,
+            telling: None,
             replaced: VecDeque::new(),
             contested: false,
             state,
@@ -166,6 +171,7 @@ impl Hub {
             self.link_peer_gone(link, old);
             self.fail_in_flight(link);
         }
+        self.stop_telling(link);
         self.peers.insert(peer, Peer::Link(link));
         let wall = self.wall(now);
         let l = &mut self.links[link];
@@ -176,9 +182,13 @@ impl Hub {
         l.hears_events = !opening.post || opening.polls;
         l.introduction = opening.introduction;
         (l.state, l.since_ms) = ("up", wall);
-        l.detail = format!("connected from {}", opening.address);
+        l.detail = match (opening.post, l.settings.mode.starts_with("dial")) {
+            (true, _) => format!("posted to at {}", opening.address),
+            (false, true) => format!("connected to {}", opening.address),
+            (false, false) => format!("connected from {}", opening.address),
+        };
         if l.contested {
-            l.detail.push_str("; two CRMs compete for this link");
+            l.detail.push_str(COMPETING);
         }
         for (_, key) in std::mem::take(&mut l.questions).into_values() {
             self.timers.cancel(key);
@@ -198,7 +208,6 @@ impl Hub {
         }
         if l.replaced.len() >= CONTEST.0 && !l.contested {
             l.contested = true;
-            l.detail = "two CRMs compete for this link".to_owned();
             let name = l.settings.name.clone();
             self.out.push_back(Output::Notice(Notice::LinkContested { link: name }));
             self.timers.set(now + CONTEST_PAUSE, Timer::ContestOver(link));
@@ -209,6 +218,9 @@ impl Hub {
         let l = &mut self.links[link];
         l.contested = false;
         l.replaced.clear();
+        if let Some(detail) = l.detail.strip_suffix(COMPETING) {
+            l.detail = detail.to_owned();
+        }
     }
 
     /// The three questions, in their order; asked again when the CRM says that its methods changed.
@@ -284,19 +296,28 @@ impl Hub {
         for item in items.iter().take(MAX_ACTIVE) {
             let text =
                 |name| item.as_object().and_then(|o| o.get(name)).and_then(Value::to_text).filter(|t| !t.is_empty());
-            let user = match (text("userid"), text("userlogin")) {
-                (Some(id), _) if self.users.by_id(&id).is_some() => self.users.by_id(&id),
-                (_, Some(login)) => self.users.by_login(&login),
-                _ => None,
+            let by_id = text("userid").map(|id| self.users.by_id(&id));
+            let by_login = text("userlogin").map(|login| self.users.by_login(&login));
+            let user = match (by_id, by_login) {
+                (Some(a), Some(b)) if a != b => None,
+                (Some(user), _) | (None, Some(user)) => user,
+                (None, None) => None,
             };
             match user.filter(|u| self.links[link].has_user(*u)) {
                 Some(user) => {
                     let tabs =
                         item.as_object().and_then(|o| o.get("tabs")).and_then(Value::as_array).unwrap_or_default();
                     let tabs = tabs.iter().filter_map(Value::to_text).filter(|t| t.len() <= Head::TABID_MAX);
-                    active.entry(user).or_default().extend(tabs.take(MAX_TUNNEL_TABS));
+                    let known = active.entry(user).or_default();
+                    for tab in tabs {
+                        if known.len() < MAX_TUNNEL_TABS && !known.contains(&tab) {
+                            known.push(tab);
+                        }
+                    }
                 }
-                None if odd.len() < 8 => odd.push("activeusers names somebody who is no user of this link".to_owned()),
+                None if odd.len() < 8 => odd.push(
+                    "activeusers names somebody who is no user of this link, or two users in one item".to_owned(),
+                ),
                 None => {}
             }
         }
@@ -408,6 +429,7 @@ impl Hub {
         if self.links[link].peer != Some(peer) {
             return;
         }
+        self.stop_telling(link);
         let wall = self.wall(self.now);
         let l = &mut self.links[link];
         l.peer = None;

@@ -197,6 +197,7 @@ impl Hub {
                 Timer::UserLeaves(user) => self.user_leaves(user),
                 Timer::TunnelGrace(link) => self.tunnel_grace_over(link),
                 Timer::Question(link, qid) => self.question_unanswered(link, &qid),
+                Timer::TellAnew(link, user) => self.tell_link_anew(link, user),
                 Timer::ContestOver(link) => self.contest_over(link),
                 Timer::Order(order) => self.order_unanswered(order),
                 Timer::Login(ticket) => self.login_unchecked(ticket),

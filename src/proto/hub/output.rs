@@ -19,6 +19,13 @@ pub enum Output {
         /// What.
         message: Arc<Shared>,
     },
+    /// Send to one peer once every fact recorded so far is kept: the message promises something that is to outlive a restart.
+    SendOnceKept {
+        /// To whom.
+        to: PeerId,
+        /// What.
+        message: Arc<Shared>,
+    },
     /// Send the same to many.
     Fan {
         /// To whom.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::auth::{Attempt, Identity, LoginError, Who, same_login};
+use crate::auth::{Attempt, Identity, LoginBy, LoginError, Who, same_login};
 use crate::message::{Body, CallError, CloseReason, Code, Envelope, Part, PeerId, Qid, Shared, Text};
 use crate::method::{self, Class, Flow, Head, Message, is_reply, reply_name};
 
@@ -90,7 +90,11 @@ impl Hub {
                 opening.subscribed.iter().for_each(|name| tab.subscriptions.add(name));
                 self.peers.insert(peer, Peer::Tab(tab));
                 self.users[user].tabs.push(peer);
-                self.send(peer, Envelope::new("loginresult", self.login_reply(user, opening.qid, &id)));
+                let reply = Envelope::new("loginresult", self.login_reply(user, opening.qid, &id));
+                match by {
+                    LoginBy::Password => self.promise(peer, reply),
+                    LoginBy::Session(_) => self.send(peer, reply),
+                }
                 self.presence_changed(user);
                 self.show_forms_in_tab(user, peer);
             }
@@ -154,10 +158,7 @@ impl Hub {
                 }
                 return;
             }
-            "iam" | "methodschanged" => {
-                self.ask_capabilities(link);
-                return;
-            }
+            "iam" => return self.ask_capabilities(link),
             // A connection's dialog answers these itself; what a CRM posts comes here.
             "ping" => return self.send(peer, Envelope::new("pong", envelope.body)),
             "whoareyou" => {
@@ -244,6 +245,9 @@ impl Hub {
     }
 
     fn call(&mut self, caller: &Caller, message: &'static Message, envelope: Envelope) -> Handled {
+        if caller.link.is_none() && message.flows(Flow::LinkToGateway) && !message.flows(Flow::TabToGateway) {
+            return Err(CallError::new(Code::UnknownMethod, format!("{} is for CRMs", message.name)));
+        }
         if let Some(right) = message.right.filter(|r| !caller.rights.has(*r)) {
             return Err(CallError::new(Code::AccessDenied, format!("the right {} is missing", right.word())));
         }
@@ -302,6 +306,13 @@ impl Hub {
             "executemethod" => self.execute_for_peer(caller, &body),
             "methodresult" => self.method_result(caller.peer, &body).map(|()| Some(Body::new())),
             "cancelmethod" => self.cancel_for_peer(caller, &body),
+            "methodschanged" => {
+                if let Some(link) = caller.link {
+                    self.succeed(caller, "methodschanged", Body::new());
+                    self.ask_capabilities(link);
+                }
+                Ok(None)
+            }
             "tabfocus" => self.tab_focus(caller, &body),
             "dlgcard_values" => self.card_values(caller, &body),
             "dlgcard_confirm" => self.card_confirm(caller, &body),
@@ -317,10 +328,25 @@ impl Hub {
 
     /// Sends the reply of a call: its qid, `result` 1, on a link the identity, then the body.
     pub(super) fn succeed(&mut self, caller: &Caller, name: &str, body: Body) {
+        let reply = self.success(caller, name, body);
+        self.send(caller.peer, reply);
+    }
+
+    /// The same for a call whose success is to outlive a restart.
+    pub(super) fn succeed_once_kept(&mut self, caller: &Caller, name: &str, body: Body) {
+        let reply = self.success(caller, name, body);
+        self.promise(caller.peer, reply);
+    }
+
+    fn success(&self, caller: &Caller, name: &str, body: Body) -> Envelope {
         let mut whole = self.head(caller, 1);
         body.into_iter().for_each(|(name, part)| whole.set(name, part));
-        let reply = Envelope { name: reply_name(name), body: whole };
-        self.out.push_back(Output::Send { to: caller.peer, message: Arc::new(Shared::new(reply)) });
+        Envelope { name: reply_name(name), body: whole }
+    }
+
+    /// Sends once every fact recorded so far is kept.
+    fn promise(&mut self, to: PeerId, envelope: Envelope) {
+        self.out.push_back(Output::SendOnceKept { to, message: Arc::new(Shared::new(envelope)) });
     }
 
     /// Sends the reply of a call that failed.
@@ -453,14 +479,14 @@ impl Hub {
                     let tab = caller.tab.clone().unwrap_or_default();
                     body.remove("result");
                     let caller = Caller { user: Some(user), ..caller.clone() };
-                    self.succeed(&caller, "login", body);
+                    self.succeed_once_kept(&caller, "login", body);
                     self.enter_tunnel(link, user, &tab, Some(hash));
                 } else {
                     if let Some(Peer::Tab(tab)) = self.peers.get_mut(&caller.peer) {
                         let old = std::mem::replace(&mut tab.session, hash);
                         self.release_session(&old);
                     }
-                    self.succeed(caller, "login", body);
+                    self.succeed_once_kept(caller, "login", body);
                 }
             }
             Err(error) => {

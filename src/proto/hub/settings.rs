@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::rights::Rights;
 use crate::message::{Format, Object, Shared, Text};
+use crate::method::{self, Class, Flow};
 
 /// Everything a Hub is told at its beginning.
 #[derive(Clone, Debug)]
@@ -140,6 +141,16 @@ pub struct LinkSettings {
     pub tunnel_grace: Duration,
     /// Events it does not want.
     pub silent_events: Vec<Text>,
+}
+
+impl LinkSettings {
+    /// Whether `silent_events` may name this event: one that is sent to links because of the state of users and calls. Those
+    /// that belong to a form, a method or the connection itself cannot be left out.
+    pub fn can_silence(event: &str) -> bool {
+        let needed = ["cancelmethod", "closeform", "executemethod", "executemethodwaitaborted", "multipart", "poll"];
+        let told = method::find(event).is_some_and(|m| m.class == Class::Event && m.flows(Flow::GatewayToLink));
+        told && !needed.contains(&event)
+    }
 }
 
 /// Which phone event opens or closes a form.

@@ -23,6 +23,8 @@ pub(super) enum Timer {
     TunnelGrace(usize),
     /// A question to a CRM was not answered. (index of the link, qid)
     Question(usize, Text),
+    /// A link that lost events is told of more users. (index of the link, the next user)
+    TellAnew(usize, usize),
     /// A link is open to newcomers again. (index of the link)
     ContestOver(usize),
     /// The telephone system did not say whether it followed an order.

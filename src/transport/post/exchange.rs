@@ -81,7 +81,10 @@ impl Server {
             Ok(Ok(answer)) => codec::decode_all(self.format, &answer, &self.limits)
                 .map_err(|e| Failure::BadAnswer(format!("the CRM's answer is no message: {e}"))),
             Ok(Err(failure)) => {
-                line.sender = None;
+                // What was read to its end leaves a connection that can be used again.
+                if !matches!(failure, Failure::Declined(_) | Failure::Refused(_)) {
+                    line.sender = None;
+                }
                 Err(failure)
             }
             Err(_) => {
@@ -144,7 +147,7 @@ impl Server {
             match sender.send_request(self.request(body)?).await {
                 Ok(response) => return Ok(response),
                 // The server ended the kept connection, just now.
-                Err(e) if e.is_canceled() || (!once && (e.is_incomplete_message() || e.is_closed())) => {}
+                Err(e) if e.is_canceled() || (!once && was_cut(&e)) => {}
                 Err(e) => return Err(unreachable(&e)),
             }
         }
@@ -180,6 +183,12 @@ impl Server {
         }
         request.body(Full::new(body.clone())).map_err(|e| Failure::Declined(format!("no request can be made: {e}")))
     }
+}
+
+/// Whether a connection ended under an exchange, in order or by a reset.
+fn was_cut(e: &hyper::Error) -> bool {
+    let by_system = std::error::Error::source(e).is_some_and(|source| source.is::<std::io::Error>());
+    e.is_incomplete_message() || e.is_closed() || by_system
 }
 
 fn unreachable(e: &hyper::Error) -> Failure {

@@ -119,6 +119,7 @@ impl Gateway {
         let outlets = Outlets {
             pbx: Box::new(|_| {}),
             record: Box::new(|_| {}),
+            kept: Box::new(|| None),
             notice: Box::new({
                 let notices = Arc::clone(&notices);
                 move |notice| notices.lock().unwrap().push(notice)

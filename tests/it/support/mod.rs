@@ -8,6 +8,8 @@ pub(crate) mod gateway;
 pub(crate) mod http;
 pub(crate) mod node;
 pub(crate) mod peers;
+pub(crate) mod post_crm;
+pub(crate) mod server;
 pub(crate) mod tls;
 pub(crate) mod ws;
 

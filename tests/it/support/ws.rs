@@ -102,6 +102,11 @@ impl Ws {
         (Self::over(io, rest, false), request)
     }
 
+    /// Whether this end masks what it sends.
+    pub(crate) fn masks(&self) -> bool {
+        self.masks
+    }
+
     pub(crate) async fn raw(&mut self, bytes: &[u8]) {
         soon("write", self.io.write_all(bytes)).await.unwrap();
         soon("flush", self.io.flush()).await.unwrap();
@@ -161,10 +166,11 @@ impl Ws {
             if let Some(frame) = self.take() {
                 return frame;
             }
-            let mut chunk = [0; 16 << 10];
-            match self.io.read(&mut chunk).await {
+            // Not into an array: it would make every future that waits for a frame as large.
+            self.buffer.reserve(16 << 10);
+            match self.io.read_buf(&mut self.buffer).await {
                 Ok(0) => return Frame::End,
-                Ok(n) => self.buffer.extend_from_slice(&chunk[..n]),
+                Ok(_) => {}
                 Err(e) if e.kind() == std::io::ErrorKind::UnexpectedEof => return Frame::End,
                 Err(e) => panic!("read: {e}"),
             }

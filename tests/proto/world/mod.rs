@@ -483,7 +483,7 @@ impl World {
     fn settle(&mut self) {
         while let Some(output) = self.hub.poll_output() {
             match output {
-                Output::Send { to, message } => self.deliver(to, &message),
+                Output::Send { to, message } | Output::SendOnceKept { to, message } => self.deliver(to, &message),
                 Output::Fan { to, message } => to.iter().for_each(|to| self.deliver(*to, &message)),
                 Output::Close { peer, reason } => self.end(peer, reason),
                 Output::Authenticate { ticket, attempt, .. } if self.hold => self.held.push((ticket, attempt)),

@@ -24,7 +24,7 @@ impl Hub {
             None => {
                 let Some(Peer::Tab(tab)) = self.peers.get(&caller.peer) else { return Ok(None) };
                 let hash = tab.session.clone();
-                self.succeed(caller, "logout", Body::new());
+                self.succeed_once_kept(caller, "logout", Body::new());
                 self.end_session(&hash);
                 // The session may have ended before, with this tab still open.
                 if let Some(Peer::Tab(tab)) = self.peers.get_mut(&caller.peer)
@@ -37,7 +37,7 @@ impl Hub {
             }
             Some(link) => {
                 let user = self.acting(caller)?;
-                self.succeed(caller, "logout", Body::new());
+                self.succeed_once_kept(caller, "logout", Body::new());
                 let session = self.links[link].tunnel.get(&user).and_then(|t| t.session.clone());
                 self.leave_tunnel(link, user, caller.tab.as_ref());
                 if let Some(hash) = session.filter(|_| !self.links[link].tunnel.contains_key(&user)) {

@@ -91,9 +91,9 @@ export function phoneCard(gateway, tell) {
     party,
     held,
     members.node,
-    actions,
     form,
     trouble,
+    actions,
     alarm,
     news,
   );

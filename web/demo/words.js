@@ -37,7 +37,7 @@ export const say = speaker({
   over: ["The call is over", "Звонок окончен"],
   youHear: ["You hear", "Вы слышите"],
   "hears.silence": ["nothing", "тишину"],
-  "hears.bell": ["your phone ringing", "звонок своего телефона"],
+  "hears.bell": ["the phone ringing", "звонок телефона"],
   "hears.ringing": ["the ringing tone", "гудки вызова"],
   "hears.busy": ["the busy tone", "короткие гудки"],
   "hears.music": ["music", "музыку"],

@@ -9,7 +9,7 @@ export function dialog(title, close, ...children) {
   const cross = h("button", { class: "plain round", type: "button", "aria-label": close, title: close }, icon("close"));
   const node = h(
     "dialog",
-    { class: "card dialog", "aria-labelledby": "dialog-title" },
+    { class: "card", "aria-labelledby": "dialog-title" },
     h("header", { class: "row" }, heading, h("span", { class: "grow" }), cross),
     children,
   );

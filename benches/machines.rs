@@ -18,7 +18,7 @@ use ctigate_proto::hub::input::Opening;
 use ctigate_proto::hub::settings::{self, Account, LinkSettings, Notation};
 use ctigate_proto::hub::{Hub, Input, Output, Rights};
 use ctigate_proto::message::{Envelope, Format, Object, PeerId, Text, Value};
-use ctigate_proto::telephony::{CallId, End, EndCause, Event, Fact, LegFact, LegId, LegState, Place, Role};
+use ctigate_proto::telephony::{CallId, End, EndCause, Event, Fact, LegFact, LegId, LegState, Place};
 use tokio::sync::mpsc;
 
 const CALL: &str = r#"["executemethod",{"qid":"0.5182736450192837","name":"Find","inputparameters":{"phone":"79001112233","note":"a text of about this length"}}]"#;
@@ -189,7 +189,7 @@ fn fan_out() {
                     toward: "500".into(),
                     held: false,
                     autocall: None,
-                    role: Role::default(),
+                    role: ctigate_proto::telephony::Role::default(),
                 };
                 hub.handle(now, Input::Pbx(Event::Facts(vec![Fact::Leg(leg)])));
             }

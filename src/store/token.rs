@@ -77,10 +77,36 @@ fn create(path: &Path) -> io::Result<Secret> {
     options.write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let draft = path.with_extension(format!("{}.new", std::process::id()));
+    // Of its own name for everybody: two may begin at once.
+    let draft = path.with_extension(format!("{:016x}.new", rand::random::<u64>()));
     let made = options.open(&draft).and_then(|mut file| writeln!(file, "{token}").and_then(|()| file.sync_all()));
     // Unlike a rename, a link never takes the place of one that somebody else made in between.
     let placed = made.and_then(|()| fs::hard_link(&draft, path));
     let removed = fs::remove_file(&draft);
     placed.and(removed).map(|()| Secret::new(token))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nodes_that_begin_at_once_take_the_same_token() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("data/admin.token");
+        for _ in 0..20 {
+            let barrier = std::sync::Barrier::new(4);
+            let tokens: Vec<String> = std::thread::scope(|scope| {
+                let begin = || {
+                    barrier.wait();
+                    load_or_create(&path).map(|token| token.expose().to_owned())
+                };
+                let threads: Vec<_> = (0..4).map(|_| scope.spawn(begin)).collect();
+                threads.into_iter().map(|t| t.join().expect("no panic").expect("a token")).collect()
+            });
+            assert!(tokens.iter().all(|token| *token == tokens[0]), "{tokens:?}");
+            fs::remove_file(&path).expect("it is there");
+        }
+        assert_eq!(fs::read_dir(folder.path().join("data")).expect("a folder").count(), 0, "a draft was left behind");
+    }
 }

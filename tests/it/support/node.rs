@@ -12,6 +12,7 @@ pub(crate) fn config(folder: &Path) -> Config {
     config.web.bind = "127.0.0.1:0".parse().unwrap();
     config.web.tls_bind = None;
     config.web.admin_bind = "127.0.0.1:0".parse().unwrap();
+    config.folder = folder.to_path_buf();
     config.web.certificate = folder.join("server.pem");
     config.web.key = folder.join("server.key");
     config.store.url = format!("sqlite://{}", folder.join("ctigate.db").display()).parse().unwrap();

@@ -63,7 +63,8 @@ export function phoneCard(gateway, tell) {
   const held = h("div", { class: "held" }, icon("hold"), heldWho, moreMenu);
   const actions = h("div", { class: "row actions" }, Object.values(buttons).map(({ node }) => node));
 
-  const field = targetField(gateway, "target", say("numberOrName"), () => form.requestSubmit());
+  // A transfer can be done in two ways: whoever was chosen waits for the one that is meant.
+  const field = targetField(gateway, "target", say("numberOrName"), () => panel !== "transfer" && form.requestSubmit());
   const go = h("button", { class: "main", type: "submit" });
   const second = h("button", { type: "button", onclick: () => submit("consult") });
   const ways = h("button", { class: "main square", type: "button", "aria-label": say("waysToCall"), title: say("waysToCall") }, icon("down"));

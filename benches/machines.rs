@@ -9,11 +9,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ctigate::engine::outbox::Limit;
-use ctigate::engine::{Accounts, Engine, Outbox, Outlets};
+use ctigate::engine::{Accounts, Archive, Engine, Outbox, Outlets};
 use ctigate_proto::Time;
 use ctigate_proto::auth::{Attempt, Identity, LoginBy, LoginError, Proof};
 use ctigate_proto::codec::{self, Limits};
 use ctigate_proto::dialog::{self, Dialog, Role};
+use ctigate_proto::hub::archive::{Fetch, FetchResult};
 use ctigate_proto::hub::input::Opening;
 use ctigate_proto::hub::settings::{self, Account, LinkSettings, Notation};
 use ctigate_proto::hub::{Hub, Input, Output, Rights};
@@ -100,6 +101,7 @@ fn hub(tabs: usize) -> (Hub, Vec<PeerId>, PeerId) {
         numbers: Vec::new(),
         breaks: Vec::new(),
         utc_offset: |_| 0,
+        procedures: Vec::new(),
         limits: settings::Limits::default(),
         notation: Notation {
             write: |o| codec::encode_value(&Value::Object(o.clone())),
@@ -205,6 +207,12 @@ fn fan_out() {
 
 struct Nobody;
 
+impl Archive for Nobody {
+    fn fetch(&self, _: Fetch) -> Pin<Box<dyn Future<Output = FetchResult> + Send + '_>> {
+        Box::pin(async { Err(ctigate_proto::message::Code::Internal.into()) })
+    }
+}
+
 impl Accounts for Nobody {
     fn verify<'a>(&'a self, _: &'a Attempt) -> Pin<Box<dyn Future<Output = Result<Identity, LoginError>> + Send + 'a>> {
         Box::pin(async { Err(LoginError::NotAvailable) })
@@ -223,6 +231,7 @@ fn engine_both_ways() {
             notice: Box::new(|_| {}),
             kept: Box::new(|| None),
             accounts: Arc::new(Nobody),
+            archive: Arc::new(Nobody),
         };
         let engine = Engine::new(hub, outlets);
         let way = if mailbox { "through a mailbox task" } else { "with a lock a batch" };

@@ -507,6 +507,7 @@ mod tests {
             numbers: Vec::new(),
             breaks: Vec::new(),
             utc_offset: |_| 0,
+            procedures: Vec::new(),
             limits: Limits::default(),
             notation: Notation { write: |_| Text::new(), read: |_| None, size: |_, _| 0 },
         };

@@ -199,7 +199,8 @@ pub(super) fn simulator(config: &Config, demo: bool) -> Result<simulator::Settin
         },
     });
     let directory = pbx::Directory { extensions: extensions.collect(), queues: queues.collect() };
-    Ok(simulator::Settings { directory, timeline, seed: rand::random(), ..simulator::Settings::default() })
+    let recordings = Some(config.recordings.folder.clone());
+    Ok(simulator::Settings { directory, timeline, seed: rand::random(), recordings, ..simulator::Settings::default() })
 }
 
 pub(super) fn timeline_name(config: &Config) -> String {

@@ -270,8 +270,14 @@ fn rules_of_the_smaller_tables() {
     refused("[[queue]]\nnumber = \"1\"\nusers = [\"a\"]", "queue[0].users[0]", 3, "no [[user]]");
     let idle = "[[user]]\nlogin = \"a\"\npassword = \"x\"\n[[queue]]\nnumber = \"1\"\nusers = [\"a\"]";
     refused(idle, "queue[0].users[0]", 6, "has no number");
-    refused("[[procedure]]\nname = \"a\"", "procedure[0].method", 1, "empty");
-    let twice = "[[procedure]]\nname = \"a\"\nmethod = \"m\"\n[[procedure]]\nname = \"A\"\nmethod = \"m\"";
+    refused("[[procedure]]\nname = \"a\"", "procedure[0].sql", 1, "empty");
+    refused("[[procedure]]\nname = \"a\"\nsql = \"SELECT ?\"", "procedure[0].sql", 3, "parameters have names");
+    refused("[[procedure]]\nname = \"a\"\nsql = \"SELECT 1\"\nrows = 0", "procedure[0].rows", 4, "from 1 to 10000");
+    refused("[[procedure]]\nname = \"a\"\nsql = \"SELECT 1\"\ntimeout = \"1m\"", "procedure[0].timeout", 4, "10s");
+    refused("[[procedure]]\nname = \"a\"\nsql = \"SELECT 1\"\ndatabase = \"missing\"", "procedure[0].database", 4, "no file");
+    let memory = "[store]\nurl = \"sqlite::memory:\"\n[[procedure]]\nname = \"a\"\nsql = \"SELECT 1\"";
+    refused(memory, "procedure[0].database", 3, "in memory");
+    let twice = "[[procedure]]\nname = \"a\"\nsql = \"SELECT 1\"\n[[procedure]]\nname = \"A\"\nsql = \"SELECT 1\"";
     refused(twice, "procedure[1].name", 5, "given twice");
     refused("[pbx]\nkind = \"asterisk\"", "pbx.asterisk.secret", 1, "no AMI secret");
     refused("[pbx]\ntimeline = \"missing\"", "pbx.timeline", 2, "no file missing");

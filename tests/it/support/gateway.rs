@@ -10,9 +10,10 @@ use std::time::Duration;
 use axum::Router;
 use axum::routing::{get, post as posted_to};
 use ctigate::config::{Config, Link, LinkFormat, LinkMode, Right, Secret, User};
-use ctigate::engine::{Accounts, Engine, Outlets};
+use ctigate::engine::{Accounts, Archive, Engine, Outlets};
 use ctigate::proto::auth::{Attempt, Identity, LoginBy, LoginError, password};
 use ctigate::proto::codec;
+use ctigate::proto::hub::archive::{Fetch, FetchResult};
 use ctigate::proto::hub::input::Ask;
 use ctigate::proto::hub::output::{Answer, Notice};
 use ctigate::proto::hub::settings::{Account, LinkSettings, Notation, Settings};
@@ -125,6 +126,7 @@ impl Gateway {
                 move |notice| notices.lock().unwrap().push(notice)
             }),
             accounts: Arc::new(People(config.users.iter().map(|u| u.login.clone()).collect())),
+            archive: Arc::new(People(Vec::new())),
         };
         let engine = Engine::new(Hub::new(settings(&config)), outlets);
         let stop = CancellationToken::new();
@@ -240,6 +242,12 @@ impl Accounts for People {
     }
 }
 
+impl Archive for People {
+    fn fetch(&self, _: Fetch) -> Pin<Box<dyn Future<Output = FetchResult> + Send + '_>> {
+        Box::pin(async { Err(ctigate::proto::message::Code::Internal.into()) })
+    }
+}
+
 fn settings(config: &Config) -> Settings {
     let account = |(i, user): (usize, &User)| Account {
         id: format!("3f0a7c11-0000-4000-8000-{i:012}").into(),
@@ -268,6 +276,9 @@ fn settings(config: &Config) -> Settings {
         links: config.links.iter().map(link).collect(),
         forms: Vec::new(),
         numbers: Vec::new(),
+        breaks: Vec::new(),
+        utc_offset: |_| 0,
+        procedures: Vec::new(),
         limits: ctigate::proto::hub::settings::Limits::default(),
         notation: Notation {
             write: |o| codec::encode_value(&Value::Object(o.clone())),

@@ -633,6 +633,7 @@ fn the_example_is_accepted_and_shows_the_defaults() {
     assert_eq!(config.limits, default.limits);
     assert_eq!(config.log, default.log);
     assert_eq!(config.recordings, default.recordings);
+    assert_eq!(config.files, default.files);
     let user = config.users[0].clone();
     let [login, name, number, department] = [&user.login, &user.name, &user.number, &user.department].map(Clone::clone);
     assert_eq!(user, User { login, name, number, department, password: user.password.clone(), ..User::default() });

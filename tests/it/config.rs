@@ -274,7 +274,12 @@ fn rules_of_the_smaller_tables() {
     refused("[[procedure]]\nname = \"a\"\nsql = \"SELECT ?\"", "procedure[0].sql", 3, "parameters have names");
     refused("[[procedure]]\nname = \"a\"\nsql = \"SELECT 1\"\nrows = 0", "procedure[0].rows", 4, "from 1 to 10000");
     refused("[[procedure]]\nname = \"a\"\nsql = \"SELECT 1\"\ntimeout = \"1m\"", "procedure[0].timeout", 4, "10s");
-    refused("[[procedure]]\nname = \"a\"\nsql = \"SELECT 1\"\ndatabase = \"missing\"", "procedure[0].database", 4, "no file");
+    refused(
+        "[[procedure]]\nname = \"a\"\nsql = \"SELECT 1\"\ndatabase = \"missing\"",
+        "procedure[0].database",
+        4,
+        "no file",
+    );
     let memory = "[store]\nurl = \"sqlite::memory:\"\n[[procedure]]\nname = \"a\"\nsql = \"SELECT 1\"";
     refused(memory, "procedure[0].database", 3, "in memory");
     let twice = "[[procedure]]\nname = \"a\"\nsql = \"SELECT 1\"\n[[procedure]]\nname = \"A\"\nsql = \"SELECT 1\"";

@@ -78,8 +78,7 @@ fn house(folder: &std::path::Path) -> Config {
         subordinates: subordinates.iter().map(|s| (*s).to_owned()).collect(),
         ..User::default()
     };
-    let others =
-        [person("petrov", "102", Role::Agent, &[]), person("sidorova", "103", Role::Supervisor, &["ivanov"])];
+    let others = [person("petrov", "102", Role::Agent, &[]), person("sidorova", "103", Role::Supervisor, &["ivanov"])];
     config.users.extend(others);
     config
 }
@@ -144,7 +143,9 @@ async fn a_call_is_in_the_journal_after_a_restart_and_its_recording_is_heard_by_
     assert_eq!((changed.status, changed.body.len()), (200, 200_000));
 
     let by_link = format!("http://{web}/downloadrecordbylink?recordlink={link}");
-    for (login, status) in [("ivanov:Secret1", 200), ("sidorova:Secret1", 200), ("petrov:Secret1", 404), ("ivanov:x", 401)] {
+    for (login, status) in
+        [("ivanov:Secret1", 200), ("sidorova:Secret1", 200), ("petrov:Secret1", 404), ("ivanov:x", 401)]
+    {
         assert_eq!(curl(&["--user", login, &by_link]).await.status, status, "{login}");
         assert_eq!(curl(&["--user", login, &format!("http://{web}{link}")]).await.status, status, "{login}");
     }
@@ -190,9 +191,7 @@ fn entry(rng: &mut impl RngExt, n: usize) -> Entry {
         talk_ms: 1000,
         legs: vec![leg(outside(&caller), "a"), leg(End::Inside(inside), "b")],
         talks,
-        queues: (0..draw() % 2)
-            .map(|_| EntryQueue { queue: "500".into(), began_ms, ended_ms: began_ms })
-            .collect(),
+        queues: (0..draw() % 2).map(|_| EntryQueue { queue: "500".into(), began_ms, ended_ms: began_ms }).collect(),
     }
 }
 

@@ -58,7 +58,8 @@ async fn a_program_orders_and_asks_by_http() {
 
     assert_eq!(ask(robot, "/wp_setuserstate?user=ivanov&oncallcenter=1").await.status, 200);
     assert_eq!(tab.0.hear_named("userstatechanged").await.body.flag("oncallcenter"), Some(true));
-    let posted = curl(&["--user", robot, "-d", "user=101&oncallcenter=0", &format!("http://{web}/wp_setuserstate")]).await;
+    let posted =
+        curl(&["--user", robot, "-d", "user=101&oncallcenter=0", &format!("http://{web}/wp_setuserstate")]).await;
     assert!(posted.text().contains("<property_simple key=\"resultcode\" value=\"1\" name=\"OK\"/>"), "{posted:?}");
     assert_eq!(tab.0.hear_named("userstatechanged").await.body.flag("oncallcenter"), Some(false));
 
@@ -112,7 +113,12 @@ async fn procedures_read_their_database_and_of_the_store_only_what_is_published(
     let db = Some(database.as_path());
     let forever = "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) SELECT count(*) FROM n";
     config.procedures = vec![
-        procedure("web_gettasks", "SELECT id, name, cost, data FROM task WHERE id >= :Since ORDER BY id", db, &[Role::Agent]),
+        procedure(
+            "web_gettasks",
+            "SELECT id, name, cost, data FROM task WHERE id >= :Since ORDER BY id",
+            db,
+            &[Role::Agent],
+        ),
         procedure("mine", "SELECT name FROM task WHERE owner = :userlogin", db, &[Role::Agent]),
         procedure("people", "SELECT userlogin, role FROM users_v1 ORDER BY userlogin", None, &[Role::Agent]),
         procedure("write", "INSERT INTO task VALUES (3, 'x', 1, x'', '')", db, &[Role::Agent]),
@@ -125,7 +131,9 @@ async fn procedures_read_their_database_and_of_the_store_only_what_is_published(
     let node = node::start(&config).await;
     let mut tab = FakeTab::login(node.addresses.web.unwrap(), Format::Json, "ivanov").await;
     let mut exec = async |name: &str, input: &str| {
-        tab.0.say(&format!(r#"["execpredefineddbstoredproc",{{"qid":"x","procedure":"{name}","inputparams":{input}}}]"#)).await;
+        tab.0
+            .say(&format!(r#"["execpredefineddbstoredproc",{{"qid":"x","procedure":"{name}","inputparams":{input}}}]"#))
+            .await;
         let reply = tab.0.hear_named("execpredefineddbstoredprocresult").await.body;
         match reply.int("result") {
             Some(1) => ctigate::proto::codec::encode_value(&reply.value("dataset").unwrap()).to_string(),
@@ -133,7 +141,10 @@ async fn procedures_read_their_database_and_of_the_store_only_what_is_published(
         }
     };
     let columns = r#"["id","name","cost","data"]"#;
-    assert_eq!(exec("Web_GetTasks", r#"{"@since":1}"#).await, format!(r#"[[{columns},[1,"Inbound",1.5,"00ff"],[2,null,null,null]]]"#));
+    assert_eq!(
+        exec("Web_GetTasks", r#"{"@since":1}"#).await,
+        format!(r#"[[{columns},[1,"Inbound",1.5,"00ff"],[2,null,null,null]]]"#)
+    );
     assert_eq!(exec("web_gettasks", r#"{"since":"9"}"#).await, format!("[[{columns}]]"), "columns of nothing");
     let evil = r#"{"since":"1 OR 1=1; DROP TABLE task"}"#;
     assert_eq!(exec("web_gettasks", evil).await, format!("[[{columns}]]"), "text is text");
@@ -214,7 +225,9 @@ async fn a_changed_password_and_redirect_rules_and_chats_outlive_a_restart() {
     let mut config = config;
     config.users[0].password = Some(Secret::new("demo-Else"));
     let node = node::start(&config).await;
-    let got = curl(&["--user", "ivanov:demo-Else", &format!("http://{}/gettotalqueueinfo", node.addresses.web.unwrap())]).await;
+    let got =
+        curl(&["--user", "ivanov:demo-Else", &format!("http://{}/gettotalqueueinfo", node.addresses.web.unwrap())])
+            .await;
     assert_eq!(got.status, 403, "known, but no program");
     assert!(node.stop().await);
 }

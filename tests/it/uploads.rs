@@ -59,7 +59,10 @@ async fn a_picture_is_uploaded_and_becomes_a_photo_in_three_sizes() {
         let path = path_of(&got);
         assert!(path.starts_with("/storage/20") && path.ends_with(name), "{path}");
         let copy = tab.0.hear_named("httpresponsecopy").await.body;
-        assert_eq!((copy.text("response").as_deref(), copy.text("password").as_deref()), (Some("200 OK"), Some(&*password)));
+        assert_eq!(
+            (copy.text("response").as_deref(), copy.text("password").as_deref()),
+            (Some("200 OK"), Some(&*password))
+        );
         assert_eq!(copy.text("content").as_deref(), Some(&*got.text()));
         assert_eq!(curl(&["-F", &form, &url]).await.status, 403, "one upload");
 
@@ -112,8 +115,11 @@ async fn what_is_no_upload_leaves_nothing_behind() {
     std::fs::write(&fits, vec![7; 16 << 20]).unwrap();
     let text = folder.path().join("text.png");
     std::fs::write(&text, "this is no picture").unwrap();
-    let (large, fits, text) =
-        (format!("file=@{}", large.display()), format!("file=@{}", fits.display()), format!("file=@{}", text.display()));
+    let (large, fits, text) = (
+        format!("file=@{}", large.display()),
+        format!("file=@{}", fits.display()),
+        format!("file=@{}", text.display()),
+    );
 
     assert_eq!(curl(&["-F", &fits, &format!("http://{web}/upload?temppass=guessed")]).await.status, 403);
     assert_eq!(curl(&["-F", &fits, &format!("http://{web}/upload")]).await.status, 403);

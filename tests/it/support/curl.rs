@@ -26,9 +26,21 @@ pub(crate) async fn curl(args: &[&str]) -> Got {
     let folder = tempfile::tempdir().unwrap();
     let (head, body) = (folder.path().join("head"), folder.path().join("body"));
     let mut command = Command::new("curl");
-    command.args(["--silent", "--show-error", "--max-time", "20", "--noproxy", "*", "-H", "Expect:", "-w", "%{http_code}"]);
+    command.args([
+        "--silent",
+        "--show-error",
+        "--max-time",
+        "20",
+        "--noproxy",
+        "*",
+        "-H",
+        "Expect:",
+        "-w",
+        "%{http_code}",
+    ]);
     command.arg("-D").arg(&head).arg("-o").arg(&body).args(args);
-    let output = tokio::task::spawn_blocking(move || command.output().expect("curl, from the package curl")).await.unwrap();
+    let output =
+        tokio::task::spawn_blocking(move || command.output().expect("curl, from the package curl")).await.unwrap();
     let status = String::from_utf8_lossy(&output.stdout).parse().unwrap_or_default();
     assert_ne!(status, 0, "{}", String::from_utf8_lossy(&output.stderr));
     Got {

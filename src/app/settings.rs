@@ -192,10 +192,9 @@ pub(super) fn simulator(config: &Config, demo: bool) -> Result<simulator::Settin
         members: q.users.iter().filter_map(number_of).collect(),
         strategy: match q.strategy {
             QueueStrategy::RingAll => pbx::Strategy::All,
-            // Who is idle longest or had the fewest calls is known once calls are kept; until then they go around.
-            QueueStrategy::RoundRobin | QueueStrategy::LongestIdle | QueueStrategy::FewestCalls => {
-                pbx::Strategy::Rotate
-            }
+            QueueStrategy::RoundRobin => pbx::Strategy::Rotate,
+            QueueStrategy::LongestIdle => pbx::Strategy::LongestIdle,
+            QueueStrategy::FewestCalls => pbx::Strategy::FewestCalls,
         },
     });
     let directory = pbx::Directory { extensions: extensions.collect(), queues: queues.collect() };

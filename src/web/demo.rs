@@ -1,5 +1,6 @@
-//! `/demo`: the board of the demonstration, and what it asks. It tells the passwords of the demonstration's people and obeys
-//! anybody, so it is there only under `ctigate demo`, which binds to loopback, and it answers only to names of this machine.
+//! `/demo`: the board of the demonstration, the page on which a person is the caller, and what the two ask. It tells the
+//! passwords of the demonstration's people and obeys anybody, so it is there only under `ctigate demo`,
+//! which binds to loopback, and it answers only to names of this machine.
 
 use std::sync::Arc;
 
@@ -39,6 +40,7 @@ pub(super) fn router(door: Arc<dyn Door>, people: Vec<Person>, stop: Cancellatio
     Router::new()
         .route("/demo", get(|request: Request| assets::page("demo/index.html", request)))
         .route("/demo/", get(|| async { Redirect::permanent("/demo") }))
+        .route("/demo/simulator", get(|request: Request| assets::page("demo/simulator.html", request)))
         .route("/demo/{*path}", get(assets::file))
         .route("/demo/api/snapshot", get(snapshot))
         .route("/demo/api/tail", get(tail))

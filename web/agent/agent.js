@@ -1,19 +1,25 @@
-/** The agent's page: log in, see calls and colleagues, answer forms. One tab is one `Gateway`. */
+/** The agent's page: log in, and work: calls, people, forms, journal, chats. One tab is one `Gateway`. */
 
 import { Gateway, keptLogins } from "../client/ctigate.js";
-import { h, say as text } from "../page/dom.js";
-import { change, other as otherLanguage, otherName } from "../page/language.js";
-import { colleaguesCard, stateTone, stateWord } from "./colleagues.js";
+import { h } from "../page/dom.js";
+import { icon } from "../page/icons.js";
+import { topBar } from "./bar.js";
+import { chatsPanel } from "./chats.js";
 import { formsColumn } from "./forms.js";
 import { historyCard } from "./history.js";
+import { journalPanel } from "./journal.js";
+import { shortcuts } from "./keys.js";
 import { loginPage } from "./login.js";
+import { noticeBoard } from "./notices.js";
+import { peopleCard } from "./people.js";
 import { phoneCard } from "./phone.js";
+import { presenceMenu } from "./presence.js";
+import { queueCard } from "./queue.js";
+import { tabbed } from "./tabs.js";
 import { say } from "./words.js";
 
-const EVENTS = ["phoneevent", "linestatechanged", "flashstatechanged", "userstatechanged", "pbxnumberstatechanged"];
 const TICK_MS = 1000;
-const HINT_MS = 30_000;
-const CHOSEN_STATES = [1, 2, 3];
+const PARTS = ["forms", "phone", "conference", "people", "presence", "queue", "chats", "messages"];
 
 start();
 
@@ -35,8 +41,7 @@ async function enter(who, { patient = false } = {}) {
   const gateway = new Gateway(who);
   const desk = makeDesk(gateway);
   if (patient) document.body.replaceChildren(desk.node);
-  await gateway.subscribe(...EVENTS);
-  await gateway.forms.start();
+  for (const part of PARTS) await gateway[part].start();
   await gateway.provide("ShowHint", desk.hint);
   await gateway.open({ patient });
   history.replaceState(null, "", `?login=${encodeURIComponent(who.login)}`);
@@ -45,142 +50,113 @@ async function enter(who, { patient = false } = {}) {
   gateway.on("state", ({ state, error }) => {
     if (state !== "closed") return;
     clearInterval(ticking);
+    desk.leave();
     ask(who.login, error);
   });
 }
 
 function makeDesk(gateway) {
+  let tabs = null; // known when its panels are
   const past = historyCard();
-  const notices = h("div", { class: "notices", role: "status" });
-  const complain = (what, error) => past.tell(say("did.fail", { what, why: error.message }), "bad");
-  const phone = phoneCard(gateway, past.tell, complain);
-  const colleagues = colleaguesCard(gateway);
-  const forms = formsColumn(gateway, past.tell, complain);
-  const bar = topBar(gateway, past.tell, complain);
-  const node = h(
-    "div",
-    { class: "page" },
-    bar.node,
-    notices,
-    h(
-      "main",
-      { class: "desks" },
-      h("div", { class: "side" }, phone.node),
-      forms.node,
-      h("div", { class: "side" }, colleagues.node),
-      h("div", { class: "side past" }, past.node),
-    ),
+  const notices = noticeBoard(gateway, past.tell);
+  const phone = phoneCard(gateway, past.tell);
+  const presence = presenceMenu(gateway, past.tell);
+  const queue = queueCard(gateway);
+  const forms = formsColumn(gateway, past.tell, (what, error) =>
+    past.tell(say("did.fail", { what, why: error.message }), "bad"),
   );
+  const doing = {
+    dial: phone.dial,
+    act: phone.act,
+    chat(userid) {
+      show("chats");
+      chats.with(userid);
+    },
+    write: notices.write,
+    past(number) {
+      show("journal");
+      journal.with(number);
+    },
+  };
+  const people = peopleCard(gateway, doing);
+  const journal = journalPanel(gateway, doing);
+  const chats = chatsPanel(gateway, {
+    counted: (n) => tabs && tally("chats", n),
+    seen: () => chats.node.checkVisibility(),
+  });
+  tabs = tabbed(say("work"), [
+    { key: "journal", title: say("journal"), node: journal.node, look: () => gateway.state === "online" && journal.look() },
+    { key: "chats", title: say("chats"), node: chats.node, look: () => chats.look?.() },
+  ]);
+  const keys = shortcuts({
+    KeyA: () => phone.press("answer"),
+    KeyE: () => phone.end(),
+    KeyH: () => phone.press("hold") || phone.press("takeBack") || false,
+    KeyS: () => phone.press("swap"),
+    KeyT: () => phone.press("transfer"),
+    KeyJ: () => phone.press("join") || phone.press("takeIn") || false,
+    KeyB: () => phone.press("back"),
+    KeyC: () => phone.press("widen") || phone.press("invite") || false,
+    KeyN: () => (show("phone"), phone.focus()),
+    Slash: () => (show("people"), people.focus()),
+    KeyQ: () => presence.open(),
+  });
+  const bar = topBar(gateway, presence.node, keys.help);
+  const left = h("div", { class: "side phone-side" }, phone.node, queue.node);
+  const work = h("div", { class: "work" }, forms.node, tabs.node);
+  const right = h("div", { class: "side people-side" }, people.node);
+  const log = h("div", { class: "side past" }, past.node);
+  const main = h("main", { class: "desks", "data-view": "phone" }, left, work, right, log);
+  const views = ["phone", "people", "journal", "chats"].map((key) => {
+    const pictures = { phone: "call", people: "people", journal: "clock", chats: "chat" };
+    const count = h("span", { class: "count number", hidden: true });
+    const button = h("button", { type: "button", class: "plain", "data-show": key, onclick: () => show(key) }, icon(pictures[key]), h("span", {}, say(key)), count);
+    return { key, button, count };
+  });
+  const foot = h("nav", { class: "foot", "aria-label": say("parts") }, views.map(({ button }) => button));
+  const node = h("div", { class: "page" }, bar.node, notices.node, main, foot);
+
+  /** Brings a part of the page to the eye: on a narrow screen one is seen at a time. */
+  function show(key) {
+    main.dataset.view = key;
+    for (const view of views) view.button.setAttribute("aria-current", String(view.key === key));
+    if (key === "journal" || key === "chats") tabs.choose(key);
+  }
+
+  function tally(key, n) {
+    tabs.count(key, n, say("unread", { n }));
+    const { count } = views.find((view) => view.key === key);
+    count.textContent = String(n);
+    count.hidden = !n;
+  }
+
+  show("phone");
+  tabs.choose("journal");
+  tabs.offer("chats", false);
+  gateway.chats.on("change", () => {
+    tabs.offer("chats", gateway.chats.available);
+    views.find(({ key }) => key === "chats").button.hidden = !gateway.chats.available;
+  });
+  views.find(({ key }) => key === "chats").button.hidden = true;
 
   let was = "";
   gateway.on("state", ({ state }) => {
     node.classList.toggle("away", state !== "online");
     if (state === "online") {
       past.tell(say("did.online"), "good");
-      bar.reload();
-      phone.reload();
-      colleagues.reload();
+      if (tabs.now() === "journal") journal.look();
     } else if (was === "online" && state !== "closed") {
       past.tell(say("did.lost"), "bad");
     }
     was = state;
   });
 
-  /** What the gateway wants to be shown: a dynamic method that a scenario may call. */
-  function hint({ text: words }) {
-    const note = h(
-      "div",
-      { class: "note hint row" },
-      h("span", { class: "grow" }, String(words ?? "")),
-      h("button", { class: "little", type: "button", onclick: () => note.remove() }, say("dismiss")),
-    );
-    notices.append(note);
-    setTimeout(() => note.remove(), HINT_MS);
-    past.tell(say("did.hint", { text: String(words ?? "") }), "accent");
-    return {};
-  }
-
   function tick() {
     bar.tick();
     phone.tick();
+    queue.tick();
     forms.tick();
   }
 
-  return { node, hint, tick };
-}
-
-/** Connection, own name and state, the way out. */
-function topBar(gateway, tell, complain) {
-  const link = h("span", { class: "pill", role: "status" });
-  const name = h("span", { class: "me" }, gateway.login);
-  const number = h("span", { class: "quiet number" });
-  const other = h("option", { value: "", disabled: true, hidden: true }); // a state that nobody chooses: busy, offline
-  const chosen = h(
-    "select",
-    { "aria-label": say("myState"), title: say("myState"), disabled: true },
-    other,
-    CHOSEN_STATES.map((id) => h("option", { value: String(id) }, stateWord(id))),
-  );
-  const leave = h("button", { class: "plain", type: "button", onclick: () => gateway.logout() }, say("logout"));
-  const node = h(
-    "header",
-    { class: "bar" },
-    h("a", { class: "brand", href: "/" }, h("img", { src: "/page/icon.svg", alt: "" }), "ctigate"),
-    link,
-    h("span", { class: "grow" }),
-    h("span", { class: "row mine" }, h("span", {}, name, " ", number), chosen),
-    h(
-      "span",
-      { class: "row leave" },
-      h("button", { class: "plain", type: "button", lang: otherLanguage, onclick: change }, otherName),
-      leave,
-    ),
-  );
-  let now = { state: gateway.state, retryAt: 0 };
-  let shown = null;
-  let fixed = false;
-
-  function tick() {
-    const seconds = Math.max(0, Math.ceil((now.retryAt - Date.now()) / 1000));
-    text(link, say(`link.${now.state}`, { seconds }));
-    link.className = `pill ${{ online: "good", waiting: "bad", closed: "bad" }[now.state] ?? "warn"}`;
-  }
-
-  function show(id) {
-    if (!Number.isInteger(id)) return;
-    if (shown !== null && shown !== id) tell(say("did.state", { state: stateWord(id) }), stateTone(id));
-    shown = id;
-    text(other, stateWord(id));
-    chosen.value = CHOSEN_STATES.includes(id) ? String(id) : "";
-    chosen.className = stateTone(id);
-    chosen.disabled = fixed;
-  }
-
-  chosen.addEventListener("change", async () => {
-    const id = Number(chosen.value);
-    const wish = { userstateid: id, onredirect: false };
-    if (id === 2) wish.oncallcenter = true;
-    if (id === 3) wish.oncallcenter = false;
-    try {
-      show((await gateway.call("setuserstate", wish)).userstateid);
-    } catch (error) {
-      fixed = error.code === 59001; // this gateway leaves no choice
-      complain(say("myState"), error);
-      show(shown);
-    }
-  });
-
-  async function reload() {
-    const me = await gateway.call("getmyuserinfo").catch(() => ({}));
-    text(name, me.username || gateway.login);
-    text(number, me.mainpbxnumber ?? "");
-  }
-
-  gateway.on("state", (next) => {
-    now = next;
-    tick();
-  });
-  gateway.on("userstatechanged", ({ userstateid }) => show(userstateid));
-  tick();
-  return { node, reload, tick };
+  return { node, hint: notices.hint, tick, leave: keys.stop };
 }

@@ -8,11 +8,10 @@ const NOTICE_MS = 60_000;
 
 export function formsColumn(gateway, tell, complain) {
   const list = h("div", { class: "forms" });
-  const empty = h("p", { class: "card empty" }, say("noForms"));
-  const node = h("section", { class: "desk", "aria-label": say("forms") }, empty, list);
+  const node = h("section", { class: "desk", "aria-label": say("forms"), hidden: true }, list);
   const cards = new Map();
 
-  const count = () => (empty.hidden = list.childElementCount > 0);
+  const count = () => (node.hidden = list.childElementCount === 0);
 
   gateway.forms.on("open", (form) => {
     const card = formCard(form, complain);

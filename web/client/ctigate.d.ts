@@ -74,6 +74,16 @@ export class Gateway {
   readonly userid: string;
   readonly state: State;
   readonly forms: Forms;
+  readonly phone: Phone;
+  readonly conference: Conference;
+  readonly people: People;
+  readonly presence: Presence;
+  readonly queue: Queue;
+  readonly journal: Journal;
+  readonly chats: Chats;
+  readonly messages: Messages;
+  /** Where the gateway serves files: recordings, photos. */
+  readonly webOrigin: string;
   open(options?: OpenOptions): Promise<this>;
   close(): void;
   logout(): Promise<void>;
@@ -85,6 +95,8 @@ export class Gateway {
     name: string,
     run: (input: any, context: ExecutionContext) => Body | void | Promise<Body | void>,
   ): Promise<void>;
+  procedure(name: string, input?: Body): Promise<Record<string, unknown>[][]>;
+  changePassword(before: string, after: string): Promise<void>;
   execute<Output = Body>(name: string, input?: Body, options?: { timeout?: number }): Promise<Output>;
 }
 
@@ -131,4 +143,284 @@ export interface Form {
   setComment(text: string): void;
   answer(): Promise<void>;
   confirm(accept: boolean): Promise<void>;
+}
+
+/** A part that keeps a picture of something, from `start()` on. */
+export interface Follower {
+  start(): Promise<void>;
+  reload(): Promise<void>;
+  on(event: "trouble", handler: (error: CtiError) => void): Off;
+}
+
+export type Phase =
+  | "unknown"
+  | "off"
+  | "idle"
+  | "alone"
+  | "planned"
+  | "callback"
+  | "ringing"
+  | "dialling"
+  | "menu"
+  | "talking"
+  | "onhold"
+  | "conference";
+
+export type Action =
+  | "call"
+  | "intercom"
+  | "conference"
+  | "ghost"
+  | "answer"
+  | "decline"
+  | "stopdialling"
+  | "hangup"
+  | "hold"
+  | "toggle"
+  | "join"
+  | "return"
+  | "drophold"
+  | "transfer"
+  | "takein"
+  | "invite"
+  | "leave";
+
+export interface Party {
+  number: string;
+  /** Empty when it would only repeat the number. */
+  name: string;
+  /** Of an inside user, or empty. */
+  userid: string;
+  outside: boolean;
+  conference: { id: string; name: string; room: string | number } | null;
+}
+
+export interface Line {
+  readonly phase: Phase;
+  readonly party: Party | null;
+  /** Who is on hold. */
+  readonly held: Party | null;
+  readonly chain: string;
+  /** The number that was dialled. */
+  readonly called: string;
+  /** When the talk began, milliseconds since 1970; 0 without a talk. */
+  readonly since: number;
+  /** What can be done now. */
+  readonly actions: readonly Action[];
+}
+
+export interface Phone extends Follower {
+  readonly line: Line;
+  can(action: Action): boolean;
+  on(event: "change", handler: (line: Line, before: Line) => void): Off;
+  on(event: "trouble", handler: (error: CtiError) => void): Off;
+  dial(number: string, options?: { first?: "me" | "other"; intercom?: boolean }): Promise<void>;
+  answer(): Promise<void>;
+  decline(): Promise<void>;
+  stopDialling(): Promise<void>;
+  hangUp(): Promise<void>;
+  end(): Promise<void>;
+  hold(): Promise<void>;
+  back(): Promise<void>;
+  dropHeld(): Promise<void>;
+  join(): Promise<void>;
+  transfer(number: string): Promise<void>;
+}
+
+export type Invitee = string | { userid: string };
+export type ListenMode = "listen" | "help" | "join";
+
+export interface Member {
+  id: string;
+  number: string;
+  name: string;
+  userid: string;
+  outside: boolean;
+  state: "Inviting" | "InConference" | string;
+  creator: boolean;
+  me: boolean;
+  /** Whether this is the one listened to. */
+  target: boolean;
+}
+
+export interface ConferenceNow {
+  id: string;
+  name: string;
+  room: number;
+  listening: boolean;
+  /** Empty unless listening. */
+  mode: ListenMode | "";
+  members: Member[];
+}
+
+export interface Conference extends Follower {
+  readonly now: ConferenceNow | null;
+  on(event: "change", handler: (now: ConferenceNow | null) => void): Off;
+  on(event: "trouble", handler: (error: CtiError) => void): Off;
+  create(whom: Invitee[], options?: { name?: string; record?: boolean }): Promise<string>;
+  widen(): Promise<void>;
+  invite(...whom: Invitee[]): Promise<void>;
+  throwOut(member: string): Promise<void>;
+  leave(): Promise<void>;
+  takeIn(): Promise<void>;
+  listen(userid: string, mode?: ListenMode): Promise<void>;
+  setMode(mode: ListenMode): Promise<void>;
+}
+
+export interface Person {
+  id: string;
+  name: string;
+  number: string;
+  numbers: string[];
+  /** 0 not online, 1 ready, 2 break, 3 not to be disturbed, 5 busy, 6 reserved, 7 without a phone. */
+  state: number;
+  department: string;
+  subordinate: boolean;
+  /** Whether it is a person, not a queue or group. */
+  user: boolean;
+  me: boolean;
+  /** Path of the photo on the gateway, or empty. */
+  photo: string;
+}
+
+export interface People extends Follower {
+  readonly all: Person[];
+  readonly me: { name: string; number: string; operator: boolean };
+  on(event: "change", handler: () => void): Off;
+  on(event: "trouble", handler: (error: CtiError) => void): Off;
+  byNumber(number: string): Person | undefined;
+  byId(id: string): Person | undefined;
+  search(text: string): Person[];
+}
+
+export type Status = "ready" | "queues" | "manual" | "break" | "dnd" | "busy" | "redirect";
+
+export interface Presence extends Follower {
+  readonly state: number;
+  readonly status: Status;
+  readonly reason: number;
+  readonly note: string;
+  readonly task: boolean;
+  readonly breaks: { id: number; name: string }[];
+  readonly redirect: string;
+  on(event: "change", handler: () => void): Off;
+  on(event: "trouble", handler: (error: CtiError) => void): Off;
+  set(status: Status, options?: { reason?: number; note?: string }): Promise<void>;
+  redirectTo(number: string): Promise<void>;
+}
+
+export interface WaitingCall {
+  chain: string;
+  number: string;
+  name: string;
+  called: string;
+  queue: string;
+  /** Since when, milliseconds since 1970. */
+  since: number;
+}
+
+export interface Queue extends Follower {
+  readonly waiting: WaitingCall[];
+  total(): Promise<{ name: string; waiting: WaitingCall[] }[]>;
+  on(event: "change", handler: () => void): Off;
+  on(event: "trouble", handler: (error: CtiError) => void): Off;
+}
+
+export type Direction = "incoming" | "outgoing" | "internal";
+
+export interface JournalFilter {
+  /** Days, `YYYY-MM-DD`. */
+  from?: string;
+  to?: string;
+  direction?: Direction | "";
+  number?: string;
+  missed?: boolean;
+  chain?: string;
+  /** Seconds. */
+  atLeast?: number;
+  limit?: number;
+  offset?: number;
+}
+
+export interface PastCall {
+  chain: string;
+  talk: string;
+  /** `YYYY-MM-DD HH:MM:SS`, local time of the gateway. */
+  time: string;
+  seconds: number;
+  waited: number;
+  direction: Direction;
+  caller: string;
+  called: string;
+  userid: string;
+  name: string;
+  outcome: string;
+  queue: string;
+  /** Empty when there is none. */
+  recording: string;
+}
+
+export interface Step {
+  time: string;
+  kind: string;
+  number: string;
+  userid: string;
+  detail: string;
+}
+
+export interface Journal {
+  calls(filter?: JournalFilter): Promise<PastCall[]>;
+  trace(chain: string): Promise<Step[]>;
+  recording(call: { recording: string }): Promise<string>;
+}
+
+export interface Chat {
+  id: string;
+  name: string;
+  /** The user id of who made it. */
+  creator: string;
+  members: { id: string; name: string }[];
+  unread: number;
+  /** Of the newest text, or empty. */
+  time: string;
+}
+
+export interface ChatText {
+  id: string;
+  /** The writer's user id. */
+  sender: string;
+  name: string;
+  text: string;
+  time: string;
+  /** The user ids of those who have read it. */
+  viewers: string[];
+  mine: boolean;
+}
+
+export interface Chats extends Follower {
+  readonly all: Chat[];
+  readonly available: boolean;
+  on(event: "change", handler: () => void): Off;
+  on(event: "message", handler: (chat: string, text: ChatText) => void): Off;
+  on(event: "viewed", handler: (chat: string, text: string, viewer: string) => void): Off;
+  on(event: "trouble", handler: (error: CtiError) => void): Off;
+  byId(id: string): Chat | undefined;
+  create(members: string[], name?: string): Promise<string>;
+  with(userid: string): Promise<string>;
+  send(chat: string, text: string): Promise<string>;
+  history(chat: string, options?: { before?: string; limit?: number }): Promise<ChatText[]>;
+  viewed(chat: string, text: string): Promise<void>;
+  rename(chat: string, name: string): Promise<void>;
+  addMember(chat: string, userid: string): Promise<void>;
+  removeMember(chat: string, userid: string): Promise<void>;
+}
+
+export interface Messages {
+  start(): Promise<void>;
+  on(event: "text", handler: (text: { sender: string; name: string; text: string; time: string }) => void): Off;
+  on(event: "notice", handler: (notice: { caption: string; text: string; timeout: number }) => void): Off;
+  send(recipients: string[], text: string): Promise<void>;
+  notify(recipients: string[], caption: string, text: string, timeout?: number): Promise<void>;
+  trigger(name: string, param?: unknown, options?: { to?: string[] | null; back?: boolean }): Promise<void>;
+  onTriggered(name: string, handler: (param: any, sender: { userid: string; login: string }) => void): Off;
 }

@@ -13,14 +13,29 @@
  *   const client = await gateway.execute("FindClient", { phone: "79001112233" });
  *   const { numbers } = await gateway.call("getpbxnumbers", { mode: "full" });
  *
+ *   gateway.phone.on("change", (line) => show(line.phase, line.party));   // the telephone, see phone.js
+ *   await gateway.phone.start();
+ *   await gateway.phone.dial("79001112233");
+ *
+ * The parts, each in a module of its own: `phone`, `conference`, `people`, `presence`, `queue`, `journal`, `chats`,
+ * `messages`, `forms`. One that follows something is silent until its `start()` was called.
+ *
  * A broken connection is restored by itself, with the session, until `close()` or `logout()`, or until the gateway
  * says that the session is over. Everything that arrives is data: show it as text, never as markup.
  */
 
+import { Chats } from "./chats.js";
+import { Conference } from "./conference.js";
 import { Emitter } from "./emitter.js";
 import { CtiError } from "./error.js";
 import { Forms } from "./forms.js";
+import { Journal } from "./journal.js";
+import { Messages } from "./messages.js";
 import { passwordHashes } from "./password.js";
+import { People } from "./people.js";
+import { Phone } from "./phone.js";
+import { Presence } from "./presence.js";
+import { Queue } from "./queue.js";
 
 export { CtiError, passwordHashes };
 
@@ -98,12 +113,25 @@ export class Gateway extends Emitter {
     this.userid = "";
     this.state = "closed";
     this.forms = new Forms(this);
+    this.phone = new Phone(this);
+    this.conference = new Conference(this);
+    this.people = new People(this);
+    this.presence = new Presence(this);
+    this.queue = new Queue(this);
+    this.journal = new Journal(this);
+    this.chats = new Chats(this);
+    this.messages = new Messages(this);
     this.on("executemethod", (body) => this.#run(body));
     this.on("cancelmethod", ({ executionid }) => this.#cancel(executionid));
     this.on("executemethodwaitaborted", ({ executionid, waitresponsems = 0 }) =>
       setTimeout(() => this.#cancel(executionid), waitresponsems),
     );
     this.on("statereset", ({ userstate }) => userstate && this.emit("userstatechanged", userstate));
+  }
+
+  /** Where the gateway serves files: recordings, photos. */
+  get webOrigin() {
+    return new URL(this.#options.url, location.href).origin.replace(/^ws/, "http");
   }
 
   /**
@@ -163,6 +191,20 @@ export class Gateway extends Emitter {
   provide(name, run) {
     this.#methods.set(name, run);
     return this.subscribe("dynamic", "dynamicwaitabort");
+  }
+
+  /** Runs a stored procedure that the gateway allows; resolves to its tables, each an array of objects by column. */
+  async procedure(name, input = {}) {
+    const { dataset } = await this.call("execpredefineddbstoredproc", { procedure: name, inputparams: input });
+    return dataset.map(([columns, ...rows]) =>
+      rows.map((row) => Object.fromEntries(columns.map((column, i) => [column, row[i]]))),
+    );
+  }
+
+  /** Changes the user's password; its other sessions end. */
+  async changePassword(before, after) {
+    const hash = (password) => passwordHashes(password).Password;
+    await this.call("changepassword", { oldpwdmd5: hash(before), newpwdmd5: hash(after) });
   }
 
   /** Runs a dynamic method of the CRM and resolves to its output. `timeout` is also the time the CRM is given. */

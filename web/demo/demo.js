@@ -4,11 +4,11 @@ import { h, keyed } from "../page/dom.js";
 import { change, other, otherName } from "../page/language.js";
 import { messagesCard } from "./messages.js";
 import { callsTable, executionsTable, formsTable, linksTable, tickAges, usersTable } from "./tables.js";
+import { order as give } from "./sim.js";
 import { say } from "./words.js";
 
 const SNAPSHOT = "/demo/api/snapshot";
 const TAIL = "/demo/api/tail";
-const SIM = "/demo/api/sim";
 const EVERY_MS = 2000; // between looks when nothing happens
 const SOON_MS = 120; // after a message has passed
 const LIMIT_MS = 5000;
@@ -35,6 +35,7 @@ document.body.replaceChildren(
     h("a", { class: "brand", href: "/demo" }, h("img", { src: "/page/icon.svg", alt: "" }), "ctigate demo"),
     live,
     h("span", { class: "grow" }),
+    h("a", { class: "button", href: "/demo/simulator", target: "_blank", rel: "noopener" }, say("beCaller")),
     h("button", { class: "plain", type: "button", lang: other, onclick: change }, otherName),
   ),
   h(
@@ -147,28 +148,11 @@ async function play(order) {
   result.className = "small quiet";
   result.textContent = "…";
   try {
-    const answer = await fetch(SIM, {
-      method: "POST",
-      headers: { "Content-Type": "application/json" },
-      body: JSON.stringify(order),
-      signal: AbortSignal.timeout(LIMIT_MS),
-    });
-    const words = await answer.text();
-    if (!answer.ok) throw new Error(reason(words) || String(answer.status));
+    await give(order);
     result.textContent = say("done");
   } catch (error) {
     result.className = "small note bad";
     result.textContent = say("failed", { why: error.message });
   }
   soon(0);
-}
-
-/** The words of a refusal: JSON with `error`, or plain text. */
-function reason(words) {
-  try {
-    const { error, errormsg, message } = JSON.parse(words);
-    return String(errormsg ?? message ?? error ?? words);
-  } catch {
-    return words;
-  }
 }

@@ -38,3 +38,20 @@ export function length(ms) {
   const hours = Math.floor(s / 3600);
   return (hours ? `${hours}:${two(Math.floor(s / 60) % 60)}` : String(Math.floor(s / 60))) + `:${two(s % 60)}`;
 }
+
+/** A moment as the gateway writes it (`YYYY-MM-DD HH:MM:SS`): the time alone when it is of today, else the day too. */
+export function day(moment) {
+  const [date = "", time = ""] = String(moment).split(" ");
+  if (date === today()) return time.slice(0, 5);
+  const [year, month, number] = date.split("-").map(Number);
+  const words = new Date(year, month - 1, number).toLocaleDateString(language, { day: "numeric", month: "short" });
+  return `${words}, ${time.slice(0, 5)}`;
+}
+
+/** The day so many days from now, as `YYYY-MM-DD`. */
+export function today(shift = 0) {
+  const now = new Date();
+  now.setDate(now.getDate() + shift);
+  const two = (n) => String(n).padStart(2, "0");
+  return `${now.getFullYear()}-${two(now.getMonth() + 1)}-${two(now.getDate())}`;
+}

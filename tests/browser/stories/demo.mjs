@@ -1,33 +1,11 @@
 // `ctigate demo` as people meet it.
 
 import assert from "node:assert/strict";
-import { readdir, readFile, mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { PROGRAM } from "../../peers/support/gateway.mjs";
-import { freePorts, start } from "../../peers/support/processes.mjs";
+import { readdir, readFile } from "node:fs/promises";
+import { gateway } from "../../peers/support/gateway.mjs";
 import { story, until } from "../../peers/support/stories.mjs";
 import { browserOf } from "../support/chromium.mjs";
-
-/** The demo, on ports of its own. */
-async function demo(ending) {
-  const folder = await mkdtemp(join(tmpdir(), "ctigate-demo-"));
-  ending(() => rm(folder, { recursive: true, force: true }));
-  const [web, tls, admin] = await freePorts(3);
-  const process = start(ending, PROGRAM, ["demo"], {
-    cwd: folder,
-    env: {
-      ...globalThis.process.env,
-      CTIGATE_WEB__BIND: `127.0.0.1:${web}`,
-      CTIGATE_WEB__TLS_BIND: `127.0.0.1:${tls}`,
-      CTIGATE_WEB__ADMIN_BIND: `127.0.0.1:${admin}`,
-    },
-  });
-  const origin = `http://127.0.0.1:${web}`;
-  const [address] = await process.until(/http:\/\/\S+\/demo/);
-  assert.equal(address, `${origin}/demo`);
-  return { origin, process };
-}
+import { agent, demo } from "../support/demo.mjs";
 
 /** The demo's CRM: the child of the demo that runs `demo-crm`. */
 async function crmOf(parent) {
@@ -39,16 +17,6 @@ async function crmOf(parent) {
     if (ppid === parent && command.includes("demo-crm")) return Number(entry);
   }
   return null;
-}
-
-async function agent(browser, origin, board, login) {
-  const link = board.locator(`.accounts li`, { hasText: login });
-  const password = await link.locator("code").textContent();
-  const tab = await browser.page(new URL(await link.locator("a").getAttribute("href"), origin).href);
-  await tab.fill("#password", password);
-  await tab.keyboard.press("Enter");
-  await tab.waitForSelector(".bar .pill.good");
-  return tab;
 }
 
 const UP = '[data-state="up"]';
@@ -91,7 +59,6 @@ story("the demo: the CRM is killed, and the page shows it", async (ending) => {
 });
 
 story("the demo's page is not there under serve", async (ending) => {
-  const { gateway } = await import("../../peers/support/gateway.mjs");
   const gate = await gateway(ending);
   for (const path of ["/demo", "/demo/demo.js", "/demo/api/snapshot", "/demo/api/tail"]) {
     assert.equal((await fetch(gate.origin + path)).status, 404, path);

@@ -107,6 +107,15 @@ pub(crate) struct Gateway {
     pub(crate) stop: CancellationToken,
 }
 
+/// Nothing is kept outside this gateway.
+struct Empty;
+
+impl Archive for Empty {
+    fn fetch(&self, _: Fetch) -> Pin<Box<dyn Future<Output = FetchResult> + Send + '_>> {
+        Box::pin(async { Err(ctigate::proto::message::Code::Internal.into()) })
+    }
+}
+
 impl Drop for Gateway {
     fn drop(&mut self) {
         self.stop.cancel();
@@ -126,7 +135,7 @@ impl Gateway {
                 move |notice| notices.lock().unwrap().push(notice)
             }),
             accounts: Arc::new(People(config.users.iter().map(|u| u.login.clone()).collect())),
-            archive: Arc::new(People(Vec::new())),
+            archive: Arc::new(Empty),
         };
         let engine = Engine::new(Hub::new(settings(&config)), outlets);
         let stop = CancellationToken::new();
@@ -239,12 +248,6 @@ impl Accounts for People {
                 _ => Err(LoginError::WrongPassword),
             }
         })
-    }
-}
-
-impl Archive for People {
-    fn fetch(&self, _: Fetch) -> Pin<Box<dyn Future<Output = FetchResult> + Send + '_>> {
-        Box::pin(async { Err(ctigate::proto::message::Code::Internal.into()) })
     }
 }
 

@@ -100,6 +100,7 @@ fn hub(tabs: usize) -> (Hub, Vec<PeerId>, PeerId) {
         forms: Vec::new(),
         numbers: Vec::new(),
         breaks: Vec::new(),
+        procedures: Vec::new(),
         utc_offset: |_| 0,
         procedures: Vec::new(),
         limits: settings::Limits::default(),
@@ -207,15 +208,15 @@ fn fan_out() {
 
 struct Nobody;
 
-impl Archive for Nobody {
-    fn fetch(&self, _: Fetch) -> Pin<Box<dyn Future<Output = FetchResult> + Send + '_>> {
-        Box::pin(async { Err(ctigate_proto::message::Code::Internal.into()) })
-    }
-}
-
 impl Accounts for Nobody {
     fn verify<'a>(&'a self, _: &'a Attempt) -> Pin<Box<dyn Future<Output = Result<Identity, LoginError>> + Send + 'a>> {
         Box::pin(async { Err(LoginError::NotAvailable) })
+    }
+}
+
+impl Archive for Nobody {
+    fn fetch(&self, _: Fetch) -> Pin<Box<dyn Future<Output = FetchResult> + Send + '_>> {
+        Box::pin(async { Err(ctigate_proto::message::Code::Internal.into()) })
     }
 }
 

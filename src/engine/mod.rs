@@ -506,8 +506,8 @@ mod tests {
             forms: Vec::new(),
             numbers: Vec::new(),
             breaks: Vec::new(),
-            utc_offset: |_| 0,
             procedures: Vec::new(),
+            utc_offset: |_| 0,
             limits: Limits::default(),
             notation: Notation { write: |_| Text::new(), read: |_| None, size: |_, _| 0 },
         };

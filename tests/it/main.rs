@@ -28,6 +28,12 @@ mod hixie;
 mod limits;
 // The rules of messages.
 mod rules;
+// Calls of the past, over restarts, and recordings by HTTP.
+mod ledger;
+// Programs by HTTP, stored procedures, passwords.
+mod programs;
+// Uploads and photos.
+mod uploads;
 // What is on disk before it is said.
 mod kept;
 // What operators read.

@@ -93,7 +93,7 @@ export class Conference extends Follower {
   async setMode(mode) {
     await this.#order("confsetghostmode", { conferenceid: this.#here(), ghostmode: MODES[mode] });
     this.#mode = mode;
-    await this.reload();
+    this.reload(); // not awaited: this may be part of an answer that is awaited
   }
 
   heard(name, { eventinfo }) {

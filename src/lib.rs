@@ -7,6 +7,7 @@
 //! - [`engine`]: what owns the Hub, and the outboxes.
 //! - [`pbx`]: telephone systems behind one trait, and the simulator.
 //! - [`store`]: what outlives a restart, and who may log in.
+//! - [`files`]: what people upload, photos, recordings.
 //! - [`transport`]: how peers reach us and we them.
 //! - [`admin`]: health, figures and the HTTP interface of the admin port.
 //! - [`web`]: what the web port answers: pages, the browser library, messages that CRMs post.
@@ -22,6 +23,7 @@ pub mod cli;
 pub mod config;
 pub mod demo;
 pub mod engine;
+pub mod files;
 pub mod pbx;
 pub mod shutdown;
 pub mod store;

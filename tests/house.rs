@@ -11,12 +11,13 @@ const SERVER: &[(&str, &[&str])] = &[
     ("telemetry", &["config"]),
     ("engine", &["config", "telemetry", "shutdown"]),
     ("store", &["config", "telemetry", "shutdown"]),
+    ("files", &["config", "telemetry", "shutdown"]),
     ("pbx", &["config", "telemetry", "shutdown"]),
     ("transport", &["engine", "config", "telemetry", "shutdown"]),
     ("admin", &["engine", "config", "telemetry", "shutdown", "pbx::Control", "pbx::Done"]),
-    ("web", &["admin", "engine", "config", "telemetry", "shutdown"]),
+    ("web", &["admin", "engine", "config", "files", "telemetry", "shutdown"]),
     ("demo", &["config", "shutdown", "transport"]),
-    ("app", &["admin", "config", "demo", "engine", "pbx", "shutdown", "store", "telemetry", "transport", "web"]),
+    ("app", &["admin", "config", "demo", "engine", "files", "pbx", "shutdown", "store", "telemetry", "transport", "web"]),
     // Two doors for the commands: they read the admin token and make password hashes, and speak TLS to the admin port.
     (
         "cli",

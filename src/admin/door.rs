@@ -1,15 +1,17 @@
 //! What the HTTP sides want from the house. `app` implements it; tests put a small one in its place.
 
 use std::future::Future;
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::MutexGuard;
 
 use ctigate_proto::Time;
+use ctigate_proto::auth::LoginError;
 use ctigate_proto::auth::throttle::Throttle;
 use ctigate_proto::hub::Snapshot;
 use ctigate_proto::hub::input::Ask;
 use ctigate_proto::hub::output::Answer;
-use ctigate_proto::message::{Envelope, Format};
+use ctigate_proto::message::{Envelope, Format, Text};
 use futures_util::{Stream, stream};
 
 use crate::engine::{Filter, Tail, TapLine};
@@ -41,6 +43,10 @@ pub trait Door: Send + Sync {
     /// Hands in messages that the CRM of a link has posted, and gives what there is to say to them, in order: their replies,
     /// and what the CRM's messages made us ask. Bounded in time by the link's own limits.
     fn rpc(&self, link: &str, format: Format, messages: Vec<Envelope>) -> Later<'_, Vec<Envelope>>;
+
+    /// Checks a person's password as typed, by the rules of a login; failures count for the address. Gives the login as its
+    /// account spells it.
+    fn verify<'a>(&'a self, login: &'a str, password: &'a str, address: IpAddr) -> Later<'a, Result<Text, LoginError>>;
 
     /// The page of figures, with those that only a picture of the node can give.
     fn metrics(&self, now: Option<&Snapshot>) -> String;

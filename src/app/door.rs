@@ -1,13 +1,15 @@
 //! The house as the HTTP sides see it.
 
+use std::net::IpAddr;
 use std::sync::{Arc, MutexGuard};
 
 use ctigate_proto::Time;
 use ctigate_proto::auth::throttle::Throttle;
+use ctigate_proto::auth::{Attempt, LoginError, Who, password};
 use ctigate_proto::hub::Snapshot;
 use ctigate_proto::hub::input::Ask;
 use ctigate_proto::hub::output::Answer;
-use ctigate_proto::message::{Envelope, Format};
+use ctigate_proto::message::{Envelope, Format, Text};
 
 use crate::admin::Door;
 use crate::admin::door::{Later, Lines};
@@ -41,6 +43,25 @@ impl Door for House {
     fn rpc(&self, link: &str, format: Format, messages: Vec<Envelope>) -> Later<'_, Vec<Envelope>> {
         let link = link.to_owned();
         Box::pin(async move { self.transport.rpc(&link, format, messages).await })
+    }
+
+    fn verify<'a>(&'a self, login: &'a str, password: &'a str, address: IpAddr) -> Later<'a, Result<Text, LoginError>> {
+        Box::pin(async move {
+            let attempt = Attempt {
+                login: login.into(),
+                hash: Some(password::hash(password).unwrap_or_default().into()),
+                folded_hash: None,
+                session: None,
+                expires: None,
+                webrtc: false,
+                workplace: None,
+            };
+            let identity = self.engine.authenticate(&attempt, address).await?;
+            match identity.who() {
+                Who::User { login, .. } => Ok(login.clone()),
+                Who::Link(_) => Err(LoginError::WrongPassword),
+            }
+        })
     }
 
     fn metrics(&self, now: Option<&Snapshot>) -> String {

@@ -1,6 +1,7 @@
 //! The composition root: builds every part, wires the channels, keeps the order of start and stop. Decides nothing.
 
 mod admin_port;
+mod archive;
 mod door;
 mod settings;
 
@@ -17,10 +18,11 @@ use tokio::net::TcpListener;
 use crate::admin::{self, Door};
 use crate::config::{Config, PbxKind, Secret, TlsPort};
 use crate::engine::{Engine, Outlets};
+use crate::files::Files;
 use crate::pbx;
 use crate::pbx::simulator::{self, ScriptError};
 use crate::shutdown::{Drained, Shutdown};
-use crate::store::{Accounts, Store, StoreError, token};
+use crate::store::{Accounts, Procedures, Store, StoreError, token};
 use crate::telemetry::{Event, Telemetry};
 use crate::transport::browser::{self, Browsers};
 use crate::transport::dial::{self, Dialed};
@@ -31,6 +33,7 @@ use crate::transport::tls::{Certificates, TlsError};
 use crate::transport::{Transport, limit, tls};
 use crate::web;
 
+use archive::Archive;
 use door::House;
 
 /// How many orders to the telephone system, and events from it, may wait.
@@ -131,6 +134,11 @@ pub async fn start(config: &Config, demo: bool, shutdown: Shutdown) -> Result<No
     let telemetry = Telemetry::default();
     let store = Arc::new(Store::open(&config.store, telemetry.clone()).await?);
     let accounts = Arc::new(Accounts::new(config));
+    accounts.restore(&store).await?;
+    store.publish(&settings::people(config)).await?;
+    let procedures = Procedures::open(&config.procedures, &config.store.url).await;
+    let procedures = procedures.map_err(|e| StartError::Other(e.to_string()))?;
+    let files = Files::open(config).map_err(|e| StartError::Other(e.to_string()))?;
     let wall_ms = unix_ms();
 
     let listeners = bind(config)?;
@@ -145,6 +153,8 @@ pub async fn start(config: &Config, demo: bool, shutdown: Shutdown) -> Result<No
             tracing::warn!(form = %form.id, user = %form.login, "a kept form belongs to nobody now; it is left out");
         }
     }
+
+    restore_kept(config, &mut hub, &store, &files).await?;
 
     let (phone, backend_ports, mut events) = pbx::channels(PBX_QUEUE);
     let outlets = Outlets {
@@ -169,6 +179,12 @@ pub async fn start(config: &Config, demo: bool, shutdown: Shutdown) -> Result<No
             move |notice| telemetry.notice(&notice)
         }),
         accounts: accounts.clone(),
+        archive: Arc::new(Archive {
+            store: Arc::clone(&store),
+            accounts: (*accounts).clone(),
+            procedures,
+            files: files.clone(),
+        }),
     };
     let engine = Engine::new(hub, outlets);
     shutdown.spawn("watch for a fall", {
@@ -179,6 +195,22 @@ pub async fn start(config: &Config, demo: bool, shutdown: Shutdown) -> Result<No
                 () = engine.fallen() => {
                     telemetry.event(Event::Fallen);
                     shutdown.request();
+                }
+            }
+        }
+    });
+    shutdown.spawn("old uploads", {
+        let (files, stop) = (files.clone(), shutdown.token());
+        async move {
+            let mut hourly = tokio::time::interval(Duration::from_secs(3600));
+            loop {
+                tokio::select! {
+                    () = stop.cancelled() => return,
+                    _ = hourly.tick() => {
+                        let files = files.clone();
+                        // It only ends early when the process does.
+                        let _ = tokio::task::spawn_blocking(move || files.sweep()).await;
+                    }
                 }
             }
         }
@@ -210,8 +242,28 @@ pub async fn start(config: &Config, demo: bool, shutdown: Shutdown) -> Result<No
     let house = House { engine: Arc::clone(&engine), phone, telemetry, transport: Arc::clone(&transport) };
     let house: Arc<dyn Door> = Arc::new(house);
     let addresses = listeners.addresses();
-    serve(config, demo, &transport, &shutdown, &house, token, listeners)?;
+    serve(config, demo, &transport, &shutdown, &house, &files, token, listeners)?;
     Ok(Node { addresses, engine, transport, store, shutdown, stop_grace: config.limits.stop_grace })
+}
+
+/// Gives the Hub what it kept, and people the photos of the configuration where they have none of their own.
+async fn restore_kept(config: &Config, hub: &mut Hub, store: &Store, files: &Files) -> Result<(), StartError> {
+    let kept = store.load_kept().await?;
+    for user in config.users.iter().filter(|user| user.photo.is_some()) {
+        let path = user.photo.clone().unwrap_or_default();
+        let files = files.clone();
+        let made = tokio::task::spawn_blocking(move || files.configured_photo(&path)).await;
+        match made.map_err(|e| e.to_string()).and_then(|made| made.map_err(|e| e.to_string())) {
+            Ok(photo) => hub.set_photo_of(&user.login, photo),
+            Err(why) => tracing::warn!(user = %user.login, %why, "the photo of the configuration cannot be used"),
+        }
+    }
+    for (kind, key, body) in &kept {
+        if !hub.restore_kept(kind, key, body) {
+            tracing::warn!(%kind, %key, "something kept belongs to nobody now; it is left out");
+        }
+    }
+    Ok(())
 }
 
 impl Node {
@@ -294,12 +346,14 @@ impl Listeners {
 }
 
 /// Starts everything that listens, dials or posts.
+#[expect(clippy::too_many_arguments, reason = "the parts of a node, handed on once")]
 fn serve(
     config: &Config,
     demo: bool,
     transport: &Arc<Transport>,
     shutdown: &Shutdown,
     house: &Arc<dyn Door>,
+    files: &Files,
     token: Secret,
     listeners: Listeners,
 ) -> Result<(), StartError> {
@@ -320,7 +374,7 @@ fn serve(
     } else {
         None
     };
-    let router = web::router(Arc::clone(house), settings::web(config, demo, shutdown.token()));
+    let router = web::router(Arc::clone(house), settings::web(config, demo, files.clone(), shutdown.token()));
     let Listeners { web: plain, web_tls, admin: admin_listener, links, .. } = listeners;
     if let Some(listener) = plain {
         let security = match (&web, config.web.tls) {

@@ -7,7 +7,8 @@ use ctigate_proto::auth::same_login;
 use ctigate_proto::codec;
 use ctigate_proto::hub::Rights;
 use ctigate_proto::hub::settings::{
-    Account, BreakReason, FormKind, FormRule, GroupNumber, Limits, LinkSettings, Notation, Piece, Settings, Trigger,
+    Account, BreakReason, FormKind, FormRule, GroupNumber, Limits, LinkSettings, Notation, Piece, Procedure, Settings,
+    Trigger,
 };
 use ctigate_proto::message::{Text, Value};
 use ctigate_proto::method::ZERO_GUID;
@@ -15,7 +16,9 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::config::{self, Config, FormEvent, FormPlace, Placeholder, QueueStrategy, Secret};
+use crate::files::Files;
 use crate::pbx::{self, simulator};
+use crate::store::Person;
 use crate::transport::{Origins, listen};
 use crate::{admin, web};
 
@@ -47,7 +50,8 @@ pub(super) fn hub(config: &Config, web_ports: (u16, u16), wall_ms: i64, seed: [u
             })
             .collect(),
         breaks: config.breaks.iter().map(|b| BreakReason { id: b.id, name: text(&b.name) }).collect(),
-        utc_offset: |_| 0,
+        procedures: config.procedures.iter().map(procedure).collect(),
+        utc_offset,
         limits: Limits {
             tab_event: limits.max_message_tab,
             in_flight_tab: limits.in_flight_tab,
@@ -65,6 +69,37 @@ pub(super) fn hub(config: &Config, web_ports: (u16, u16), wall_ms: i64, seed: [u
             size: codec::outgoing::size,
         },
     }
+}
+
+/// Seconds east of UTC at a moment, by the machine's time zone.
+fn utc_offset(wall_ms: i64) -> i32 {
+    use chrono::{Local, Offset, TimeZone};
+
+    Local.timestamp_millis_opt(wall_ms).single().map_or(0, |moment| moment.offset().fix().local_minus_utc())
+}
+
+fn procedure(procedure: &config::Procedure) -> Procedure {
+    Procedure {
+        name: procedure.name.to_lowercase().into(),
+        roles: procedure.roles.iter().map(|role| text(role.as_str())).collect(),
+        parameters: procedure.sql.parameters().iter().map(|p| text(p)).collect(),
+    }
+}
+
+/// The people as stored procedures see them.
+pub(super) fn people(config: &Config) -> Vec<Person> {
+    let person = |user: &config::User| {
+        let account = account(user);
+        Person {
+            login: account.login,
+            id: account.id,
+            name: account.name,
+            number: account.number,
+            department: account.department,
+            role: account.role,
+        }
+    };
+    config.users.iter().map(person).collect()
 }
 
 /// The id that a name has: a GUID in lower case, the same wherever the name is.
@@ -85,7 +120,9 @@ fn account(user: &config::User) -> Account {
         number_id: id("number", &user.number),
         department: text(&user.department),
         department_id: if user.department.is_empty() { text(ZERO_GUID) } else { id("department", &user.department) },
+        role: text(user.role.as_str()),
         rights: user.effective_rights(),
+        api_calls: user.api_call_enabled,
         subordinates: user.subordinates.iter().map(|s| text(s)).collect(),
     }
 }
@@ -155,14 +192,14 @@ pub(super) fn simulator(config: &Config, demo: bool) -> Result<simulator::Settin
         members: q.users.iter().filter_map(number_of).collect(),
         strategy: match q.strategy {
             QueueStrategy::RingAll => pbx::Strategy::All,
-            // Who is idle longest or had the fewest calls is known once calls are kept; until then they go around.
-            QueueStrategy::RoundRobin | QueueStrategy::LongestIdle | QueueStrategy::FewestCalls => {
-                pbx::Strategy::Rotate
-            }
+            QueueStrategy::RoundRobin => pbx::Strategy::Rotate,
+            QueueStrategy::LongestIdle => pbx::Strategy::LongestIdle,
+            QueueStrategy::FewestCalls => pbx::Strategy::FewestCalls,
         },
     });
     let directory = pbx::Directory { extensions: extensions.collect(), queues: queues.collect() };
-    Ok(simulator::Settings { directory, timeline, seed: rand::random(), ..simulator::Settings::default() })
+    let recordings = Some(config.recordings.folder.clone());
+    Ok(simulator::Settings { directory, timeline, seed: rand::random(), recordings, ..simulator::Settings::default() })
 }
 
 pub(super) fn timeline_name(config: &Config) -> String {
@@ -179,7 +216,7 @@ pub(super) fn certificate_names(config: &Config) -> (Vec<SocketAddr>, &str) {
 }
 
 /// What the web port's pages are told.
-pub(super) fn web(config: &Config, demo: bool, stop: CancellationToken) -> web::Settings {
+pub(super) fn web(config: &Config, demo: bool, files: Files, stop: CancellationToken) -> web::Settings {
     let allowed = config.web.allowed_origins.iter().map(String::as_str);
     let origins = Origins::new(allowed, &config.web.public_url);
     let person = |user: &config::User| web::Person {
@@ -196,6 +233,8 @@ pub(super) fn web(config: &Config, demo: bool, stop: CancellationToken) -> web::
             Some(caller) => web::Caller { address: caller.address, tls: caller.tls },
             None => web::Caller { address: IpAddr::from([0, 0, 0, 0]), tls: false },
         },
+        files: Some(files),
+        insecure_basic: config.web.insecure_basic,
         demo: demo.then(|| config.users.iter().map(person).collect()),
         stop,
     }

@@ -159,6 +159,8 @@ impl Config {
         settle(&mut self.web.certificate);
         settle(&mut self.web.key);
         settle(&mut self.recordings.folder);
+        settle(&mut self.files.folder);
+        self.procedures.iter_mut().filter_map(|p| p.database.as_mut()).for_each(settle);
         if let DatabaseUrl::Sqlite(path) = &mut self.store.url {
             settle(path);
         }

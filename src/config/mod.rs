@@ -17,6 +17,7 @@ mod print;
 pub mod schema;
 mod secret;
 mod source;
+mod sql;
 mod storage;
 pub mod units;
 mod url;
@@ -35,8 +36,9 @@ pub use limits::Limits;
 pub use link::{Auth, Link, LinkFormat, LinkMode, WebSocketVersion};
 pub use load::{DEFAULT_FILE, Loaded, Sources};
 pub use pbx::{Asterisk, Pbx, PbxKind};
-pub use plan::{Break, Procedure, Queue, QueueStrategy, Recordings};
+pub use plan::{Break, Files, Procedure, Queue, QueueStrategy, Recordings};
 pub use secret::Secret;
+pub use sql::Sql;
 pub use storage::{DatabaseUrl, Store};
 pub use user::{Right, RightChange, Role, User};
 pub use web::{Log, LogFormat, TlsPort, Web};
@@ -59,6 +61,8 @@ pub struct Config {
     pub log: Log,
     /// `[recordings]`
     pub recordings: Recordings,
+    /// `[files]`
+    pub files: Files,
     /// `[[user]]`, in the order of the file.
     #[serde(rename = "user")]
     pub users: Vec<User>,

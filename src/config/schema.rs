@@ -4,7 +4,7 @@ use serde::de::value::Error;
 use serde::de::{Deserialize, Deserializer, Error as _, Visitor};
 use serde::forward_to_deserialize_any;
 
-use super::{Asterisk, Break, Config, Form, Limits, Link, Log, Pbx, Procedure, Queue, Recordings, Store, User, Web};
+use super::{Asterisk, Break, Config, Files, Form, Limits, Link, Log, Pbx, Procedure, Queue, Recordings, Store, User, Web};
 
 /// A table of the configuration.
 #[derive(Clone, Copy, Debug)]
@@ -18,7 +18,7 @@ pub struct Section {
 }
 
 /// Every table, the single ones first.
-pub fn sections() -> [Section; 13] {
+pub fn sections() -> [Section; 14] {
     let single = |name, keys| Section { name, list: false, keys };
     let list = |name, keys| Section { name, list: true, keys };
     [
@@ -29,6 +29,7 @@ pub fn sections() -> [Section; 13] {
         single("limits", keys::<Limits>()),
         single("log", keys::<Log>()),
         single("recordings", keys::<Recordings>()),
+        single("files", keys::<Files>()),
         list("user", keys::<User>()),
         list("link", keys::<Link>()),
         list("form", keys::<Form>()),

@@ -40,6 +40,9 @@ pub struct Web {
     /// Accept the `password` hash of logins (MD5 of the lower-cased password) beside `Password`; it ignores case, so it is
     /// weaker. Counts for logins through links too. Default false.
     pub legacy_password_case: bool,
+    /// Take people's passwords by HTTP Basic (recordings, commands for programs) without TLS from other machines too.
+    /// Default false.
+    pub insecure_basic: bool,
     /// The admin port: health, metrics, `/api/v1`, console. Default `127.0.0.1:4058`.
     #[serde(with = "address")]
     pub admin_bind: SocketAddr,
@@ -73,6 +76,7 @@ impl Default for Web {
             browsers: true,
             deflate: false,
             legacy_password_case: false,
+            insecure_basic: false,
             admin_bind: loopback(4058),
             admin_tls: false,
         }

@@ -19,6 +19,7 @@ use ctigate_proto::Time;
 use ctigate_proto::auth::throttle::{Throttle, ThrottleLimits};
 use ctigate_proto::auth::{Attempt, Identity, LoginError, Who};
 use ctigate_proto::dialog::CloseReason;
+use ctigate_proto::hub::archive::{Fetch, FetchResult};
 use ctigate_proto::hub::input::{Ask, Opening, Ticket};
 use ctigate_proto::hub::output::{Answer, Notice, Record};
 use ctigate_proto::hub::{Hub, Input, Output};
@@ -52,6 +53,14 @@ pub struct Outlets {
     pub kept: Box<dyn Fn() -> Option<Kept> + Send + Sync>,
     /// The check of a password.
     pub accounts: Arc<dyn Accounts>,
+    /// What lies outside the Hub.
+    pub archive: Arc<dyn Archive>,
+}
+
+/// Answers what the Hub asks of things that are outside: the store, databases, files.
+pub trait Archive: Send + Sync {
+    /// The answer, or what whoever waits is told. What comes after [`ctigate_proto::hub::archive::FETCH_WAIT`] is dropped.
+    fn fetch(&self, fetch: Fetch) -> Pin<Box<dyn Future<Output = FetchResult> + Send + '_>>;
 }
 
 /// Ends when something is kept.
@@ -99,6 +108,7 @@ struct Entry {
 struct After {
     wake: Vec<Arc<Outbox>>,
     logins: Vec<(Ticket, PeerId, Attempt)>,
+    fetches: Vec<(Ticket, Fetch)>,
     answers: Vec<(Ticket, Answer)>,
     promises: Vec<Promise>,
 }
@@ -313,6 +323,7 @@ impl Engine {
                     }
                 }
                 Output::Authenticate { ticket, peer, attempt } => after.logins.push((ticket, peer, attempt)),
+                Output::Fetch { ticket, fetch } => after.fetches.push((ticket, fetch)),
                 Output::Pbx(command) => (self.outlets.pbx)(command),
                 Output::Record(record) => (self.outlets.record)(record),
                 // An open form is there after a restart too.
@@ -371,6 +382,13 @@ impl Engine {
                     });
                 }
             }
+        }
+        for (ticket, fetch) in after.fetches {
+            let (engine, archive) = (Arc::clone(self), Arc::clone(&self.outlets.archive));
+            tokio::spawn(async move {
+                let result = archive.fetch(fetch).await;
+                engine.handle(Input::Fetched { ticket, result });
+            });
         }
         for (ticket, answer) in after.answers {
             self.answer(ticket, answer);
@@ -471,6 +489,12 @@ mod tests {
         }
     }
 
+    impl Archive for Nobody {
+        fn fetch(&self, _: Fetch) -> Pin<Box<dyn Future<Output = FetchResult> + Send + '_>> {
+            Box::pin(async { Err(ctigate_proto::message::Code::Internal.into()) })
+        }
+    }
+
     #[tokio::test]
     async fn after_a_panic_under_the_lock_nobody_touches_the_hub_and_the_node_hears_of_it() {
         let settings = Settings {
@@ -492,6 +516,7 @@ mod tests {
             notice: Box::new(drop),
             kept: Box::new(|| None),
             accounts: Arc::new(Nobody),
+            archive: Arc::new(Nobody),
         };
         let engine = Engine::new(Hub::new(settings), outlets);
         let timers = tokio::spawn(Arc::clone(&engine).run_timers(std::future::pending()));

@@ -1,4 +1,5 @@
-//! Who may log in with which password. Accounts come from the configuration; this is the door that others will stand behind.
+//! Who may log in with which password. Accounts come from the configuration; a password that its person changed is kept in the store
+//! and counts instead of the configuration's, until that is another than it was then.
 
 use std::collections::HashMap;
 use std::num::NonZero;
@@ -6,12 +7,15 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use arc_swap::{ArcSwap, ArcSwapOption};
 use argon2::{Argon2, PasswordHasher, PasswordVerifier};
 use ctigate_proto::auth::{Attempt, Identity, LoginBy, LoginError, Proof, login_key, password};
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 use tokio::sync::Semaphore;
 
+use super::password::Changed;
+use super::{Store, StoreError};
 use crate::config::{Config, User};
 
 /// How long a checked password is remembered, so that a reconnect of everybody does not cost a slow hash each.
@@ -31,7 +35,7 @@ struct Inner {
     /// By login in lower case.
     accounts: HashMap<String, Account>,
     /// A slow hash of some account, if any has one: what an unknown login is checked against.
-    decoy: Option<Arc<str>>,
+    decoy: ArcSwapOption<String>,
     legacy_case: bool,
     /// Slow hashes take a core and 19 MiB each.
     cores: Semaphore,
@@ -43,7 +47,9 @@ struct Inner {
 
 struct Account {
     login: String,
-    stored: Stored,
+    stored: ArcSwap<Stored>,
+    /// What the configuration says.
+    configured: Arc<Stored>,
 }
 
 impl std::fmt::Debug for Account {
@@ -69,18 +75,20 @@ impl Accounts {
             .users
             .iter()
             .map(|user| {
-                (login_key(&user.login).into_owned(), Account { login: user.login.clone(), stored: stored(user) })
+                let configured = Arc::new(stored(user));
+                let stored = ArcSwap::new(Arc::clone(&configured));
+                (login_key(&user.login).into_owned(), Account { login: user.login.clone(), stored, configured })
             })
             .collect();
-        let decoy = accounts.values().find_map(|account| match &account.stored {
-            Stored::Slow(hash) => Some(Arc::clone(hash)),
+        let decoy = accounts.values().find_map(|account| match &*account.configured {
+            Stored::Slow(hash) => Some(Arc::new(hash.to_string())),
             Stored::Hashes { .. } | Stored::Nothing => None,
         });
         let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
         Self {
             inner: Arc::new(Inner {
                 accounts,
-                decoy,
+                decoy: ArcSwapOption::new(decoy),
                 legacy_case: config.web.legacy_password_case,
                 cores: Semaphore::new(cores),
                 remembered: Mutex::default(),
@@ -104,7 +112,8 @@ impl Accounts {
         let exact = attempt.hash.as_deref().unwrap_or_default();
         let folded = attempt.folded_hash.as_deref().filter(|_| self.inner.legacy_case).unwrap_or_default();
         let account = self.inner.accounts.get(&*login_key(&attempt.login));
-        let proof = match account.map(|account| &account.stored) {
+        let stored = account.map(|account| account.stored.load_full());
+        let proof = match stored.as_deref() {
             Some(Stored::Hashes { exact: expected, folded: expected_folded }) => {
                 let (one, other) = (password::verify(expected, exact), password::verify(expected_folded, folded));
                 match one.or(other) {
@@ -138,10 +147,95 @@ impl Accounts {
         self.verify(&attempt).await
     }
 
+    /// Puts the changed passwords back that the store kept, and forgets those whose configuration has changed since.
+    ///
+    /// # Errors
+    /// When the database cannot be read or written.
+    pub async fn restore(&self, store: &Store) -> Result<(), StoreError> {
+        for changed in store.load_passwords().await? {
+            let account = self.inner.accounts.get(&*login_key(&changed.login));
+            let counts = match account {
+                Some(account) => self.stands_for(&changed.instead_of, &account.configured).await,
+                None => false,
+            };
+            match account.filter(|_| counts) {
+                Some(account) => self.take(account, &changed.hash),
+                None => {
+                    tracing::warn!(user = %changed.login, "the configuration has another password now: the changed one counts no more");
+                    store.forget_password(&changed.login).await?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Changes a password. `old` and `new` are the hashes that clients send. Done when it is on disk.
+    ///
+    /// # Errors
+    /// [`ChangeError`].
+    pub async fn change(&self, store: &Store, login: &str, old: &str, new: &str) -> Result<(), ChangeError> {
+        let attempt = Attempt {
+            login: login.into(),
+            hash: Some(old.into()),
+            folded_hash: None,
+            session: None,
+            expires: None,
+            webrtc: false,
+            workplace: None,
+        };
+        match self.verify(&attempt).await {
+            Ok(_) => {}
+            Err(LoginError::NotAvailable) => return Err(ChangeError::NotAvailable),
+            Err(_) => return Err(ChangeError::WrongPassword),
+        }
+        let account = self.inner.accounts.get(&*login_key(login)).ok_or(ChangeError::WrongPassword)?;
+        let hash = self.hash(new).await?;
+        let instead_of = match &*account.configured {
+            Stored::Hashes { exact, .. } => self.hash(exact).await?,
+            Stored::Slow(hash) => fingerprint(hash),
+            Stored::Nothing => return Err(ChangeError::WrongPassword),
+        };
+        let changed =
+            Changed { login: account.login.as_str().into(), hash: hash.as_str().into(), instead_of: instead_of.into() };
+        store.keep_password(&changed).await?;
+        self.take(account, &hash);
+        Ok(())
+    }
+
+    /// From now on this slow hash counts.
+    fn take(&self, account: &Account, hash: &str) {
+        account.stored.store(Arc::new(Stored::Slow(hash.into())));
+        if self.inner.decoy.load().is_none() {
+            self.inner.decoy.store(Some(Arc::new(hash.to_owned())));
+        }
+    }
+
+    async fn stands_for(&self, instead_of: &str, configured: &Stored) -> bool {
+        match configured {
+            Stored::Hashes { exact, .. } => {
+                matches!(self.compute(instead_of.into(), exact.clone()).await, Ok(Some(_)))
+            }
+            Stored::Slow(hash) => fingerprint(hash) == instead_of,
+            Stored::Nothing => false,
+        }
+    }
+
+    /// A slow hash over what clients send, on a thread of its own.
+    async fn hash(&self, given: &str) -> Result<String, ChangeError> {
+        let given = given.to_owned();
+        let _core = self.inner.cores.acquire().await.map_err(|_| ChangeError::NotAvailable)?;
+        let work = move || Argon2::default().hash_password(given.as_bytes()).map(|hash| hash.to_string());
+        match tokio::task::spawn_blocking(work).await {
+            Ok(Ok(hash)) => Ok(hash),
+            Ok(Err(error)) => Err(ChangeError::Hash(error)),
+            Err(_) => Err(ChangeError::NotAvailable),
+        }
+    }
+
     /// Takes as long as a wrong password does for the account where that takes longest.
     async fn decline(&self, given: &str) -> Result<Option<Proof>, LoginError> {
-        if let Some(decoy) = &self.inner.decoy {
-            self.compute(Arc::clone(decoy), given.to_owned()).await?;
+        if let Some(decoy) = self.inner.decoy.load_full() {
+            self.compute(decoy.as_str().into(), given.to_owned()).await?;
         }
         Ok(None)
     }
@@ -200,6 +294,29 @@ impl Accounts {
             remembered.insert(tag, Instant::now());
         }
     }
+}
+
+/// A password was not changed.
+#[derive(Debug, Error)]
+pub enum ChangeError {
+    /// The old one is wrong.
+    #[error("the old password is wrong")]
+    WrongPassword,
+    /// The process is ending.
+    #[error("the process is ending")]
+    NotAvailable,
+    /// The new one could not be hashed.
+    #[error("the hash could not be made: {0}")]
+    Hash(argon2::password_hash::Error),
+    /// It could not be kept.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// What a slow hash of the configuration is known by.
+fn fingerprint(hash: &str) -> String {
+    let digest = Sha256::digest(hash.as_bytes());
+    digest.iter().fold("sha256:".to_owned(), |text, byte| format!("{text}{byte:02x}"))
 }
 
 fn stored(user: &User) -> Stored {
@@ -332,6 +449,42 @@ mod tests {
             accounts.verify(&attempt("a", "Secret1")).await.unwrap();
         }
         assert_eq!(accounts.inner.computed.load(Ordering::Relaxed), 1);
+    }
+
+    #[tokio::test]
+    async fn a_changed_password_counts_until_the_configuration_says_another() {
+        let folder = tempfile::tempdir().unwrap();
+        let url = crate::config::DatabaseUrl::Sqlite(folder.path().join("a.db"));
+        let open = async || {
+            Store::open(&crate::config::Store { url: url.clone() }, crate::telemetry::Telemetry::default()).await.unwrap()
+        };
+        let hash = hash_password("Secret1").unwrap();
+        let configured = [
+            "[[user]]\nlogin = \"Ivanov\"\npassword = \"Secret1\"".to_owned(),
+            format!("[[user]]\nlogin = \"Ivanov\"\npassword_hash = \"{hash}\""),
+        ];
+        for text in configured {
+            let store = open().await;
+            let people = accounts(&text);
+            let (old, new) = (password::hash("Secret1").unwrap(), password::hash("Secret2").unwrap());
+            let wrong = people.change(&store, "ivanov", &new, &new).await;
+            assert!(matches!(wrong, Err(ChangeError::WrongPassword)), "{wrong:?}");
+            people.change(&store, "ivanov", &old, &new).await.unwrap();
+            assert!(people.verify(&attempt("IVANOV", "Secret2")).await.is_ok());
+            assert!(people.verify(&attempt("ivanov", "Secret1")).await.is_err());
+            store.close(Duration::from_secs(5)).await;
+
+            let store = open().await;
+            let people = accounts(&text);
+            people.restore(&store).await.unwrap();
+            assert!(people.verify(&attempt("ivanov", "Secret2")).await.is_ok(), "after a restart");
+            assert!(people.verify(&attempt("ivanov", "Secret1")).await.is_err());
+
+            let people = accounts("[[user]]\nlogin = \"Ivanov\"\npassword = \"Secret3\"");
+            people.restore(&store).await.unwrap();
+            assert!(people.verify(&attempt("ivanov", "Secret3")).await.is_ok(), "the operator has the last word");
+            assert!(store.load_passwords().await.unwrap().is_empty());
+        }
     }
 
     #[test]

@@ -14,7 +14,7 @@ use sqlx::{ConnectOptions, Row};
 
 use super::error::{Kind, StoreError};
 use super::pending::{Batch, Keys};
-use super::schema;
+use super::{chat, ledger, schema};
 use crate::config::DatabaseUrl;
 
 /// How long a statement waits for another program that writes.
@@ -24,6 +24,9 @@ const PUT_SESSION: &str = "INSERT INTO session (hash, login, expires_ms, life_ms
      ON CONFLICT (hash) DO UPDATE SET login = excluded.login, expires_ms = excluded.expires_ms, life_ms = excluded.life_ms";
 const PUT_FORM: &str = "INSERT INTO form (id, login, expires_ms, body) VALUES ($1, $2, $3, $4)
      ON CONFLICT (id) DO UPDATE SET login = excluded.login, expires_ms = excluded.expires_ms, body = excluded.body";
+
+const PUT_KEPT: &str = "INSERT INTO kept (kind, key, body) VALUES ($1, $2, $3)
+     ON CONFLICT (kind, key) DO UPDATE SET body = excluded.body";
 
 /// An open database. Clones are the same.
 #[derive(Clone, Debug)]
@@ -48,7 +51,7 @@ impl Db {
             DatabaseUrl::Sqlite(path) => {
                 make_file(path)?;
                 let options = base.filename(path).journal_mode(SqliteJournalMode::Wal);
-                (keep.max_connections(2).connect_with(options).await, Some(Arc::new(path.clone())))
+                (keep.max_connections(4).connect_with(options).await, Some(Arc::new(path.clone())))
             }
         };
         let place = path.as_ref().map(|path| path.as_path());
@@ -88,11 +91,21 @@ impl Db {
         rows.iter().map(form).collect::<Result<_, _>>().map_err(|error| self.failed(error))
     }
 
+    /// All that was kept, by kind and key.
+    pub(super) async fn kept(&self) -> Result<Vec<(String, Text, Text)>, StoreError> {
+        let Self::Sqlite { pool, .. } = self;
+        let rows = sqlx::query("SELECT kind, key, body FROM kept ORDER BY kind, key").fetch_all(pool).await;
+        let kept = |row: &SqliteRow| Ok((text(row, "kind")?.to_string(), text(row, "key")?, text(row, "body")?));
+        let rows = rows.map_err(|error| self.failed(error))?;
+        rows.iter().map(kept).collect::<Result<_, _>>().map_err(|error| self.failed(error))
+    }
+
     /// The keys of all rows.
     pub(super) async fn keys(&self) -> Result<Keys, StoreError> {
         Ok(Keys {
             sessions: self.column("SELECT hash FROM session", None).await?,
             forms: self.column("SELECT id FROM form", None).await?,
+            kept: self.column("SELECT kind || '/' || key FROM kept", None).await?,
         })
     }
 
@@ -101,6 +114,7 @@ impl Db {
         Ok(Keys {
             sessions: self.column("DELETE FROM session WHERE expires_ms <= $1 RETURNING hash", Some(now_ms)).await?,
             forms: self.column("DELETE FROM form WHERE expires_ms <= $1 RETURNING id", Some(now_ms)).await?,
+            kept: Vec::new(),
         })
     }
 
@@ -131,6 +145,27 @@ impl Db {
             };
             query.execute(&mut *transaction).await?;
         }
+        for change in &batch.kept {
+            let query = match &change.row {
+                Some(row) => {
+                    sqlx::query(PUT_KEPT).bind(row.kind).bind(&*row.key).bind(row.body.as_deref().unwrap_or_default())
+                }
+                None => {
+                    let (kind, key) = change.key.split_once('/').unwrap_or_default();
+                    sqlx::query("DELETE FROM kept WHERE kind = $1 AND key = $2").bind(kind).bind(key)
+                }
+            };
+            query.execute(&mut *transaction).await?;
+        }
+        for (_, entry) in &batch.calls {
+            ledger::write(&mut transaction, entry).await?;
+        }
+        for chat in &batch.ended_chats {
+            sqlx::query("DELETE FROM chat_text WHERE chat = $1").bind(&**chat).execute(&mut *transaction).await?;
+        }
+        for (_, text) in &batch.texts {
+            chat::write(&mut transaction, text).await?;
+        }
         transaction.commit().await
     }
 
@@ -152,13 +187,13 @@ impl Db {
         rows.iter().map(key).collect::<Result<_, _>>().map_err(|error| self.failed(error))
     }
 
-    fn failed(&self, error: sqlx::Error) -> StoreError {
+    pub(super) fn failed(&self, error: sqlx::Error) -> StoreError {
         let Self::Sqlite { path, .. } = self;
         StoreError::database(path.as_ref().map(|path| path.as_path()), error)
     }
 }
 
-fn text(row: &SqliteRow, column: &str) -> Result<Text, sqlx::Error> {
+pub(super) fn text(row: &SqliteRow, column: &str) -> Result<Text, sqlx::Error> {
     row.try_get::<&str, _>(column).map(Text::from)
 }
 

@@ -1,17 +1,25 @@
-//! What outlives a restart: sessions and open forms, in SQLite behind one writer task, and the accounts.
+//! What outlives a restart: sessions, open forms, the ledger of calls, chats, what people set, in SQLite behind one writer task; and
+//! the accounts.
 //!
 //! - [`Store::record`] takes a fact and returns at once; the writer puts what has gathered into one transaction. While the
 //!   disk is slow or away, only the latest state of each session and form waits, so no more waits than lives.
 //! - [`Store::load_sessions`] and [`Store::load_forms`] give back at the start what was kept.
+//! - [`Store::journal`], [`Store::call`], [`Store::texts`] look into the ledger and into chats; what was recorded before is found.
 //! - [`Accounts`] checks passwords. Who they belong to comes from the configuration.
+//! - [`Procedures`] runs the stored procedures, over connections of their own that can only read.
 //! - [`token`] keeps the token of the admin port.
 //!
 //! The store knows rows, not what they mean: which session is whose and which form is open is the Hub's business.
 
 mod accounts;
+mod chat;
 mod db;
 mod error;
+mod ledger;
+mod password;
 mod pending;
+mod people;
+mod procedure;
 mod schema;
 pub mod token;
 mod writer;
@@ -21,6 +29,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ctigate_proto::hub::output::{Record, StoredForm, StoredSession};
+use ctigate_proto::message::Text;
 use tokio::sync::{Mutex, watch};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
@@ -29,11 +38,16 @@ use tokio_util::sync::CancellationToken;
 use crate::config;
 use crate::telemetry::Telemetry;
 
-pub use accounts::{Accounts, HashError, hash_password};
+pub use accounts::{Accounts, ChangeError, HashError, hash_password};
 pub use error::StoreError;
+pub use people::Person;
+pub use procedure::{Failed, ProcedureError, Procedures};
 
 use db::Db;
 use pending::Pending;
+
+/// How long a question waits for what was recorded before it.
+const SETTLING: Duration = Duration::from_secs(2);
 
 /// The store of a node. Held in an `Arc` by whoever records.
 #[derive(Debug)]
@@ -94,6 +108,21 @@ impl Store {
     /// When the database cannot be read.
     pub async fn load_forms(&self, now_ms: i64) -> Result<Vec<StoredForm>, StoreError> {
         self.db.forms(now_ms).await
+    }
+
+    /// All that was kept: kind, key and what the Hub wrote ([`ctigate_proto::hub::Hub::restore_kept`]). Call it before anything is
+    /// recorded.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn load_kept(&self) -> Result<Vec<(String, Text, Text)>, StoreError> {
+        self.db.kept().await
+    }
+
+    /// Lets the writer write what was recorded before a question, so that the answer tells of it. A slow disk holds no question up
+    /// for long: then the answer is that of a moment ago.
+    async fn settled(&self) {
+        self.flush(SETTLING).await;
     }
 
     /// Ends when everything recorded before the call is written, or the store is closed; `None` when it is written already.

@@ -1,11 +1,13 @@
-//! What waits to be written: the latest state of each session and form. Whoever records never waits, and what waits is
-//! bounded by what lives: a state takes the place of the one before it, and what ended before it was ever written leaves
-//! nothing behind.
+//! What waits to be written: the latest state of each session, form and kept thing, and what is only ever added: entries of the
+//! ledger and texts of chats. Whoever records never waits. What waits is bounded by what lives: a state takes the place of the one
+//! before it, and what ended before it was ever written leaves nothing behind. What is only added is bounded by a number.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use ctigate_proto::hub::output::{Record, StoredForm, StoredSession};
+use ctigate_proto::calls::Entry;
+use ctigate_proto::hub::archive::ChatText;
+use ctigate_proto::hub::output::{Kept, Record, StoredForm, StoredSession};
 use ctigate_proto::message::Text;
 use tokio::sync::Notify;
 
@@ -20,6 +22,12 @@ pub(super) struct Pending {
 struct Tables {
     sessions: Table<StoredSession>,
     forms: Table<StoredForm>,
+    /// By [`kept_key`].
+    kept: Table<Kept>,
+    calls: Added<Entry>,
+    texts: Added<ChatText>,
+    /// Chats whose texts are to be deleted.
+    ended_chats: HashSet<Text>,
     /// How many facts were recorded.
     recorded: u64,
 }
@@ -29,6 +37,13 @@ struct Tables {
 pub(super) struct Keys {
     pub(super) sessions: Vec<Text>,
     pub(super) forms: Vec<Text>,
+    /// By [`kept_key`].
+    pub(super) kept: Vec<Text>,
+}
+
+/// The one key of something kept: its kind and its own key.
+pub(super) fn kept_key(kind: &str, key: &str) -> Text {
+    format!("{kind}/{key}").into()
 }
 
 /// What is written in one transaction.
@@ -36,13 +51,22 @@ pub(super) struct Keys {
 pub(super) struct Batch {
     pub(super) sessions: Vec<Change<StoredSession>>,
     pub(super) forms: Vec<Change<StoredForm>>,
+    pub(super) kept: Vec<Change<Kept>>,
+    pub(super) calls: Vec<(Text, Entry)>,
+    pub(super) texts: Vec<(Text, ChatText)>,
+    pub(super) ended_chats: Vec<Text>,
     /// Everything up to this fact is in this batch or was written before.
     pub(super) up_to: u64,
 }
 
 impl Batch {
     pub(super) fn len(&self) -> usize {
-        self.sessions.len() + self.forms.len()
+        self.sessions.len()
+            + self.forms.len()
+            + self.kept.len()
+            + self.calls.len()
+            + self.texts.len()
+            + self.ended_chats.len()
     }
 }
 
@@ -59,7 +83,15 @@ pub(super) struct Change<T> {
 impl Pending {
     /// `kept`: the rows that the database holds now.
     pub(super) fn new(kept: Keys) -> Self {
-        let tables = Tables { sessions: Table::new(kept.sessions), forms: Table::new(kept.forms), recorded: 0 };
+        let tables = Tables {
+            sessions: Table::new(kept.sessions),
+            forms: Table::new(kept.forms),
+            kept: Table::new(kept.kept),
+            calls: Added::default(),
+            texts: Added::default(),
+            ended_chats: HashSet::new(),
+            recorded: 0,
+        };
         Self { tables: Mutex::new(tables), filled: Notify::new() }
     }
 
@@ -71,7 +103,19 @@ impl Pending {
             Record::SessionEnded { hash } => tables.sessions.end(hash),
             Record::Form(form) => tables.forms.set(form.id.clone(), form),
             Record::FormEnded { id } => tables.forms.end(id),
-            Record::Call(_) | Record::Kept(_) => {}
+            Record::Kept(kept) => {
+                let key = kept_key(kept.kind, &kept.key);
+                match kept.body {
+                    Some(_) => tables.kept.set(key, kept),
+                    None => tables.kept.end(key),
+                }
+            }
+            Record::Call(entry) => tables.calls.add(entry.call.0.clone(), *entry),
+            Record::Text(text) => tables.texts.add(text.message.clone(), text),
+            Record::TextsEnded { chat } => {
+                tables.texts.waiting.retain(|_, text| text.chat != chat);
+                tables.ended_chats.insert(chat);
+            }
         }
         drop(tables);
         self.filled.notify_one();
@@ -84,7 +128,12 @@ impl Pending {
 
     pub(super) fn len(&self) -> usize {
         let tables = self.lock();
-        tables.sessions.waiting.len() + tables.forms.waiting.len()
+        tables.sessions.waiting.len()
+            + tables.forms.waiting.len()
+            + tables.kept.waiting.len()
+            + tables.calls.waiting.len()
+            + tables.texts.waiting.len()
+            + tables.ended_chats.len()
     }
 
     pub(super) fn recorded(&self) -> u64 {
@@ -94,7 +143,15 @@ impl Pending {
     /// All that waits. One of [`Self::written`] and [`Self::put_back`] is due.
     pub(super) fn take(&self) -> Batch {
         let mut tables = self.lock();
-        Batch { sessions: tables.sessions.take(), forms: tables.forms.take(), up_to: tables.recorded }
+        Batch {
+            sessions: tables.sessions.take(),
+            forms: tables.forms.take(),
+            kept: tables.kept.take(),
+            calls: std::mem::take(&mut tables.calls.waiting).into_iter().collect(),
+            texts: std::mem::take(&mut tables.texts.waiting).into_iter().collect(),
+            ended_chats: std::mem::take(&mut tables.ended_chats).into_iter().collect(),
+            up_to: tables.recorded,
+        }
     }
 
     /// The batch is written.
@@ -102,6 +159,7 @@ impl Pending {
         let mut tables = self.lock();
         tables.sessions.written(&batch.sessions);
         tables.forms.written(&batch.forms);
+        tables.kept.written(&batch.kept);
     }
 
     /// The batch was not written: it waits again, but for what has changed since.
@@ -109,6 +167,12 @@ impl Pending {
         let mut tables = self.lock();
         tables.sessions.put_back(batch.sessions);
         tables.forms.put_back(batch.forms);
+        tables.kept.put_back(batch.kept);
+        tables.calls.put_back(batch.calls);
+        let ended = &tables.ended_chats;
+        let texts = batch.texts.into_iter().filter(|(_, text)| !ended.contains(&text.chat)).collect();
+        tables.texts.put_back(texts);
+        tables.ended_chats.extend(batch.ended_chats);
     }
 
     /// The database deleted these rows because they had expired.
@@ -124,6 +188,37 @@ impl Pending {
 
     fn lock(&self) -> MutexGuard<'_, Tables> {
         self.tables.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Most entries, and most texts, that wait while the database is away; what comes beyond is lost, and the log says so.
+const MOST_ADDED: usize = 50_000;
+
+/// What is only ever added to a table, or takes the place of the same.
+#[derive(Debug)]
+struct Added<T> {
+    waiting: HashMap<Text, T>,
+}
+
+impl<T> Default for Added<T> {
+    fn default() -> Self {
+        Self { waiting: HashMap::new() }
+    }
+}
+
+impl<T> Added<T> {
+    fn add(&mut self, key: Text, row: T) {
+        if self.waiting.len() < MOST_ADDED || self.waiting.contains_key(&key) {
+            self.waiting.insert(key, row);
+        } else {
+            tracing::error!(%key, "the store is away for too long: an entry of the ledger or of a chat is lost");
+        }
+    }
+
+    fn put_back(&mut self, rows: Vec<(Text, T)>) {
+        for (key, row) in rows {
+            self.waiting.entry(key).or_insert(row);
+        }
     }
 }
 
@@ -207,6 +302,19 @@ mod tests {
         assert_eq!(pending.len(), 1);
         assert_eq!(only(&pending.take()), Some(999));
         assert_eq!((pending.len(), pending.recorded()), (0, 1000));
+    }
+
+    #[test]
+    fn what_was_written_in_a_chat_that_ended_is_not_written_any_more() {
+        let pending = Pending::new(Keys::default());
+        let text = |n: i64| ChatText { chat: "c".into(), message: n.to_string().into(), number: n, ..ChatText::default() };
+        pending.push(Record::Text(text(1)));
+        let batch = pending.take();
+        pending.push(Record::Text(text(2)));
+        pending.push(Record::TextsEnded { chat: "c".into() });
+        pending.put_back(batch);
+        let batch = pending.take();
+        assert_eq!((batch.texts.len(), batch.ended_chats.len()), (0, 1));
     }
 
     #[test]

@@ -4,10 +4,11 @@
 use sqlx::SqlSafeStr;
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 
-const STEPS: &[(i64, &str, &str)] = &[(
-    1,
-    "sessions and forms",
-    "CREATE TABLE session (
+const STEPS: &[(i64, &str, &str)] = &[
+    (
+        1,
+        "sessions and forms",
+        "CREATE TABLE session (
          hash TEXT PRIMARY KEY NOT NULL,
          login TEXT NOT NULL,
          expires_ms BIGINT NOT NULL,
@@ -21,7 +22,87 @@ const STEPS: &[(i64, &str, &str)] = &[(
          body TEXT NOT NULL
      );
      CREATE INDEX form_expires ON form (expires_ms);",
-)];
+    ),
+    (
+        2,
+        "ledger, chats, passwords, people, and the views that stored procedures read",
+        "CREATE TABLE call (
+         chain TEXT PRIMARY KEY NOT NULL,
+         body TEXT NOT NULL
+     );
+     CREATE TABLE journal (
+         chain TEXT NOT NULL REFERENCES call (chain) ON DELETE CASCADE,
+         talk TEXT NOT NULL,
+         began_ms BIGINT NOT NULL,
+         length_ms BIGINT NOT NULL,
+         direction TEXT NOT NULL,
+         outcome TEXT NOT NULL,
+         caller TEXT NOT NULL,
+         called TEXT NOT NULL,
+         inside TEXT NOT NULL,
+         outside TEXT NOT NULL,
+         wait_ms BIGINT NOT NULL,
+         queue TEXT NOT NULL,
+         recording TEXT,
+         PRIMARY KEY (chain, talk)
+     );
+     CREATE INDEX journal_began ON journal (began_ms, chain, talk);
+     CREATE TABLE journal_number (
+         chain TEXT NOT NULL,
+         talk TEXT NOT NULL,
+         number TEXT NOT NULL,
+         inside BIGINT NOT NULL,
+         PRIMARY KEY (number, inside, chain, talk),
+         FOREIGN KEY (chain, talk) REFERENCES journal (chain, talk) ON DELETE CASCADE
+     );
+     CREATE INDEX journal_number_row ON journal_number (chain, talk);
+     CREATE TABLE recording (
+         link TEXT PRIMARY KEY NOT NULL,
+         chain TEXT NOT NULL,
+         talk TEXT NOT NULL,
+         UNIQUE (chain, talk)
+     );
+     CREATE TABLE kept (
+         kind TEXT NOT NULL,
+         key TEXT NOT NULL,
+         body TEXT NOT NULL,
+         PRIMARY KEY (kind, key)
+     );
+     CREATE TABLE chat_text (
+         message TEXT PRIMARY KEY NOT NULL,
+         chat TEXT NOT NULL,
+         number BIGINT NOT NULL,
+         sender TEXT NOT NULL,
+         text TEXT NOT NULL,
+         at_ms BIGINT NOT NULL
+     );
+     CREATE INDEX chat_text_chat ON chat_text (chat, number);
+     CREATE TABLE password (
+         login TEXT PRIMARY KEY NOT NULL,
+         hash TEXT NOT NULL,
+         instead_of TEXT NOT NULL
+     );
+     CREATE TABLE person (
+         login TEXT PRIMARY KEY NOT NULL,
+         id TEXT NOT NULL,
+         name TEXT NOT NULL,
+         number TEXT NOT NULL,
+         department TEXT NOT NULL,
+         role TEXT NOT NULL
+     );
+     CREATE VIEW journal_v1 AS
+         SELECT chain AS chainid, talk AS commutationid, began_ms, length_ms, direction AS connectiontype, outcome,
+                caller AS callerid, called AS calledid, wait_ms, queue
+         FROM journal;
+     CREATE VIEW journal_numbers_v1 AS
+         SELECT chain AS chainid, talk AS commutationid, number, inside FROM journal_number;
+     CREATE VIEW users_v1 AS
+         SELECT id AS userid, login AS userlogin, name AS username, number, department, role FROM person;",
+    ),
+];
+
+/// The views that stored procedures may read of the gateway's own store.
+pub(super) const PUBLISHED: [&str; 3] = ["journal_numbers_v1", "journal_v1", "users_v1"];
 
 /// Brings a database up to date.
 pub(super) fn migrator() -> Migrator {

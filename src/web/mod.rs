@@ -1,12 +1,16 @@
-//! What the web port answers to plain HTTP: the agent's page, the browser library, the demo's board, and `POST /rpc` for CRMs
-//! that post to us. WebSocket upgrades branch off before; the listener is the transport's.
+//! What the web port answers to plain HTTP: the agent's page, the browser library, the demo's board, `POST /rpc` for CRMs that post
+//! to us, uploads, recordings and photos, and the commands of programs. WebSocket upgrades branch off before; the listener is the transport's.
 //!
-//! Files are embedded; nothing of the file system can be reached. Every answer carries a strict content security policy,
+//! Files of pages are embedded; of the file system only what [`crate::files`] gives can be reached. Every answer carries a strict content security policy,
 //! and pages show what peers sent as text only.
 
 mod assets;
+mod commands;
 mod demo;
+mod files;
+mod people;
 mod rpc;
+mod xml;
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -21,6 +25,9 @@ use tokio_util::sync::CancellationToken;
 
 use crate::admin::Door;
 use crate::config::Link;
+use crate::files::Files;
+
+use people::People;
 
 pub use demo::Person;
 
@@ -36,6 +43,10 @@ pub struct Settings {
     pub origins: Arc<OriginRule>,
     /// Where a request comes from, as the listener has noted it among the request's extensions.
     pub caller: fn(&Extensions) -> Caller,
+    /// Uploads, photos and recordings. `None`: none of them, nor the commands of programs.
+    pub files: Option<Files>,
+    /// Whether people's passwords are taken by Basic without TLS from other machines.
+    pub insecure_basic: bool,
     /// The demonstration's people. `None`: there is no demonstration, and `/demo` is nothing.
     pub demo: Option<Vec<Person>>,
     /// Ends the event streams.
@@ -63,9 +74,13 @@ impl Caller {
 
 /// Everything the web port answers.
 pub fn router(door: Arc<dyn Door>, settings: Settings) -> Router {
-    let Settings { links, max_message, nesting, origins, caller, demo, stop } = settings;
+    let Settings { links, max_message, nesting, origins, caller, files, insecure_basic, demo, stop } = settings;
     let origins = Origins(origins);
     let rpc = rpc::Rpc::new(Arc::clone(&door), &links, rpc::Limits { max_message, nesting }, origins.clone(), caller);
+    let people = files.map(|files| {
+        let people = People { door: Arc::clone(&door), files, caller, insecure_basic, origins: origins.clone() };
+        people_routes(people)
+    });
     let pages = Router::new()
         .route("/", get(|request: Request| assets::page("agent/index.html", request)))
         .route("/agent", get(|| async { Redirect::permanent("/") }))
@@ -82,10 +97,36 @@ pub fn router(door: Arc<dyn Door>, settings: Settings) -> Router {
             .route("/demo/{*path}", any(nothing_here)),
     };
     pages
+        .merge(people.unwrap_or_default())
         .merge(demo)
         .fallback(nothing_here)
         .method_not_allowed_fallback(wrong_method)
         .layer(middleware::map_response(harden))
+}
+
+/// What people fetch and bring, and what programs order.
+fn people_routes(people: People) -> Router {
+    let command = |path: &'static str, to: axum::routing::MethodRouter<People>| Router::new().route(path, to);
+    let both = [
+        command("/execsvcscript", get(commands::script).post(commands::script)),
+        command("/execsvcscriptplain", get(commands::script_plain).post(commands::script_plain)),
+        command("/tst_getuserstate", get(commands::user_state).post(commands::user_state)),
+        command("/gettotalqueueinfo", get(commands::queues).post(commands::queues)),
+        command("/wp_switchcall", get(commands::switch_call).post(commands::switch_call)),
+        command("/wp_autocallstop", get(commands::stop_dialling).post(commands::stop_dialling)),
+        command("/wp_flash", get(commands::flash).post(commands::flash)),
+        command("/wp_setuserstate", get(commands::set_user_state).post(commands::set_user_state)),
+        command("/wp_getabonentinfo", get(commands::party).post(commands::party)),
+        command("/wp_getchaincontent", get(commands::chain).post(commands::chain)),
+    ];
+    let origins = people.origins.clone();
+    let shared = Router::new()
+        .route("/upload", post(files::upload))
+        .route("/record/{name}", get(files::record))
+        .route("/downloadrecordbylink", get(files::record_by_link))
+        .route("/photo/{name}", get(files::photo))
+        .layer(middleware::from_fn_with_state(origins, Origins::share));
+    both.into_iter().fold(shared, Router::merge).with_state(people)
 }
 
 /// Which pages may reach us.

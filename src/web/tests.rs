@@ -40,6 +40,8 @@ fn settings(demo: bool) -> Settings {
         caller: |noted| {
             noted.get().copied().unwrap_or_else(|| Caller { address: Ipv4Addr::LOCALHOST.into(), tls: false })
         },
+        files: None,
+        insecure_basic: false,
         demo: demo.then(|| vec![person]),
         stop: CancellationToken::new(),
     }

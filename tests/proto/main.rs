@@ -39,6 +39,14 @@ mod dynamic;
 mod declared;
 // Forms: shown everywhere, answered once.
 mod forms;
+// The ledger: calls of the past and their recordings.
+mod journal;
+// What people write each other.
+mod chats;
+// Temporary passwords, uploads, photos.
+mod files;
+// Stored procedures, scripts, passwords, programs.
+mod procedures;
 // What must always hold, in whatever order things happen.
 mod interleaving;
 // What holds for any message: nothing is lost between formats, in packets, in POST bodies.

@@ -396,7 +396,7 @@ fn who_is_put_on_hold_is_told_and_keeps_the_talk() {
     assert_eq!(held[0].int("flashtypeid"), 11);
     let line = p.line();
     assert!(line.json("abonent").contains(r#""iswaitinginflash":true"#), "{line:?}");
-    assert_eq!(line.text("linestatestr"), "lsCommutated");
+    assert_eq!(line.text("linestatestr"), "lsFlash");
     let back = p.talk("t2", ["u", "b"]);
     assert_eq!(Phone::names(&back), ["linestatechanged", "phoneevent_commstarted"]);
     p.get("b").held = true;
@@ -467,6 +467,11 @@ fn a_conference_is_told_by_its_composition_first_and_to_those_alone_who_asked() 
         p.acts("exitconference", &format!(r#""conferenceid":"{ID}""#)),
         Act::Leave { id: ConferenceId(ID.into()) }
     );
+    // Known clients throw without a list.
+    p.say("getconferencecompetitors", r#""conferenceid":"nothing""#);
+    let none = p.w.expect(p.tab, "getconferencecompetitorsresult");
+    none.failed(59008, "nothing");
+    assert_eq!(none.json("competitorlist"), "[]");
     // Who is not in it sees nothing of it.
     let other = p.w.agent("petrov", Format::Json);
     p.get("b").state = LegState::Ended(EndCause::Kicked);

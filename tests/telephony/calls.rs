@@ -53,7 +53,7 @@ fn a_call_with_the_other_first() {
     o.does("ivanov", "pbxautocallstart", r#""number":"102","sequence":"abonent""#);
     assert_eq!(o.all(), four("call 102", "ring 101", "ready", "ready"));
     o.does("petrov", "pbxanswercall", "");
-    assert_eq!(o.now("ivanov"), "backring 102");
+    assert_eq!(o.all(), four("backring 102", "call 101", "ready", "ready"));
     o.does("ivanov", "pbxanswercall", "");
     assert_eq!(o.states("ivanov"), ["ready", "call 102", "backring 102", "talk 102"]);
     assert_eq!(o.all(), four("talk 102", "talk 101", "ready", "ready"));

@@ -4,7 +4,7 @@ use argon2::PasswordHash;
 use ctigate_proto::auth::{password, same_login};
 
 use super::{Report, known_users, line, unique};
-use crate::config::{Config, FormEvent, Piece, Placeholder, RightChange, Secret, User};
+use crate::config::{Config, DatabaseUrl, FormEvent, Piece, Placeholder, RightChange, Secret, User};
 
 pub(super) fn check(config: &Config, report: &mut Report) {
     users(config, report);
@@ -172,8 +172,21 @@ fn breaks(config: &Config, report: &mut Report) {
 
 fn procedures(config: &Config, report: &mut Report) {
     for (index, procedure) in config.procedures.iter().enumerate() {
-        line(&format!("procedure[{index}].name"), &procedure.name, report);
-        line(&format!("procedure[{index}].method"), &procedure.method, report);
+        let key = |name: &str| format!("procedure[{index}].{name}");
+        line(&key("name"), &procedure.name, report);
+        if procedure.sql.to_string().trim().is_empty() {
+            report.error([key("sql")], "this is empty, expected a query", "");
+        }
+        report.range(&key("rows"), &procedure.rows, &1, &10_000);
+        report.time(&key("timeout"), procedure.timeout, "10ms", "10s");
+        match &procedure.database {
+            Some(path) => report.file(&key("database"), path),
+            None if config.store.url == DatabaseUrl::Memory => {
+                let message = "this reads the gateway's own store, which is in memory and has no file";
+                report.error([key("database"), "store.url".to_owned()], message, "name a database, or keep the store in a file");
+            }
+            None => {}
+        }
     }
     let names = config.procedures.iter().enumerate();
     unique(names.map(|(i, p)| (format!("procedure[{i}].name"), p.name.as_str())), true, "procedure", report);

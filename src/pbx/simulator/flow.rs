@@ -82,6 +82,8 @@ pub(super) struct QueueWait {
     pub(super) legs: BTreeSet<LegKey>,
     /// Whether it rests between two rounds of ringing.
     pub(super) resting: bool,
+    /// How many rounds one after the other have rung nobody.
+    pub(super) in_vain: u32,
     /// Where the next round begins, for queues that ring one after the other.
     pub(super) cursor: usize,
     /// How often each member has been rung for this caller, for queues that choose.

@@ -41,6 +41,8 @@ impl Queue {
 const ROUND: Duration = Duration::from_secs(15);
 /// How long it waits between two rounds.
 const REST: Duration = Duration::from_secs(1);
+/// How often that pause doubles while nobody can be rung.
+const LAPS: u32 = 5;
 
 impl Machine {
     /// Puts the leg of a flow into a queue.
@@ -54,6 +56,7 @@ impl Machine {
             until,
             legs: BTreeSet::new(),
             resting: false,
+            in_vain: 0,
             cursor: 0,
             tried: BTreeMap::new(),
             talking: Block::clone(talking),
@@ -123,9 +126,15 @@ impl Machine {
         }
         let toward = wait.queue.clone();
         let ringing = self.ring_for(key, &numbers, &toward, false);
+        let Some(Wait::Queue(wait)) = self.flows.get_mut(&key).map(|flow| &mut flow.wait) else { return true };
         if ringing.is_empty() {
-            self.rest(key);
-        } else if let Some(Wait::Queue(wait)) = self.flows.get_mut(&key).map(|flow| &mut flow.wait) {
+            // Members that look free but cannot be rung are left alone for longer and longer.
+            wait.in_vain += 1;
+            let laps = wait.in_vain / u32::try_from(members).unwrap_or(u32::MAX);
+            wait.resting = true;
+            self.arm(key, REST * 2_u32.pow(laps.min(LAPS)));
+        } else {
+            wait.in_vain = 0;
             wait.legs = ringing;
             self.arm(key, ROUND);
         }

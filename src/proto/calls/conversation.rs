@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use crate::message::Text;
 use crate::telephony::{CallFact, LegFact, LegId, LegState, Parties, Place, TalkId};
 
-/// Most legs of one conversation.
-const MAX_LEGS: usize = 256;
+/// Most legs of one conversation. A caller who waits an hour in a queue of three has rung their phones hundreds of times.
+const MAX_LEGS: usize = 1024;
 /// Most facts of one leg that are remembered; what comes beyond still counts for how it is now.
 const MAX_FACTS: usize = 256;
 /// Most recordings of one conversation.

@@ -174,11 +174,8 @@ impl Calls {
         let legs = legs(conversation, ended_ms);
         let talks = talks(conversation, ended_ms);
         let origin = conversation.origin().map(Leg::now);
-        let with_origin = |talk: &&EntryTalk| match origin {
-            Some(origin) => talk.parties.contains(&origin.end),
-            None => true,
-        };
-        let first_talk = talks.iter().find(with_origin).map(|t| t.began_ms);
+        let own = own_talks(conversation, origin.map(|o| &o.end), &talks, ended_ms);
+        let first_talk = own.iter().map(|(from, _)| *from).min();
         let parties = conversation.parties().cloned().unwrap_or_default();
         Some(Entry {
             call: call.clone(),
@@ -187,7 +184,7 @@ impl Calls {
             direction: direction(conversation),
             outcome: outcome(conversation, first_talk.is_some()),
             wait_ms: first_talk.unwrap_or(ended_ms) - began_ms,
-            talk_ms: together(talks.iter().filter(with_origin).map(|t| (t.began_ms, t.ended_ms))),
+            talk_ms: together(own),
             parties,
             legs,
             queues: queues(conversation, ended_ms),
@@ -273,6 +270,27 @@ fn talks(conversation: &Conversation, over_ms: i64) -> Vec<EntryTalk> {
     talks
 }
 
+/// The times in which the party with whom it began talked with anybody; without one, those of every talk.
+fn own_talks(conversation: &Conversation, party: Option<&End>, talks: &[EntryTalk], over_ms: i64) -> Vec<(i64, i64)> {
+    let Some(party) = party else { return talks.iter().map(|t| (t.began_ms, t.ended_ms)).collect() };
+    let mut own = Vec::new();
+    for leg in conversation.legs().filter(|leg| leg.now().end == *party) {
+        for (fact, from, until) in stays(leg, over_ms) {
+            let id = match &fact.place {
+                Place::Talk(talk) => &talk.0,
+                Place::Conference(id) => &id.0,
+                _ => continue,
+            };
+            let there = fact.state == LegState::Up && !fact.held && !fact.role.ghost;
+            if let Some(talk) = talks.iter().find(|t| there && t.talk.0 == *id) {
+                let (from, until) = (from.max(talk.began_ms), until.min(talk.ended_ms));
+                own.extend((from <= until).then_some((from, until)));
+            }
+        }
+    }
+    own
+}
+
 fn queues(conversation: &Conversation, over_ms: i64) -> Vec<EntryQueue> {
     let mut queues = Vec::new();
     for leg in conversation.legs() {
@@ -301,7 +319,10 @@ fn outcome(conversation: &Conversation, answered: bool) -> Outcome {
         return Outcome::Answered;
     }
     let origin = conversation.origin();
-    let gave_up = origin.is_some_and(|leg| leg.now().state == LegState::Ended(EndCause::Hangup));
+    // A phone that is called back and not taken gives up too: nothing else rings the phone with which it began.
+    let gave_up = origin.is_some_and(|leg| {
+        matches!(leg.now().state, LegState::Ended(EndCause::Hangup | EndCause::Refused | EndCause::NoAnswer))
+    });
     let queued = origin.is_some_and(|leg| leg.story().iter().any(|f| matches!(f.place, Place::Queue(_))));
     let mut tried: Vec<(i64, &LegId, EndCause)> = conversation
         .legs()
@@ -331,8 +352,7 @@ fn outcome(conversation: &Conversation, answered: bool) -> Outcome {
 }
 
 /// How long at least one of the times lasted.
-fn together(times: impl Iterator<Item = (i64, i64)>) -> i64 {
-    let mut times: Vec<_> = times.collect();
+fn together(mut times: Vec<(i64, i64)>) -> i64 {
     times.sort_unstable();
     let (mut total, mut until) = (0, i64::MIN);
     for (from, to) in times {

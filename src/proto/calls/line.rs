@@ -144,7 +144,10 @@ impl Calls {
             (LegState::Up, Place::Menu { name, routing }) => {
                 (Phase::Menu { name: name.clone(), routing: *routing }, Some(self.number(&line.called)))
             }
-            (LegState::Up, Place::None) => (Phase::Alone, None),
+            (LegState::Up, Place::None) => match conversation.live().map(Leg::now).find(|other| awaits(now, other)) {
+                Some(other) => (Phase::Waiting, Some(party_of(other))),
+                None => (Phase::Alone, None),
+            },
             (LegState::Ended(_), _) => (Phase::Idle, None),
         };
         (line.phase, line.party) = (phase, party);
@@ -204,6 +207,13 @@ fn rank(now: &LegFact) -> u8 {
         LegState::Planned => 1,
         LegState::Ended(_) => 0,
     }
+}
+
+/// Whether a leg that is there waits for another that still has to pick up.
+fn awaits(now: &LegFact, other: &LegFact) -> bool {
+    let to_come = matches!(other.state, LegState::Planned | LegState::Ringing);
+    let tied = now.with.as_ref() == Some(&other.leg) || other.with.as_ref() == Some(&now.leg);
+    other.leg != now.leg && to_come && (tied || other.autocall == Some(Sequence::Abonent))
 }
 
 /// Whether two legs are the two ends of one talk.

@@ -5,7 +5,7 @@
 //! - [`Line`]: what the phone of one number does; [`changes`]: what happened between two looks at it.
 //! - [`ConferenceView`], [`Waiting`]: conferences with their members, queues with their callers.
 //! - [`Entry`]: what is kept of a conversation that is over: a pure function of all its facts.
-//! - [`Step`]: the way of a conversation so far.
+//! - [`JournalRow`]: an entry as people look into the ledger; - [`Step`]: the way of a conversation so far.
 //!
 //! The Hub derives every answer and event about telephony from here. Nothing here knows users, tabs or links.
 
@@ -13,6 +13,8 @@ mod change;
 mod conference;
 mod conversation;
 mod entry;
+mod journal;
+mod keeping;
 mod line;
 mod queue;
 mod trace;
@@ -27,6 +29,7 @@ use crate::telephony::{CallId, ConferenceFact, ConferenceId, Fact, LegFact, LegI
 pub use change::{Change, Flash, changes};
 pub use conference::{ConferenceView, Member, MemberState};
 pub use entry::{Direction, Entry, EntryLeg, EntryQueue, EntryTalk, Outcome};
+pub use journal::{JournalQuery, JournalRow};
 pub use line::{Line, Party, Phase};
 pub use queue::Waiting;
 pub use trace::Step;

@@ -38,6 +38,13 @@ impl Ids {
         ascii(&text)
     }
 
+    /// A temporary password: 128 random bits in hex.
+    pub(super) fn secret(&mut self) -> Text {
+        let mut bytes = [0; 16];
+        self.rng.fill_bytes(&mut bytes);
+        hex(&bytes)
+    }
+
     /// A session id: 256 random bits in hex.
     pub(super) fn session(&mut self) -> Text {
         let mut bytes = [0; 32];

@@ -3,8 +3,10 @@
 use std::time::Duration;
 
 use crate::auth::{Identity, LoginError};
-use crate::message::{CloseReason, Envelope, Format, Introduction, Object, PeerId, Qid, Text};
+use crate::message::{Body, CloseReason, Envelope, Format, Introduction, Object, PeerId, Qid, Text};
 use crate::telephony;
+
+use super::archive::FetchResult;
 
 /// One thing that happened.
 #[derive(Clone, Debug)]
@@ -68,6 +70,13 @@ pub enum Input {
         ticket: Ticket,
         /// What.
         ask: Ask,
+    },
+    /// What [`super::Output::Fetch`] asked for, or why it is not there.
+    Fetched {
+        /// The ticket it carried.
+        ticket: Ticket,
+        /// What came of it.
+        result: FetchResult,
     },
     /// Whoever asked is gone; nothing is answered any more.
     AskGone {
@@ -148,6 +157,72 @@ pub enum Ask {
     },
     /// The picture for console and commands.
     Snapshot,
+    /// Run a method in a user's name; answered by [`super::output::Answer::Ran`].
+    Run(Run),
+    /// An upload begins: does the temporary password allow it? Answered by `Done`.
+    Upload {
+        /// The temporary password.
+        password: Text,
+    },
+    /// An upload was answered. Answered by `Done`.
+    Uploaded(Uploaded),
+    /// Give the file of a recording; answered by [`super::output::Answer::Recording`].
+    Recording {
+        /// The link, a path.
+        link: Text,
+        /// Who wants it.
+        by: By,
+    },
+}
+
+/// Who wants something by HTTP.
+#[derive(Clone)]
+pub enum By {
+    /// Whoever holds this temporary password.
+    Pass(Text),
+    /// The user of this login, whose password was checked.
+    User(Text),
+}
+
+/// A method that a program runs by HTTP.
+#[derive(Clone, Debug, Default)]
+pub struct Run {
+    /// The program: a user, whose password was checked.
+    pub login: Text,
+    /// In whose name, by id, login or number; empty: in its own.
+    pub user: Text,
+    /// The method's name.
+    pub method: Text,
+    /// Its parameters.
+    pub body: Body,
+}
+
+/// How an upload was answered.
+#[derive(Clone, Default)]
+pub struct Uploaded {
+    /// The temporary password it was made with.
+    pub password: Text,
+    /// Status and reason: `200 OK`.
+    pub response: Text,
+    /// The body of the answer.
+    pub content: Text,
+    /// The path that was answered and the virtual path of the file, when it was taken.
+    pub paths: Option<(Text, Text)>,
+}
+
+impl std::fmt::Debug for By {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Pass(_) => f.write_str("Pass"),
+            Self::User(login) => f.debug_tuple("User").field(login).finish(),
+        }
+    }
+}
+
+impl std::fmt::Debug for Uploaded {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Uploaded").field("response", &self.response).finish_non_exhaustive()
+    }
 }
 
 /// A dynamic method called from outside.

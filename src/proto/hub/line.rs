@@ -63,7 +63,8 @@ impl Hub {
         match &u.line.phase {
             Phase::Ringing => "lsRing",
             Phase::Waiting | Phase::Queued(_) => "lsWaiting",
-            Phase::Talking(_) | Phase::OnHold(_) | Phase::Conferring(_) | Phase::Menu { .. } => "lsCommutated",
+            Phase::Talking(_) | Phase::Conferring(_) | Phase::Menu { .. } => "lsCommutated",
+            Phase::OnHold(_) => "lsFlash",
             Phase::Alone => "lsHookUp",
             Phase::Idle | Phase::Planned if u.phone && !u.account.number.is_empty() => "lsReady",
             Phase::Idle | Phase::Planned => "lsDisconnected",
@@ -80,6 +81,7 @@ impl Hub {
             "lsRing" => 16,
             "lsCommutated" => 32,
             "lsWaiting" => 64,
+            "lsFlash" => 128,
             _ => 4,
         };
         Object::new()

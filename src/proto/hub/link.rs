@@ -330,7 +330,10 @@ impl Hub {
         }
         self.grace_while_down(link);
         before.into_iter().for_each(|user| self.forms_tab_left(link, user));
-        new.into_iter().for_each(|user| self.show_forms_on_link(link, Some(user)));
+        for user in new {
+            self.show_forms_on_link(link, Some(user));
+            self.deliver_texts(user);
+        }
         self.show_forms_on_link(link, None);
         odd
     }
@@ -376,6 +379,7 @@ impl Hub {
         self.grace_while_down(link);
         self.presence_changed(user);
         self.show_forms_on_link(link, Some(user));
+        self.deliver_texts(user);
     }
 
     fn touch_tunnel_tab(&mut self, link: usize, user: UserIx, tab: &Text, wall: i64) {

@@ -7,13 +7,18 @@
 //!
 //! - `link`: the CRMs, what they offer, their tunnels; - `session`, `user`: who people are and where; - `call`: calls and phones;
 //! - `dynamic` (with `declaration`, `circuit`): methods the CRM answers; - `form`: cards and what becomes of them; - `gap`: after lost events;
+//! - `chat`, `word`, `file`: what people write and send each other; - `fetch` (with [`archive`]): calls that wait for something outside;
 //! - `subscription`: who hears what; `fit`: what is too long for a tab; - `route` and `rpc`: from a message to who handles it; - `timer`, `ids`: time and names.
 
+pub mod archive;
 mod call;
+mod chat;
 mod circuit;
 mod conference;
 mod declaration;
 mod dynamic;
+mod fetch;
+mod file;
 mod fit;
 mod form;
 mod gap;
@@ -35,6 +40,7 @@ mod subscription;
 mod timer;
 mod user;
 mod view;
+mod word;
 
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
@@ -46,11 +52,15 @@ use crate::message::{CloseReason, Format, PeerId, Text};
 pub use input::Input;
 pub use output::Output;
 pub use rights::Rights;
+pub use rpc::procedure::OLD_PASSWORD_IS_WRONG;
 pub use settings::Settings;
 pub use snapshot::Snapshot;
 
+use chat::Chats;
 use conference::Watches;
 use dynamic::Executions;
+use fetch::Fetches;
+use file::Files;
 use form::Forms;
 use ids::Ids;
 use input::Ticket;
@@ -62,6 +72,7 @@ use session::Sessions;
 use subscription::{Event, Subscriptions};
 use timer::{Timer, Timers};
 use user::{UserIx, Users};
+use word::WaitingTexts;
 
 /// How often ended things are forgotten.
 const SWEEP_EVERY: Duration = Duration::from_secs(60);
@@ -85,6 +96,10 @@ pub struct Hub {
     orders: Orders,
     watches: Watches,
     redirects: Redirects,
+    chats: Chats,
+    texts: WaitingTexts,
+    files: Files,
+    fetches: Fetches,
     /// Logins that came through a link and are being checked.
     logins: HashMap<Ticket, PendingLogin>,
     next_ticket: u64,
@@ -162,6 +177,10 @@ impl Hub {
             orders: Orders::default(),
             watches: Watches::default(),
             redirects: Redirects::default(),
+            chats: Chats::default(),
+            texts: WaitingTexts::default(),
+            files: Files::default(),
+            fetches: Fetches::default(),
             logins: HashMap::new(),
             next_ticket: 1,
             next_call: 1,
@@ -182,6 +201,7 @@ impl Hub {
             Input::Authenticated { ticket, verdict } => self.login_checked(ticket, verdict),
             Input::Pbx(event) => self.telephone(event),
             Input::Ask { ticket, ask } => self.asked(ticket, ask),
+            Input::Fetched { ticket, result } => self.fetched(ticket, result),
             Input::AskGone { ticket } => self.asker_gone(ticket),
         }
     }
@@ -201,11 +221,13 @@ impl Hub {
                 Timer::ContestOver(link) => self.contest_over(link),
                 Timer::Order(order) => self.order_unanswered(order),
                 Timer::Login(ticket) => self.login_unchecked(ticket),
+                Timer::Fetch(ticket) => self.fetch_unanswered(ticket),
                 Timer::Sweep => {
                     self.sweep_sessions();
                     self.executions.sweep(self.now);
                     self.calls.sweep(self.now);
                     self.forms.sweep(self.now);
+                    self.files.sweep(self.now);
                     self.timers.set(self.now + SWEEP_EVERY, Timer::Sweep);
                 }
             }
@@ -236,6 +258,10 @@ impl Hub {
             calls: self.calls.remembered(),
             orders: self.orders.len(),
             watches: self.watches.len(),
+            fetches: self.fetches.len(),
+            chats: self.chats.len(),
+            texts: self.texts.len(),
+            passes: self.files.len(),
             timers: self.timers.len(),
             logins: self.logins.len(),
             behind_links: self.links.iter().map(|l| l.tunnel.len() + l.active.len()).sum(),
@@ -249,6 +275,9 @@ impl Hub {
         let Some(object) = (self.settings.notation.read)(body) else { return false };
         match kind {
             "redirect" => self.restore_redirects(key, &object),
+            "chat" => self.restore_chat(key, &object),
+            "texts" => self.restore_texts(key, &object),
+            "photo" => self.restore_photo(key, &object),
             _ => false,
         }
     }
@@ -260,6 +289,7 @@ impl Hub {
 
     fn closed(&mut self, peer: PeerId, reason: &CloseReason) {
         self.watches.forget_peer(peer);
+        self.files.forget_peer(peer);
         match self.peers.remove(&peer) {
             Some(Peer::Link(link)) => self.link_closed(link, peer, reason),
             Some(Peer::Tab(tab)) => self.tab_closed(peer, tab),
@@ -313,6 +343,14 @@ pub struct Sizes {
     pub orders: usize,
     /// Connections that follow a conference.
     pub watches: usize,
+    /// Calls that wait for the store.
+    pub fetches: usize,
+    /// Chats.
+    pub chats: usize,
+    /// Texts that wait for people who are away.
+    pub texts: usize,
+    /// Temporary passwords.
+    pub passes: usize,
     /// Timers.
     pub timers: usize,
     /// Logins being checked.

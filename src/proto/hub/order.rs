@@ -112,13 +112,13 @@ impl Hub {
         let order = self.orders.open.remove(&id)?;
         self.timers.cancel(order.key);
         // Who asked may be gone.
-        self.peers.contains_key(&order.caller.peer).then_some((order, result.map_err(refused)))
+        self.listens(&order.caller).then_some((order, result.map_err(refused)))
     }
 
     /// The telephone system said nothing.
     pub(super) fn order_unanswered(&mut self, id: OrderId) {
         if let Some(order) = self.orders.open.remove(&id)
-            && self.peers.contains_key(&order.caller.peer)
+            && self.listens(&order.caller)
         {
             let error = CallError::new(Code::Timeout, "the telephone system did not answer");
             self.fail(&order.caller, &order.method, &error);

@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use crate::auth::Attempt;
 use crate::calls::Entry;
-use crate::message::{CloseReason, PeerId, Shared, Text};
+use crate::message::{Body, CloseReason, PeerId, Shared, Text};
 use crate::telephony;
 
+use super::archive::{ChatText, Fetch};
 use super::input::Ticket;
 
 /// One thing to do. The shell does them in order; none can fail back into the Hub except as a new input.
@@ -49,6 +50,13 @@ pub enum Output {
         /// The login.
         attempt: Attempt,
     },
+    /// Fetch something that is outside; [`super::Input::Fetched`] is due.
+    Fetch {
+        /// To be handed back.
+        ticket: Ticket,
+        /// What.
+        fetch: Fetch,
+    },
     /// Tell the telephone system.
     Pbx(telephony::Command),
     /// Keep a fact.
@@ -80,6 +88,13 @@ pub enum Record {
     Call(Box<Entry>),
     /// Something of a user's that outlives the node.
     Kept(Kept),
+    /// A text of a chat.
+    Text(ChatText),
+    /// A chat is no more, nor what was written in it.
+    TextsEnded {
+        /// Its id.
+        chat: Text,
+    },
     /// A form is open no more.
     FormEnded {
         /// Its id.
@@ -90,7 +105,7 @@ pub enum Record {
 /// Something that is kept under a kind and a key, and given back to the Hub when the node starts again.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Kept {
-    /// What it is: `redirect`.
+    /// What it is: `redirect`, `chat`, `texts` (that wait for somebody), `photo`.
     pub kind: &'static str,
     /// Whose or which.
     pub key: Text,
@@ -145,6 +160,13 @@ pub enum Answer {
     Done,
     /// It could not be done: why.
     Refused(crate::message::CallError),
+    /// The reply of a method that was run.
+    Ran(Body),
+    /// The file of a recording, relative to the folder of recordings.
+    Recording {
+        /// Which.
+        file: Text,
+    },
     /// The picture.
     Snapshot(Box<super::snapshot::Snapshot>),
 }

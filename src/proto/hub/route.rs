@@ -7,7 +7,7 @@ use crate::message::{Body, CallError, CloseReason, Code, Envelope, Part, PeerId,
 use crate::method::{self, Class, Flow, Head, Message, is_reply, reply_name};
 
 use super::input::{Opening, Ticket};
-use super::output::Output;
+use super::output::{Answer, Output};
 use super::rights::Rights;
 use super::subscription::Subscriptions;
 use super::timer::{Key, Timer};
@@ -29,6 +29,8 @@ pub(super) struct Caller {
     /// The tab behind the link.
     pub(super) tab: Option<Text>,
     pub(super) rights: Rights,
+    /// The question of a program that the call answers; such a call has no peer.
+    pub(super) ask: Option<Ticket>,
 }
 
 /// What a handler says: a reply now, none (or later), or a failure.
@@ -97,6 +99,7 @@ impl Hub {
                 }
                 self.presence_changed(user);
                 self.show_forms_in_tab(user, peer);
+                self.deliver_texts(user);
             }
         }
     }
@@ -131,7 +134,7 @@ impl Hub {
         let user = tab.user;
         let account = &self.users[user].account;
         let caller =
-            Caller { peer, user: Some(user), link: None, qid: envelope.qid(), tab: None, rights: account.rights };
+            Caller { peer, user: Some(user), link: None, qid: envelope.qid(), tab: None, rights: account.rights, ask: None };
         // Most clients repeat the login in every call; another's is refused.
         let named = match Head::of(&envelope.body) {
             Ok(head) => head.userlogin.filter(|l| !l.is_empty()),
@@ -177,6 +180,7 @@ impl Hub {
             qid: envelope.qid(),
             tab: None,
             rights: self.links[link].settings.rights,
+            ask: None,
         };
         let head = match Head::of(&envelope.body) {
             Ok(head) => head,
@@ -248,13 +252,16 @@ impl Hub {
         if caller.link.is_none() && message.flows(Flow::LinkToGateway) && !message.flows(Flow::TabToGateway) {
             return Err(CallError::new(Code::UnknownMethod, format!("{} is for CRMs", message.name)));
         }
+        self.call_as(caller, message, envelope.body)
+    }
+
+    pub(super) fn call_as(&mut self, caller: &Caller, message: &'static Message, body: Body) -> Handled {
         if let Some(right) = message.right.filter(|r| !caller.rights.has(*r)) {
             return Err(CallError::new(Code::AccessDenied, format!("the right {} is missing", right.word())));
         }
         if message.class == Class::Reply && message.name != "methodresult" {
             return Ok(None);
         }
-        let body = envelope.body;
         // Executions and results name what is wrong in them better by themselves.
         let to_us = message.flows(Flow::TabToGateway) || message.flows(Flow::LinkToGateway);
         if to_us && !matches!(message.name, "executemethod" | "methodresult") {
@@ -279,6 +286,24 @@ impl Hub {
             "pbxmaketransfer" => self.transfer(caller, &body),
             "pbxtransfercall" => self.transfer_call(caller, &body),
             "getflashedabonentinfo" => self.held_party(caller),
+            "getpbxcalljournal" => self.journal(caller, &body),
+            "chatcreate" => self.create_chat(caller, &body),
+            "chatsend" => self.send_to_chat(caller, &body),
+            "chatviewed" => self.view_chat(caller, &body),
+            "chataddmember" => self.add_to_chat(caller, &body),
+            "chatremovemember" => self.remove_from_chat(caller, &body),
+            "chatrename" => self.rename_chat(caller, &body),
+            "chatlist" => self.list_chats(caller),
+            "chathistory" => self.chat_history(caller, &body),
+            "sendusertextmessage" => self.send_text(caller, &body),
+            "sendnotifymessage" => self.send_notice(caller, &body),
+            "gettemphttppass" => self.temporary_password(caller, &body),
+            "setmyuserphoto" => self.set_photo(caller, &body),
+            "getuserphoto" => self.own_photo(caller),
+            "getalluserphotolink" => self.photos(),
+            "execpredefineddbstoredproc" => self.procedure(caller, &body),
+            "execsvcscript" => self.script(caller, &body),
+            "changepassword" => self.change_password(caller, &body),
             "getchaincontent" => self.chain_content(caller, &body),
             "setuserstate" => self.set_user_state(caller, &body),
             "entercallcenter" => self.call_centre(caller, true),
@@ -328,6 +353,9 @@ impl Hub {
 
     /// Sends the reply of a call: its qid, `result` 1, on a link the identity, then the body.
     pub(super) fn succeed(&mut self, caller: &Caller, name: &str, body: Body) {
+        if let Some(ticket) = caller.ask {
+            return self.out.push_back(Output::Answer { ticket, answer: Answer::Ran(body) });
+        }
         let reply = self.success(caller, name, body);
         self.send(caller.peer, reply);
     }
@@ -351,6 +379,9 @@ impl Hub {
 
     /// Sends the reply of a call that failed.
     pub(super) fn fail(&mut self, caller: &Caller, name: &str, error: &CallError) {
+        if let Some(ticket) = caller.ask {
+            return self.out.push_back(Output::Answer { ticket, answer: Answer::Refused(error.clone()) });
+        }
         let mut body = self.head(caller, 0);
         if let Some(code) = error.code {
             body.set("error", code.number());

@@ -8,9 +8,10 @@ use crate::Time;
 use crate::auth::{Identity, LoginBy, LoginError, Proof, same_login};
 use crate::message::Text;
 
-use super::Hub;
+use super::{Hub, Peer};
 use super::ids::session_hash;
 use super::output::{Output, Record, StoredSession};
+use super::route::Caller;
 use super::user::UserIx;
 
 /// Life of a session whose login names none.
@@ -133,6 +134,20 @@ impl Hub {
         if let Some(session) = self.sessions.by_hash.get_mut(hash) {
             session.uses = session.uses.saturating_sub(1);
             self.prolong(hash);
+        }
+    }
+
+    /// The hashes of a user's sessions, oldest first.
+    pub(super) fn sessions_of(&self, user: UserIx) -> Vec<Text> {
+        self.sessions.of_user[user].clone()
+    }
+
+    /// The hash of the session by which a call came.
+    pub(super) fn session_of(&self, caller: &Caller) -> Option<Text> {
+        match self.peers.get(&caller.peer) {
+            Some(Peer::Tab(tab)) => Some(tab.session.clone()),
+            Some(Peer::Link(link)) => self.links[*link].tunnel.get(&caller.user?)?.session.clone(),
+            None => None,
         }
     }
 

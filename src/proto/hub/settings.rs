@@ -25,6 +25,8 @@ pub struct Settings {
     pub numbers: Vec<GroupNumber>,
     /// The reasons of a break; the first is taken when a break names none.
     pub breaks: Vec<BreakReason>,
+    /// The stored procedures.
+    pub procedures: Vec<Procedure>,
     /// Seconds east of UTC at a moment given in milliseconds since 1970: the gateway's local time.
     pub utc_offset: fn(i64) -> i32,
     /// The bounds.
@@ -94,10 +96,25 @@ pub struct Account {
     pub department: Text,
     /// The id of the department: a GUID, zero for none.
     pub department_id: Text,
+    /// The role, in the word of the configuration.
+    pub role: Text,
     /// What the person may do.
     pub rights: Rights,
+    /// Whether programs may start and end calls in this person's name.
+    pub api_calls: bool,
     /// Logins of the subordinates.
     pub subordinates: Vec<Text>,
+}
+
+/// A stored procedure that may be run by name.
+#[derive(Clone, Debug, Default)]
+pub struct Procedure {
+    /// Its name in lower case.
+    pub name: Text,
+    /// The roles that may run it; empty: whoever has the right `procedures`.
+    pub roles: Vec<Text>,
+    /// The names of its parameters in lower case.
+    pub parameters: Vec<Text>,
 }
 
 /// A number of a queue or group.

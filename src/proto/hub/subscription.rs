@@ -96,7 +96,7 @@ impl Hub {
     pub(super) fn link_hears(&self, link: usize, user: Option<UserIx>, event: &str) -> Option<PeerId> {
         let l = &self.links[link];
         let peer = l.peer.filter(|_| l.hears_events)?;
-        let of_link = user.is_none_or(|u| l.has_user(u));
+        let of_link = user.is_none_or(|u| l.has_user(u) && (!is_personal(event) || l.reaches(u)));
         (of_link && !l.settings.silent_events.iter().any(|e| e == event)).then_some(peer)
     }
 
@@ -123,4 +123,9 @@ impl Hub {
             to => super::Output::Fan { to: to.into(), message },
         });
     }
+}
+
+/// Words between people go through a link only to those who are behind it now.
+fn is_personal(event: &str) -> bool {
+    event.starts_with("chat") || matches!(event, "usertextmessagereceived" | "shownotifymessage")
 }

@@ -29,6 +29,8 @@ pub(super) enum Timer {
     ContestOver(usize),
     /// The telephone system did not say whether it followed an order.
     Order(OrderId),
+    /// What was asked of something outside did not come.
+    Fetch(Ticket),
     /// A login through a link was not checked.
     Login(Ticket),
     /// Ended things are forgotten.

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::ops::{Index, IndexMut};
 use std::time::Duration;
 
+use crate::Time;
 use crate::auth::{login_key, same_login};
 use crate::calls::Line;
 use crate::message::{PeerId, Text};
@@ -37,6 +38,8 @@ pub(super) struct User {
     leaving: Option<Key>,
     /// The state that was told last.
     pub(super) told: Told,
+    /// When it was tried lately to change the password.
+    pub(super) password_tries: Vec<Time>,
 }
 
 impl User {
@@ -75,6 +78,7 @@ impl Users {
             online: false,
             leaving: None,
             told: Told::default(),
+            password_tries: Vec::new(),
         };
         Self { login, id, number, all: accounts.into_iter().map(user).collect() }
     }

@@ -90,7 +90,7 @@ messages! {
 
     /// Asks what has happened to a call so far.
     GetChainContent: call("getchaincontent").by_both().replied("getchaincontentresult").right(Right::Journal) => {
-        /// The call; absent: the one the user has now.
+        /// The call, of the present or the past; absent: the one the user has now.
         chainid: Option<Text>,
     }
 
@@ -108,7 +108,7 @@ messages! {
 
     /// Calls of the past, newest first.
     GetPbxCallJournalResult: reply("getpbxcalljournalresult").to_both() => {
-        /// One entry for each talk.
+        /// One entry for each talk, and one for each call without a talk.
         data: Vec<JournalEntry>,
     }
 
@@ -391,21 +391,31 @@ records! {
         showcallcenter: Option<bool>,
         /// From this day on: `YYYY-MM-DD`.
         datestart: Option<Text>,
+        /// To this day, which is still meant: `YYYY-MM-DD` (ctigate).
+        dateend: Option<Text>,
         /// Only this way: `incoming`, `outgoing` or `internal`.
         connectiontype: Option<Text>,
         /// Only talks of at least so many seconds.
         minduration: Option<i64>,
+        /// Only calls from, to or with this number (ctigate).
+        number: Option<Text>,
+        /// true: only calls without a talk; false: only talks (ctigate).
+        missed: Option<bool>,
+        /// At most so many entries: 1 to 1000; 200 when absent (ctigate).
+        limit: Option<i64>,
+        /// How many entries are passed over, from the newest (ctigate).
+        offset: Option<i64>,
     }
 
-    /// One talk of the past.
+    /// One talk of the past, or a call without one.
     JournalEntry = "journalentry" {
         /// The call.
         chainid: Text,
-        /// The talk.
+        /// The talk; the zero GUID when there was none.
         commutationid: Text,
         /// When it began: `YYYY-MM-DD HH:MM:SS`, local time of the gateway.
         datetime: Text,
-        /// Its length in seconds.
+        /// Its length in seconds; 0 when there was no talk.
         duration: i64,
         /// `incoming`, `outgoing` or `internal`.
         connectiontype: Text,
@@ -413,10 +423,17 @@ records! {
         callerid: Text,
         /// Which number was dialled.
         calledid: Text,
-        /// The user who talked.
+        /// The user who talked, or whose phone was tried last.
         userid: Option<Text>,
         /// Their name.
         username: Option<Text>,
+        /// How the call went (ctigate): `answered`, `abandoned`, `cancelled`, `noanswer`, `busy`, `refused`, `unreachable`,
+        /// `menu`, `failed`.
+        outcome: Option<Text>,
+        /// Seconds from the call's beginning to its first talk, or to its end (ctigate).
+        waitduration: Option<i64>,
+        /// The queue in which it waited last (ctigate).
+        queue: Option<Text>,
         /// Path of the recording, beginning with `/` and without `?`; absent when there is none.
         recordlink: Option<Text>,
     }

@@ -7,7 +7,7 @@ use super::{Any, Items, Members, Secret};
 
 messages! {
     /// Runs a stored procedure that the configuration names. Never a query's text.
-    ExecStoredProc: call("execpredefineddbstoredproc").by_both().replied("execpredefineddbstoredprocresult").right(Right::Procedures) => {
+    ExecStoredProc: call("execpredefineddbstoredproc").by_both().replied("execpredefineddbstoredprocresult") => {
         /// The procedure's name, in any spelling of case.
         procedure: Text,
         /// Its parameters by name, with or without `@` before.

@@ -1,6 +1,7 @@
 //! A node in a box: the Hub, a dialog for each peer, accounts and a telephone system joined in memory, with a clock that jumps.
 //! What a peer says goes through the real codec in its own format; what it hears is checked against the catalogue.
 
+mod archive;
 pub(crate) mod story;
 mod switchboard;
 
@@ -11,6 +12,7 @@ use ctigate_proto::Time;
 use ctigate_proto::auth::{Attempt, Identity, LoginBy, LoginError, Proof, same_login};
 use ctigate_proto::codec::{self, Limits};
 use ctigate_proto::dialog::{self, CloseReason, Dialog, Role};
+use ctigate_proto::hub::archive::Fetch;
 use ctigate_proto::hub::input::{Ask, Opening, Ticket};
 use ctigate_proto::hub::output::{Answer, Notice, Record, StoredForm, StoredSession};
 use ctigate_proto::hub::settings::{Account, BreakReason, FormRule, GroupNumber, LinkSettings, Notation, Settings};
@@ -44,6 +46,11 @@ pub(crate) struct World {
     /// Logins behind links are checked only at [`World::release`].
     pub(crate) hold: bool,
     held: Vec<(Ticket, Attempt)>,
+    /// What lies outside the Hub.
+    pub(crate) archive: archive::Archive,
+    /// Nothing outside answers; what was asked.
+    pub(crate) dumb: bool,
+    pub(crate) unanswered: Vec<(Ticket, Fetch)>,
 }
 
 struct Conn {
@@ -70,7 +77,9 @@ pub(crate) fn settings() -> Settings {
         number_id: format!("11aa7c11-0000-4000-8000-000000000{n}").into(),
         department: Text::from_static("Sales"),
         department_id: Text::from_static("d0d07c11-0000-4000-8000-000000000001"),
+        role: Text::from(role),
         rights: Rights::role(role).expect("a role"),
+        api_calls: false,
         subordinates,
     };
     Settings {
@@ -90,6 +99,7 @@ pub(crate) fn settings() -> Settings {
             name: "Support".into(),
             members: vec!["petrov".into()],
         }],
+        procedures: Vec::new(),
         breaks: vec![BreakReason { id: 1, name: "Lunch".into() }, BreakReason { id: 2, name: "Call-back".into() }],
         utc_offset: |_| 10_800,
         limits: ctigate_proto::hub::settings::Limits::default(),
@@ -147,6 +157,9 @@ impl World {
             answers: BTreeMap::new(),
             hold: false,
             held: Vec::new(),
+            archive: archive::Archive::default(),
+            dumb: false,
+            unanswered: Vec::new(),
         }
     }
 
@@ -164,6 +177,10 @@ impl World {
         self.held.clear();
         sessions.into_values().for_each(|session| self.hub.restore_session(session));
         forms.into_values().for_each(|form| assert!(self.hub.restore_form(&form)));
+        self.unanswered.clear();
+        for ((kind, key), body) in &self.archive.kept {
+            assert!(self.hub.restore_kept(kind, key, body), "{kind} {key}: {body}");
+        }
     }
 
     /// How many sessions and forms a store would hold now.
@@ -180,7 +197,7 @@ impl World {
                 Record::SessionEnded { hash } => drop(sessions.remove(hash)),
                 Record::Form(f) => drop(forms.insert(f.id.clone(), f.clone())),
                 Record::FormEnded { id } => drop(forms.remove(id)),
-                Record::Call(_) | Record::Kept(_) => {}
+                Record::Call(_) | Record::Kept(_) | Record::Text(_) | Record::TextsEnded { .. } => {}
             }
         }
         (sessions, forms)
@@ -195,6 +212,14 @@ impl World {
     }
 
     // ---- peers
+
+    /// What was asked of things outside is answered, late.
+    pub(crate) fn release_fetches(&mut self) {
+        for (ticket, fetch) in std::mem::take(&mut self.unanswered) {
+            let result = self.archive.answer(fetch);
+            self.input(Input::Fetched { ticket, result });
+        }
+    }
 
     /// A browser connects.
     pub(crate) fn tab(&mut self, format: Format) -> P {
@@ -492,7 +517,15 @@ impl World {
                     self.hub.handle(self.now, Input::Authenticated { ticket, verdict });
                 }
                 Output::Pbx(command) => self.pbx.push(command),
-                Output::Record(record) => self.records.push(record),
+                Output::Record(record) => {
+                    self.archive.record(&record);
+                    self.records.push(record);
+                }
+                Output::Fetch { ticket, fetch } if self.dumb => self.unanswered.push((ticket, fetch)),
+                Output::Fetch { ticket, fetch } => {
+                    let result = self.archive.answer(fetch);
+                    self.hub.handle(self.now, Input::Fetched { ticket, result });
+                }
                 Output::Answer { ticket, answer } => {
                     assert!(self.answers.insert(ticket, answer).is_none(), "{ticket:?} was answered twice");
                 }

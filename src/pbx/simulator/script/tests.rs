@@ -1,6 +1,7 @@
 use std::time::Duration;
 
 use ctigate_proto::message::{Text, Value};
+use ctigate_proto::telephony::{Act, GhostMode, Sequence};
 use proptest::prelude::*;
 
 use super::*;
@@ -111,6 +112,63 @@ fn timelines_are_read() {
     assert_eq!(script.cues[4].at, Duration::from_secs(8));
 }
 
+#[test]
+fn people_of_a_timeline_do_what_telephones_can() {
+    let act = |line: &str| match parse(&format!("at 1s {line}")).unwrap_or_else(|e| panic!("{e}")).cues.remove(0).what {
+        Happening::Act(number, story) if number == "101" => story,
+        other => panic!("{line}: {other:?}"),
+    };
+    let number = Text::from_static;
+    let dial = |sequence, intercom| Story::Plain(Act::Dial { to: number("102"), sequence, intercom });
+    assert_eq!(act("dial 101 102"), dial(Sequence::User, false));
+    assert_eq!(act("dial 101 102 abonent"), dial(Sequence::Abonent, false));
+    assert_eq!(act("dial 101 102 intercom"), dial(Sequence::User, true));
+    assert_eq!(act("transfer 101 103"), Story::Plain(Act::Transfer { to: number("103") }));
+    assert_eq!(act("conference 101 102 103"), Story::Confer(vec![number("102"), number("103")]));
+    assert_eq!(act("invite 101 79001112233"), Story::Invite(vec![number("79001112233")]));
+    assert_eq!(act("kick 101 102"), Story::Kick(number("102")));
+    assert_eq!(act("spy 101 102"), Story::Spy(number("102")));
+    assert_eq!(act("mode 101 help"), Story::SpyMode(GhostMode::Help));
+    for (line, story) in [
+        ("decline 101", Story::Plain(Act::Decline)),
+        ("stop 101", Story::Plain(Act::StopDialling)),
+        ("swap 101", Story::Plain(Act::Switch)),
+        ("return 101", Story::Plain(Act::Return)),
+        ("drop 101", Story::Plain(Act::DropHeld)),
+        ("join 101", Story::Plain(Act::Join)),
+        ("takein 101", Story::Plain(Act::TakeIn)),
+        ("widen 101", Story::Widen),
+        ("leave 101", Story::Leave),
+    ] {
+        assert_eq!(act(line), story, "{line}");
+    }
+    let script = parse(
+        "lines 3\nspeed 50\nphone outside busy\nphone 79001112233 answers after 2s talks 1m\nat 1s hold 101\n\
+         at 1s outside 79001112233 holds\nat 2s keys 101 \"12#\"\nat 3s redirect 101 102 cascade\nat 4s redirect 101 off\n\
+         at 5s away 101\nat 6s phone outside rings\nscript \"night\" { return {param1} }",
+    )
+    .unwrap();
+    assert_eq!((script.lines, script.speed, &script.outside), (Some(3), Some(50), &Some(Behaviour::Busy)));
+    assert_eq!(script.cues[1].what, Happening::Hold(number("79001112233"), true));
+    assert_eq!(script.cues[2].what, Happening::Keys(number("101"), number("12#")));
+    let redirect = |to, cascade| Happening::Redirect { number: number("101"), to, cascade };
+    assert_eq!(script.cues[3].what, redirect(Some(number("102")), true));
+    assert_eq!(script.cues[4].what, redirect(None, false));
+    assert_eq!(script.cues[5].what, Happening::Agent(number("101"), false));
+    assert_eq!(script.cues[6].what, Happening::AllOutside(Behaviour::Rings));
+    assert_eq!((&*script.scenarios[0].title, script.scenarios[0].any), ("night", false));
+}
+
+#[test]
+fn keys_take_their_options_in_any_order() {
+    let digits = |line: &str| match &steps(line)[0] {
+        What::Keys(keys) => (keys.digits, keys.within.as_secs()),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(digits("keys k"), (1, 10));
+    assert_eq!(digits("keys k digits 4 for 5s"), digits("keys k for 5s digits 4"));
+}
+
 /// Every mistake a writer can make, with what they are told: line, column, what was found, part of what was expected.
 #[test]
 fn mistakes_name_place_found_and_expected() {
@@ -118,8 +176,8 @@ fn mistakes_name_place_found_and_expected() {
         |line: &str| format!("on 500 {{\n    ask Find as client\n    form card for 101 as card\n    {line}\n}}\n");
     let cases: &[(String, &str, &str, &str)] = &[
         // Outside of scenarios.
-        ("hello".into(), "line 1, column 1", "`hello`", "`on`, `phone` or `at`"),
-        ("\n\n  }".into(), "line 3, column 3", "`}`", "`on`, `phone` or `at`"),
+        ("hello".into(), "line 1, column 1", "`hello`", "`on`, `script`, `phone`, `lines`, `speed` or `at`"),
+        ("\n\n  }".into(), "line 3, column 3", "`}`", "`on`, `script`, `phone`, `lines`, `speed` or `at`"),
         ("on {".into(), "line 1, column 4", "`{`", "a number"),
         ("on \"\" {\n}".into(), "line 1, column 4", "an empty text", "a number"),
         ("on 500".into(), "line 1, column 7", "the end of the text", "`{` and a block"),
@@ -141,6 +199,22 @@ fn mistakes_name_place_found_and_expected() {
         ("at 2s incoming 1".into(), "line 1, column 17", "the end of the text", "a number"),
         ("at 2s caller sleeps".into(), "line 1, column 14", "`sleeps`", "`caller hangs up`"),
         ("at 2s answer 101 now".into(), "line 1, column 18", "`now`", "the end of the line"),
+        ("at 2s dial 101".into(), "line 1, column 15", "the end of the text", "a number"),
+        ("at 2s transfer 101 102 103".into(), "line 1, column 24", "`103`", "the end of the line"),
+        ("at 2s conference 101".into(), "line 1, column 21", "the end of the text", "a number"),
+        ("at 2s mode 101 loud".into(), "line 1, column 16", "`loud`", "monitor, help, conference"),
+        ("at 2s keys 101 abc".into(), "line 1, column 16", "`abc`", "0 to 9, * and #"),
+        ("at 2s keys 101 \"\"".into(), "line 1, column 16", "``", "0 to 9, * and #"),
+        ("at 2s outside 79001112233 sleeps".into(), "line 1, column 27", "`sleeps`", "answers, holds, resumes"),
+        ("at 2s outside 79001112233 hangs on".into(), "line 1, column 33", "`on`", "`hangs up`"),
+        ("at 2s redirect 101".into(), "line 1, column 19", "the end of the text", "a number"),
+        ("lines many".into(), "line 1, column 7", "`many`", "0 to 10000"),
+        ("lines 10001".into(), "line 1, column 7", "`10001`", "0 to 10000"),
+        ("speed 0".into(), "line 1, column 7", "`0`", "1 to 1000"),
+        ("phone outside sings".into(), "line 1, column 15", "`sings`", "rings, answers, busy"),
+        ("script 500 {\n}".into(), "line 1, column 8", "`500`", "a text in quotes"),
+        ("script \"\" {\n}".into(), "line 1, column 8", "an empty text", "the title"),
+        ("script \"a\" {\n}\nscript \"a\" {\n}".into(), "line 3, column 8", "a second scenario `a`", "line 1"),
         // Signs.
         ("on 500 ;".into(), "line 1, column 8", "`;`", "a word, a text in quotes"),
         ("on 500 \u{a0}".into(), "line 1, column 8", "the character U+00A0", "a word"),
@@ -186,6 +260,15 @@ fn mistakes_name_place_found_and_expected() {
         ),
         (within("say {client:colour}"), "line 4, column 9", "the value {client:colour}", "outcome, error, by, comment"),
         (within("say {client.a:error}"), "line 4, column 9", "the value {client.a:error}", "not both"),
+        (within("keys"), "line 4, column 9", "the end of the line", "a name"),
+        (within("keys client"), "line 4, column 10", "`client`", "used for something else"),
+        (within("keys k digits 33"), "line 4, column 19", "`33`", "1 to 32"),
+        (within("keys k for 5s for 6s"), "line 4, column 19", "the same option again", "each option once"),
+        (within("keys k wait"), "line 4, column 12", "`wait`", "digits, for or the end of the line"),
+        (within("return"), "line 4, column 11", "the end of the line", "a word"),
+        (within("ring 101 { return 1 }"), "line 4, column 16", "`return`", "while two people talk"),
+        (within("set param1 = 1"), "line 4, column 9", "`param1`", "belongs to the call"),
+        (within("say {param}"), "line 4, column 9", "the value {param}", "a name that was given before"),
         // Conditions.
         (within("if { }"), "line 4, column 8", "`{`", "a value such as"),
         (within("if yes client { }"), "line 4, column 8", "`yes`", "not, exists"),
@@ -253,7 +336,8 @@ proptest! {
         "on", "500", "any", "{", "}", "\n", "ask", "M", "a=1", "as", "x", "form", "for", "101", "wait", "5s", "await", "ring",
         "everyone", ",", "queue", "say", "\"t {caller}\"", "set", "=", "{x.y}", "{caller}", "if", "else", "not", "(", ")",
         "and", "or", "ok", "==", "exists", "hangup", "after", "fallback", "deadline", "late", "phone", "at", "incoming",
-        "answer", "caller", "hangs", "up", "#", "\\\n", "\"", "answers", "never", "talks",
+        "answer", "caller", "hangs", "up", "script", "lines", "speed", "outside", "keys", "digits", "return", "close", "dial",
+        "conference", "transfer", "redirect", "mode", "help", "presses", "#", "\\\n", "\"", "answers", "never", "talks",
     ]), 0..80)) {
         let source = words.join(" ");
         if let Err(wrong) = parse(&source) {

@@ -270,6 +270,10 @@ impl Hub {
     pub(super) fn asked(&mut self, ticket: Ticket, ask: Ask) {
         let answer = match ask {
             Ask::Call(call) => return self.execute_for_api(ticket, call),
+            Ask::Run(run) => return self.run(ticket, run),
+            Ask::Upload { password } => return self.upload_begins(ticket, &password),
+            Ask::Uploaded(uploaded) => return self.upload_ended(ticket, uploaded),
+            Ask::Recording { link, by } => return self.recording_wanted(ticket, link, by),
             Ask::OpenForm(order) => match self.order_form(None, order) {
                 Ok(id) => Answer::FormOpened { id },
                 Err(error) => Answer::Refused(error),

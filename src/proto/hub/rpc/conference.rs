@@ -5,7 +5,7 @@ use crate::hub::Hub;
 use crate::hub::route::{Caller, Handled};
 use crate::hub::rpc::phone::{dialled, wrong_state};
 use crate::hub::user::UserIx;
-use crate::message::{Body, CallError, Code, Text};
+use crate::message::{Body, CallError, Code, Text, Value};
 use crate::method::Typed;
 use crate::method::conference::{
     AttachAsGhost, ConfDisconnectCompetitor, ConfHandleEvent, ConfSetGhostMode, ConfSetVoiceParams,
@@ -101,8 +101,12 @@ impl Hub {
     }
 
     pub(in crate::hub) fn conference_competitors(&self, caller: &Caller, body: &Body) -> Handled {
-        let (user, view) = self.seen_conference(caller, body)?;
-        Ok(Some(Body::new().with("competitorlist", self.competitors(&view, user))))
+        let list = match self.seen_conference(caller, body) {
+            Ok((user, view)) => Body::new().with("competitorlist", self.competitors(&view, user)),
+            // Known clients throw without a list, whatever else the reply says.
+            Err(error) => error.body(None).with("competitorlist", Vec::<Value>::new()),
+        };
+        Ok(Some(list))
     }
 
     pub(in crate::hub) fn throw_out(&mut self, caller: &Caller, body: &Body) -> Handled {

@@ -5,10 +5,10 @@ use crate::calls::{Line, Phase};
 use crate::hub::Hub;
 use crate::hub::route::{Caller, Handled};
 use crate::hub::user::UserIx;
-use crate::message::{Body, CallError, Code, Object, Text, Value};
+use crate::message::{Body, CallError, Code, Text};
 use crate::method::Typed;
 use crate::method::call::{FlashMode, PbxAutoCallStart, PbxMakeFlash, PbxMakeTransfer, PbxTransferCall, Sequence};
-use crate::telephony::{self, Act, CallId};
+use crate::telephony::{self, Act};
 
 /// The longest number that can be dialled.
 const LONGEST_NUMBER: usize = 64;
@@ -148,58 +148,10 @@ impl Hub {
         Ok(user)
     }
 
-    /// What happened to a call so far: of the one named, else of the one the user has now.
-    pub(in crate::hub) fn chain_content(&self, caller: &Caller, body: &Body) -> Handled {
-        let named = body.text("chainid").filter(|c| !c.is_empty());
-        let own = || caller.user.and_then(|u| self.users[u].line.call.clone());
-        let call = match named {
-            Some(chain) => CallId(chain.to_ascii_lowercase().into()),
-            None => own().ok_or_else(|| {
-                CallError::new(Code::InvalidLineState, "there is no call now, and chainid is missing")
-            })?,
-        };
-        let Some(steps) = self.calls.trace(&call).filter(|_| self.may_see(caller, &call)) else {
-            return Err(CallError::new(Code::NotFound, format!("chainid {} is no call of the present", call.0)));
-        };
-        let trace = steps.into_iter().map(|step| {
-            let mut all = Object::new().with("datetime", self.local_time(step.at_ms)).with("kind", step.kind);
-            if !step.number.is_empty() {
-                if let Some(user) = self.users.by_number(&step.number) {
-                    all.set("userid", self.users[user].account.id.clone());
-                }
-                all.set("number", step.number);
-            }
-            match step.kind {
-                "answered" | "held" | "conference" => all.set("commutationid", step.detail),
-                _ if step.detail.is_empty() => {}
-                _ => all.set("detail", step.detail),
-            }
-            Value::Object(all)
-        });
-        let trace: Vec<Value> = trace.collect();
-        Ok(Some(Body::new().with("content", Object::new().with("chainid", call.0).with("trace", trace))))
-    }
-
-    /// Whether a conversation is the caller's business: the CRM sees all, a person the own ones and those of subordinates.
-    fn may_see(&self, caller: &Caller, call: &CallId) -> bool {
-        let Some(user) = caller.user else { return true };
-        let account = &self.users[user].account;
-        let numbers = self.calls.numbers_ever(call);
-        numbers.iter().any(|number| {
-            *number == account.number
-                || self.users.by_number(number).is_some_and(|other| self.is_subordinate(other, user))
-        })
-    }
-
     /// Whether `of` may look after `user`.
     pub(in crate::hub) fn is_subordinate(&self, user: UserIx, of: UserIx) -> bool {
         let login = &self.users[user].account.login;
         self.users[of].account.subordinates.iter().any(|s| same_login(s, login))
-    }
-
-    /// A moment as the protocol writes it: `YYYY-MM-DD HH:MM:SS`, local time of the gateway.
-    pub(in crate::hub) fn local_time(&self, wall_ms: i64) -> String {
-        crate::time::date_time(wall_ms, (self.settings.utc_offset)(wall_ms))
     }
 }
 

@@ -61,6 +61,7 @@ impl Hub {
             let user = tab.user;
             self.succeed(caller, "subscribeevent", Body::new());
             self.show_forms_in_tab(user, caller.peer);
+            self.deliver_texts(user);
             return Ok(None);
         }
         Ok(Some(Body::new()))
@@ -75,7 +76,7 @@ impl Hub {
             .with("webserverport", i64::from(if secure { tls } else { plain }));
         let mut reply = Body::new().with("version", version);
         if body.flag("showalloweddbstoredprocs").unwrap_or(false) {
-            reply.set("alloweddbstoredprocs", Object::new());
+            reply.set("alloweddbstoredprocs", self.procedures_of(caller));
         }
         Ok(Some(reply))
     }

@@ -1,0 +1,73 @@
+//! What the Hub asks of things that are outside, answered by the store, the stored procedures and the files.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use ctigate_proto::hub::OLD_PASSWORD_IS_WRONG;
+use ctigate_proto::hub::archive::{Fetch, FetchResult, Fetched};
+use ctigate_proto::message::{CallError, Code};
+
+use crate::engine;
+use crate::files::{Files, PhotoError};
+use crate::store::{Accounts, ChangeError, Failed, Procedures, Store, StoreError};
+
+/// Everything that answers.
+pub(super) struct Archive {
+    pub(super) store: Arc<Store>,
+    pub(super) accounts: Accounts,
+    pub(super) procedures: Procedures,
+    pub(super) files: Files,
+}
+
+impl engine::Archive for Archive {
+    fn fetch(&self, fetch: Fetch) -> Pin<Box<dyn Future<Output = FetchResult> + Send + '_>> {
+        Box::pin(self.answer(fetch))
+    }
+}
+
+impl Archive {
+    async fn answer(&self, fetch: Fetch) -> FetchResult {
+        Ok(match fetch {
+            Fetch::Journal(query) => Fetched::Journal(self.store.journal(&query).await.map_err(unreadable)?),
+            Fetch::Call(call) => Fetched::Call(self.store.call(&call).await.map_err(unreadable)?.map(Box::new)),
+            Fetch::Recording { link } => Fetched::Recording(self.store.recording(&link).await.map_err(unreadable)?),
+            Fetch::Texts { chat, before, limit } => {
+                Fetched::Texts(self.store.texts(&chat, before.as_deref(), limit).await.map_err(unreadable)?)
+            }
+            Fetch::Text { chat, message } => Fetched::Texts(self.store.text(&chat, &message).await.map_err(unreadable)?),
+            Fetch::Procedure { name, input } => match self.procedures.run(&name, &input).await {
+                Ok(tables) => Fetched::Tables(tables),
+                Err(Failed::Unknown) => return Err(Code::ProcedureNotAllowed.into()),
+                Err(slow @ Failed::Slow(_)) => return Err(CallError::new(Code::Timeout, slow.to_string())),
+                Err(large @ Failed::Large(_)) => return Err(CallError::new(Code::BadRequest, large.to_string())),
+                Err(Failed::Database(why)) => {
+                    // What the database says is for the operator: it may name what is not for everybody.
+                    tracing::error!(procedure = %name, %why, "a stored procedure failed");
+                    return Err(CallError::new(Code::Internal, "the procedure failed"));
+                }
+            },
+            Fetch::Password { login, old, new } => match self.accounts.change(&self.store, &login, &old, &new).await {
+                Ok(()) => Fetched::Done,
+                Err(ChangeError::WrongPassword) => return Err(CallError::bare(OLD_PASSWORD_IS_WRONG)),
+                Err(why) => {
+                    tracing::error!(user = %login, %why, "a password could not be changed");
+                    return Err(CallError::new(Code::Internal, "the password could not be changed"));
+                }
+            },
+            Fetch::Photo { file, old } => match self.files.photo(&file, old).await {
+                Ok(photo) => Fetched::Photo(photo),
+                Err(PhotoError::Unfit(why)) => return Err(CallError::new(Code::BadRequest, format!("filepath: {why}"))),
+                Err(PhotoError::Failed(why)) => {
+                    tracing::error!(%why, "a photo could not be made");
+                    return Err(CallError::new(Code::Internal, "the photo could not be made"));
+                }
+            },
+        })
+    }
+}
+
+fn unreadable(why: StoreError) -> CallError {
+    tracing::error!(%why, "the store could not be read");
+    CallError::new(Code::Internal, "the store could not be read")
+}

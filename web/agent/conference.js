@@ -67,12 +67,12 @@ export function newConference(gateway, act) {
   const chosen = new Map(); // number → name
   const list = h("ul", { class: "chosen" });
   const field = targetField(gateway, "member", say("numberOrName"), add);
-  const make = h("button", { class: "main", type: "submit", disabled: true }, icon("people"), say("callAll"));
+  const make = h("button", { class: "main", type: "button", disabled: true, onclick: call }, icon("people"), say("callAll"));
   const form = h(
     "form",
     { novalidate: true },
     h("p", { class: "quiet small" }, say("conferenceHint")),
-    h("div", { class: "row nowrap" }, field.node, h("button", { type: "button", class: "square", "aria-label": say("add"), title: say("add"), onclick: () => add(field.number()) }, icon("add"))),
+    h("div", { class: "row nowrap" }, field.node, h("button", { type: "submit", class: "square", "aria-label": say("add"), title: say("add") }, icon("add"))),
     list,
     make,
   );
@@ -110,9 +110,12 @@ export function newConference(gateway, act) {
 
   form.addEventListener("submit", (event) => {
     event.preventDefault();
-    if (field.input.value.trim()) return add(field.number());
-    if (!chosen.size) return;
+    if (field.input.value.trim() || !chosen.size) add(field.number());
+    else call();
+  });
+
+  function call() {
     box.close();
     act("newConference", () => gateway.conference.create([...chosen.keys()]));
-  });
+  }
 }

@@ -138,14 +138,14 @@ export class Conference extends Follower {
   }
 
   /** Follows the line into a conference and out of it. */
-  async #follow({ phase, party }) {
+  #follow({ phase, party }) {
     const id = (phase === "conference" && party?.conference?.id) || "";
     if (id === this.#id) return;
     const left = this.#id;
     this.#id = id;
     this.#mode = "listen";
     if (left) this.#watch(left, false);
-    if (id) await this.#watch(id, true);
+    if (id) this.#watch(id, true); // asked before the members: no change in between is missed
     this.reload();
   }
 

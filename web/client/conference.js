@@ -108,7 +108,9 @@ export class Conference extends Follower {
     if (id !== this.#id) return;
     const listening = Boolean(conference.isghost);
     const mode = WORDS[conference.ghostmode] ?? this.#mode;
-    const members = competitors.map((one) => this.#member(one)).filter(({ state }) => !GONE.some((g) => state.startsWith(g)));
+    const members = competitors
+      .map((one) => this.#member(one))
+      .filter(({ state }) => !GONE.some((g) => state.startsWith(g)));
     this.#become({
       id,
       name: conference.name ?? "",
@@ -171,7 +173,9 @@ export class Conference extends Follower {
 
 /** A random GUID; pages without TLS have no `crypto.randomUUID`. */
 function guid() {
-  const hex = [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+  const hex = [...crypto.getRandomValues(new Uint8Array(16))]
+    .map((byte) => byte.toString(16).padStart(2, "0"))
+    .join("");
   return hex.replace(/^(.{8})(.{4}).(.{3}).(.{3})(.{12})$/, "$1-$2-4$3-8$4-$5");
 }
 

@@ -190,7 +190,8 @@ story("an order that the gateway refuses is explained where it was given", async
 
 story("only what the gateway says can be done is offered", async (ending) => {
   const { peer, tab } = await agentIn(ending);
-  const offered = () => tab.locator(".phone .actions > button:visible").evaluateAll((all) => all.map((b) => b.dataset.act));
+  const offered = () =>
+    tab.locator(".phone .actions > button:visible").evaluateAll((all) => all.map((b) => b.dataset.act));
   const talk = { number: "7900", isextline: true, iscommutated: true };
   peer.answers.getextendedlineinfo = line(talk, { linestatestr: "lsCommutated", actions: ["hangup"] });
   peer.event("phoneevent_commstarted", { chainid: "c" });

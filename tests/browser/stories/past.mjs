@@ -172,7 +172,10 @@ story("a supervisor's notice is shown to subordinates", async (ending) => {
     await gateway.people.start();
     await gateway.messages.notify([gateway.people.byNumber("101").id], "Meeting", "At noon");
   });
-  await ivanov.tab.locator(".note.notice", { hasText: "At noon" }).locator(".caption", { hasText: "Meeting" }).waitFor();
+  await ivanov.tab
+    .locator(".note.notice", { hasText: "At noon" })
+    .locator(".caption", { hasText: "Meeting" })
+    .waitFor();
 });
 
 story("a person changes the password; the old one serves no more, other sessions end", async (ending) => {

@@ -34,6 +34,7 @@ fn office(folder: &Path) -> Config {
     config.queues.push(Queue { number: "500".to_owned(), users: vec!["ivanov".to_owned()], ..Queue::default() });
     config.breaks.push(Break { id: 2, name: "Lunch".to_owned() });
     config.links.push(link("crm", LinkMode::AcceptWs));
+    config.links[0].bind = Some("127.0.0.1:0".parse().unwrap());
     config.links[0].auth = Some(Auth::None);
     config.links[0].trust_users = true;
     config

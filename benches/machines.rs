@@ -102,7 +102,6 @@ fn hub(tabs: usize) -> (Hub, Vec<PeerId>, PeerId) {
         breaks: Vec::new(),
         procedures: Vec::new(),
         utc_offset: |_| 0,
-        procedures: Vec::new(),
         limits: settings::Limits::default(),
         notation: Notation {
             write: |o| codec::encode_value(&Value::Object(o.clone())),

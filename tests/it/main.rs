@@ -8,6 +8,8 @@ mod config;
 mod store;
 // Who may come in, and how they prove it.
 mod credentials;
+// Every call of the catalogue.
+mod catalogue;
 // CRMs that connect to us.
 mod crm_accept;
 // CRMs that we connect to.

@@ -85,7 +85,12 @@ function makeDesk(gateway) {
     seen: () => chats.node.checkVisibility(),
   });
   tabs = tabbed(say("work"), [
-    { key: "journal", title: say("journal"), node: journal.node, look: () => gateway.state === "online" && journal.look() },
+    {
+      key: "journal",
+      title: say("journal"),
+      node: journal.node,
+      look: () => gateway.state === "online" && journal.look(),
+    },
     { key: "chats", title: say("chats"), node: chats.node, look: () => chats.look?.() },
   ]);
   const keys = shortcuts({
@@ -110,10 +115,20 @@ function makeDesk(gateway) {
   const views = ["phone", "people", "journal", "chats"].map((key) => {
     const pictures = { phone: "call", people: "people", journal: "clock", chats: "chat" };
     const count = h("span", { class: "count number", hidden: true });
-    const button = h("button", { type: "button", class: "plain", "data-show": key, onclick: () => show(key) }, icon(pictures[key]), h("span", {}, say(key)), count);
+    const button = h(
+      "button",
+      { type: "button", class: "plain", "data-show": key, onclick: () => show(key) },
+      icon(pictures[key]),
+      h("span", {}, say(key)),
+      count,
+    );
     return { key, button, count };
   });
-  const foot = h("nav", { class: "foot", "aria-label": say("parts") }, views.map(({ button }) => button));
+  const foot = h(
+    "nav",
+    { class: "foot", "aria-label": say("parts") },
+    views.map(({ button }) => button),
+  );
   const node = h("div", { class: "page" }, bar.node, notices.node, main, foot);
 
   /** Brings a part of the page to the eye: on a narrow screen one is seen at a time. */

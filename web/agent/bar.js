@@ -13,7 +13,13 @@ export function topBar(gateway, presence, help) {
   const link = h("span", { class: "pill link", role: "status" });
   const name = h("span", { class: "me" }, gateway.login);
   const number = h("span", { class: "quiet number" });
-  const who = h("button", { type: "button", class: "plain account", "aria-label": say("account") }, icon("user"), h("span", { class: "row nowrap" }, name, number), icon("down"));
+  const who = h(
+    "button",
+    { type: "button", class: "plain account", "aria-label": say("account") },
+    icon("user"),
+    h("span", { class: "row nowrap" }, name, number),
+    icon("down"),
+  );
   const menu = menuOn(
     who,
     () => [

@@ -20,17 +20,63 @@ export function chatsPanel(gateway, { counted, seen }) {
 
   const list = h("ul", { class: "chat-list", "aria-label": say("chats") });
   const none = h("p", { class: "empty" }, say("noChats"));
-  const fresh = h("button", { type: "button", class: "little", onclick: () => choose(say("newChat"), [], create) }, icon("add"), say("newChat"));
+  const fresh = h(
+    "button",
+    { type: "button", class: "little", onclick: () => choose(say("newChat"), [], create) },
+    icon("add"),
+    say("newChat"),
+  );
   const trouble = h("p", { class: "note bad small", role: "alert", hidden: true });
   const title = h("h3", { class: "grow" });
   const whoIn = h("p", { class: "quiet small" });
-  const leaveIt = h("button", { type: "button", class: "plain round back", "aria-label": say("allChats"), title: say("allChats"), onclick: close }, icon("back"));
-  const more = h("button", { type: "button", class: "plain round", "aria-label": say("more"), title: say("more") }, icon("more"));
-  const earlier = h("button", { type: "button", class: "little", hidden: true, onclick: () => load(texts[0]?.id) }, say("earlier"));
+  const leaveIt = h(
+    "button",
+    {
+      type: "button",
+      class: "plain round back",
+      "aria-label": say("allChats"),
+      title: say("allChats"),
+      onclick: close,
+    },
+    icon("back"),
+  );
+  const more = h(
+    "button",
+    { type: "button", class: "plain round", "aria-label": say("more"), title: say("more") },
+    icon("more"),
+  );
+  const earlier = h(
+    "button",
+    { type: "button", class: "little", hidden: true, onclick: () => load(texts[0]?.id) },
+    say("earlier"),
+  );
   const lines = h("ol", { class: "lines", role: "log", "aria-label": say("texts"), tabindex: "0" });
-  const input = h("textarea", { id: "chat-text", rows: "1", maxlength: "4000", placeholder: say("writeHere"), "aria-label": say("writeHere") });
-  const compose = h("form", { class: "compose" }, input, h("button", { type: "submit", class: "main square", "aria-label": say("send"), title: say("send") }, icon("send")));
-  const talk = h("div", { class: "talk", hidden: true }, h("header", { class: "row nowrap" }, leaveIt, h("div", { class: "grow" }, title, whoIn), menuOn(more, moreItems, { align: "end" })), h("div", { class: "scroll" }, earlier, lines), compose);
+  const input = h("textarea", {
+    id: "chat-text",
+    rows: "1",
+    maxlength: "4000",
+    placeholder: say("writeHere"),
+    "aria-label": say("writeHere"),
+  });
+  const compose = h(
+    "form",
+    { class: "compose" },
+    input,
+    h("button", { type: "submit", class: "main square", "aria-label": say("send"), title: say("send") }, icon("send")),
+  );
+  const talk = h(
+    "div",
+    { class: "talk", hidden: true },
+    h(
+      "header",
+      { class: "row nowrap" },
+      leaveIt,
+      h("div", { class: "grow" }, title, whoIn),
+      menuOn(more, moreItems, { align: "end" }),
+    ),
+    h("div", { class: "scroll" }, earlier, lines),
+    compose,
+  );
   const side = h("div", { class: "chat-side" }, h("div", { class: "row" }, fresh), none, list);
   const pick = h("p", { class: "empty pick" }, say("pickChat"));
   const node = h("div", { class: "chats" }, side, pick, talk);
@@ -47,7 +93,12 @@ export function chatsPanel(gateway, { counted, seen }) {
     node.classList.toggle("opened", Boolean(chat));
     if (!chat) return;
     text(title, nameOf(chat));
-    text(whoIn, chat.members.length > 2 || chat.name ? chat.members.map(({ id, name }) => (id === gateway.userid ? say("me") : name)).join(", ") : "");
+    text(
+      whoIn,
+      chat.members.length > 2 || chat.name
+        ? chat.members.map(({ id, name }) => (id === gateway.userid ? say("me") : name)).join(", ")
+        : "",
+    );
   }
 
   function row({ id }) {
@@ -111,7 +162,13 @@ export function chatsPanel(gateway, { counted, seen }) {
     const node = h(
       "li",
       { class: mine ? "mine" : "theirs" },
-      h("div", { class: "head small quiet" }, mine ? "" : h("strong", {}, name), h("time", { class: "number" }, day(time)), seenBy),
+      h(
+        "div",
+        { class: "head small quiet" },
+        mine ? "" : h("strong", {}, name),
+        h("time", { class: "number" }, day(time)),
+        seenBy,
+      ),
       h("p", { class: "said" }, words),
     );
     const update = ({ viewers, mine: own }) => {
@@ -157,15 +214,37 @@ export function chatsPanel(gateway, { counted, seen }) {
     const others = chat.members.filter(({ id }) => id !== gateway.userid);
     return [
       { text: say("rename"), act: () => askName(chat) },
-      { text: say("addMember"), act: () => choose(say("addMember"), chat.members.map(({ id }) => id), (ids) => attempt(async () => { for (const id of ids) await chats.addMember(chat.id, id); })) },
-      ...(mine && others.length > 1 ? others.map(({ id, name }) => ({ text: say("throwOutWho", { who: name }), act: () => attempt(() => chats.removeMember(chat.id, id)) })) : []),
+      {
+        text: say("addMember"),
+        act: () =>
+          choose(
+            say("addMember"),
+            chat.members.map(({ id }) => id),
+            (ids) =>
+              attempt(async () => {
+                for (const id of ids) await chats.addMember(chat.id, id);
+              }),
+          ),
+      },
+      ...(mine && others.length > 1
+        ? others.map(({ id, name }) => ({
+            text: say("throwOutWho", { who: name }),
+            act: () => attempt(() => chats.removeMember(chat.id, id)),
+          }))
+        : []),
       { text: say("leaveChat"), act: () => attempt(() => chats.removeMember(chat.id, gateway.userid)) },
     ];
   }
 
   function askName(chat) {
     const name = h("input", { id: "chat-name", value: chat.name, maxlength: "120", autocomplete: "off" });
-    const form = h("form", { novalidate: true }, h("label", { for: "chat-name" }, say("chatName")), name, h("button", { class: "main", type: "submit" }, say("save")));
+    const form = h(
+      "form",
+      { novalidate: true },
+      h("label", { for: "chat-name" }, say("chatName")),
+      name,
+      h("button", { class: "main", type: "submit" }, say("save")),
+    );
     const box = dialog(say("rename"), say("close"), form);
     form.addEventListener("submit", (event) => {
       event.preventDefault();
@@ -183,7 +262,16 @@ export function chatsPanel(gateway, { counted, seen }) {
     });
     const ok = h("button", { class: "main", type: "submit", disabled: true }, say("begin"));
     const picked = () => boxes.filter(({ box }) => box.checked).map(({ box }) => box.value);
-    const form = h("form", { novalidate: true }, h("div", { class: "choices" }, boxes.map(({ row: one }) => one)), ok);
+    const form = h(
+      "form",
+      { novalidate: true },
+      h(
+        "div",
+        { class: "choices" },
+        boxes.map(({ row: one }) => one),
+      ),
+      ok,
+    );
     form.addEventListener("change", () => (ok.disabled = !picked().length));
     const box = dialog(heading, say("close"), form);
     form.addEventListener("submit", (event) => {
@@ -213,7 +301,9 @@ export function chatsPanel(gateway, { counted, seen }) {
   chats.on("viewed", (id, textId, viewer) => {
     const upTo = id === open ? texts.findIndex((one) => one.id === textId) : -1;
     if (upTo < 0) return;
-    texts = texts.map((one, i) => (i <= upTo && !one.viewers.includes(viewer) ? { ...one, viewers: [...one.viewers, viewer] } : one));
+    texts = texts.map((one, i) =>
+      i <= upTo && !one.viewers.includes(viewer) ? { ...one, viewers: [...one.viewers, viewer] } : one,
+    );
     drawTexts(false);
   });
   gateway.on("state", ({ state }) => state === "online" && open && load());

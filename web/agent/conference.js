@@ -16,7 +16,12 @@ export function conferencePart(gateway, act) {
   const modes = MODES.map((mode) =>
     h(
       "button",
-      { type: "button", "data-mode": mode, title: say(`mode.${mode}.hint`), onclick: () => act(`mode.${mode}`, () => conference.setMode(mode)) },
+      {
+        type: "button",
+        "data-mode": mode,
+        title: say(`mode.${mode}.hint`),
+        onclick: () => act(`mode.${mode}`, () => conference.setMode(mode)),
+      },
       say(`mode.${mode}`),
     ),
   );
@@ -35,7 +40,11 @@ export function conferencePart(gateway, act) {
     const update = (one) => {
       text(name, one.me ? say("me") : one.name || one.number || say("unknownNumber"));
       name.title = one.number;
-      const words = [one.creator && say("creator"), one.target && say("target"), one.state === "Inviting" && say("inviting")];
+      const words = [
+        one.creator && say("creator"),
+        one.target && say("target"),
+        one.state === "Inviting" && say("inviting"),
+      ];
       text(state, words.filter(Boolean).join(", "));
       const label = say("throwOutWho", { who: one.name || one.number });
       out.setAttribute("aria-label", label);
@@ -45,7 +54,8 @@ export function conferencePart(gateway, act) {
     return { node: h("li", { class: "row", "data-member": id }, icon("user"), name, state, out), update };
   }
 
-  const mayThrowOut = () => !conference.now.listening && conference.now.members.some(({ me, creator }) => me && creator);
+  const mayThrowOut = () =>
+    !conference.now.listening && conference.now.members.some(({ me, creator }) => me && creator);
 
   function draw() {
     const { now } = conference;
@@ -67,12 +77,22 @@ export function newConference(gateway, act) {
   const chosen = new Map(); // number → name
   const list = h("ul", { class: "chosen" });
   const field = targetField(gateway, "member", say("numberOrName"), add);
-  const make = h("button", { class: "main", type: "submit", disabled: true }, icon("people"), say("callAll"));
+  const make = h(
+    "button",
+    { class: "main", type: "button", disabled: true, onclick: call },
+    icon("people"),
+    say("callAll"),
+  );
   const form = h(
     "form",
     { novalidate: true },
     h("p", { class: "quiet small" }, say("conferenceHint")),
-    h("div", { class: "row nowrap" }, field.node, h("button", { type: "button", class: "square", "aria-label": say("add"), title: say("add"), onclick: () => add(field.number()) }, icon("add"))),
+    h(
+      "div",
+      { class: "row nowrap" },
+      field.node,
+      h("button", { type: "submit", class: "square", "aria-label": say("add"), title: say("add") }, icon("add")),
+    ),
     list,
     make,
   );
@@ -87,32 +107,44 @@ export function newConference(gateway, act) {
   }
 
   function draw() {
-    keyed(list, [...chosen], ([number]) => number, ([number, name]) => {
-      const state = gateway.people.byNumber(number)?.state;
-      const drop = () => {
-        chosen.delete(number);
-        draw();
-        field.input.focus();
-      };
-      return {
-        node: h(
-          "li",
-          { class: "row" },
-          h("span", { class: `dot ${stateTone(state)}`, title: state === undefined ? "" : stateWord(state) }),
-          h("span", { class: "grow" }, name),
-          h("span", { class: "quiet number" }, name === number ? "" : number),
-          h("button", { class: "plain round", type: "button", "aria-label": say("remove", { who: name }), onclick: drop }, icon("close")),
-        ),
-      };
-    });
+    keyed(
+      list,
+      [...chosen],
+      ([number]) => number,
+      ([number, name]) => {
+        const state = gateway.people.byNumber(number)?.state;
+        const drop = () => {
+          chosen.delete(number);
+          draw();
+          field.input.focus();
+        };
+        return {
+          node: h(
+            "li",
+            { class: "row" },
+            h("span", { class: `dot ${stateTone(state)}`, title: state === undefined ? "" : stateWord(state) }),
+            h("span", { class: "grow" }, name),
+            h("span", { class: "quiet number" }, name === number ? "" : number),
+            h(
+              "button",
+              { class: "plain round", type: "button", "aria-label": say("remove", { who: name }), onclick: drop },
+              icon("close"),
+            ),
+          ),
+        };
+      },
+    );
     make.disabled = chosen.size === 0;
   }
 
   form.addEventListener("submit", (event) => {
     event.preventDefault();
-    if (field.input.value.trim()) return add(field.number());
-    if (!chosen.size) return;
+    if (field.input.value.trim() || !chosen.size) add(field.number());
+    else call();
+  });
+
+  function call() {
     box.close();
     act("newConference", () => gateway.conference.create([...chosen.keys()]));
-  });
+  }
 }

@@ -18,14 +18,40 @@ export function journalPanel(gateway, desk) {
   let asked = 0;
   let whole = true;
 
-  const days = h("select", { "aria-label": say("period"), onchange: reload }, DAYS.map((n) => h("option", { value: String(n) }, say(`days.${n}`))));
-  const kind = h("select", { "aria-label": say("kindOfCall"), onchange: reload }, KINDS.map((word) => h("option", { value: word }, say(`kind.${word}`))));
-  const number = h("input", { type: "search", inputmode: "tel", placeholder: say("number"), "aria-label": say("number"), onchange: reload });
+  const days = h(
+    "select",
+    { "aria-label": say("period"), onchange: reload },
+    DAYS.map((n) => h("option", { value: String(n) }, say(`days.${n}`))),
+  );
+  const kind = h(
+    "select",
+    { "aria-label": say("kindOfCall"), onchange: reload },
+    KINDS.map((word) => h("option", { value: word }, say(`kind.${word}`))),
+  );
+  const number = h("input", {
+    type: "search",
+    inputmode: "tel",
+    placeholder: say("number"),
+    "aria-label": say("number"),
+    onchange: reload,
+  });
   const list = h("ol", { class: "calls" });
   const empty = h("p", { class: "empty", role: "status" });
   const trouble = h("p", { class: "note bad small", role: "alert", hidden: true });
-  const more = h("button", { type: "button", class: "little", hidden: true, onclick: () => load(calls.length) }, say("older"));
-  const node = h("div", { class: "journal" }, h("div", { class: "filters" }, days, kind, number), trouble, empty, list, more);
+  const more = h(
+    "button",
+    { type: "button", class: "little", hidden: true, onclick: () => load(calls.length) },
+    say("older"),
+  );
+  const node = h(
+    "div",
+    { class: "journal" },
+    h("div", { class: "filters" }, days, kind, number),
+    trouble,
+    empty,
+    list,
+    more,
+  );
 
   function reload() {
     if (seen && gateway.state === "online") return load(0);
@@ -74,9 +100,41 @@ export function journalPanel(gateway, desk) {
     ];
     const playing = h("div", { class: "playing", hidden: true });
     const way = h("div", { class: "way-of quiet small", hidden: true });
-    const play = h("button", { class: "plain round", type: "button", "aria-expanded": "false", "aria-label": say("listenTo", { who: name }), title: say("recording"), onclick: () => hear(call, play, playing) }, icon("play"));
-    const details = h("button", { class: "plain round", type: "button", "aria-expanded": "false", "aria-label": say("wayOf", { who: name }), title: say("way"), onclick: () => trace(call, details, way) }, icon("list"));
-    const again = h("button", { class: "plain round", type: "button", "aria-label": say("offer.call", { who: name }), title: say("offer.call", { who: name }), onclick: () => desk.dial(other) }, icon("call"));
+    const play = h(
+      "button",
+      {
+        class: "plain round",
+        type: "button",
+        "aria-expanded": "false",
+        "aria-label": say("listenTo", { who: name }),
+        title: say("recording"),
+        onclick: () => hear(call, play, playing),
+      },
+      icon("play"),
+    );
+    const details = h(
+      "button",
+      {
+        class: "plain round",
+        type: "button",
+        "aria-expanded": "false",
+        "aria-label": say("wayOf", { who: name }),
+        title: say("way"),
+        onclick: () => trace(call, details, way),
+      },
+      icon("list"),
+    );
+    const again = h(
+      "button",
+      {
+        class: "plain round",
+        type: "button",
+        "aria-label": say("offer.call", { who: name }),
+        title: say("offer.call", { who: name }),
+        onclick: () => desk.dial(other),
+      },
+      icon("call"),
+    );
     const label = say(missed ? "missedCall" : `kind.${direction}`);
     return {
       node: h(
@@ -85,9 +143,27 @@ export function journalPanel(gateway, desk) {
         h(
           "div",
           { class: "row nowrap" },
-          h("span", { class: "kind", role: "img", "aria-label": label, title: label }, icon(missed ? "missed" : direction)),
-          h("div", { class: "grow" }, h("div", { class: "name" }, name), h("div", { class: "quiet small" }, about.filter(Boolean).join(" · "))),
-          h("div", { class: "when" }, h("time", { class: "number" }, day(time)), h("div", { class: "quiet small number" }, talked ? length(seconds * 1000) : waited ? say("waited", { time: length(waited * 1000) }) : "")),
+          h(
+            "span",
+            { class: "kind", role: "img", "aria-label": label, title: label },
+            icon(missed ? "missed" : direction),
+          ),
+          h(
+            "div",
+            { class: "grow" },
+            h("div", { class: "name" }, name),
+            h("div", { class: "quiet small" }, about.filter(Boolean).join(" · ")),
+          ),
+          h(
+            "div",
+            { class: "when" },
+            h("time", { class: "number" }, day(time)),
+            h(
+              "div",
+              { class: "quiet small number" },
+              talked ? length(seconds * 1000) : waited ? say("waited", { time: length(waited * 1000) }) : "",
+            ),
+          ),
           h("div", { class: "offers" }, call.recording && play, details, other && other !== people.me.number && again),
         ),
         playing,
@@ -130,7 +206,13 @@ export function journalPanel(gateway, desk) {
         const said = say(`step.${what}`);
         const name = people.byNumber(who)?.name;
         const extra = say(`cause.${detail}`) === `cause.${detail}` ? detail : say(`cause.${detail}`);
-        return h("li", {}, h("time", { class: "number" }, time.slice(11)), " ", [said, [name, who].filter(Boolean).join(" "), extra].filter(Boolean).join(" · "));
+        return h(
+          "li",
+          {},
+          h("time", { class: "number" }, time.slice(11)),
+          " ",
+          [said, [name, who].filter(Boolean).join(" "), extra].filter(Boolean).join(" · "),
+        );
       };
       place.replaceChildren(h("ol", {}, steps.map(line)));
     } catch (error) {

@@ -16,7 +16,8 @@ export function shortcuts(orders) {
   function pressed(event) {
     if (event.ctrlKey || event.altKey || event.metaKey || event.repeat || event.defaultPrevented) return;
     if (document.querySelector("dialog[open]")) return;
-    if (event.target.closest?.("input:not([type=checkbox]), select, textarea, audio, [role=menu], [contenteditable]")) return;
+    if (event.target.closest?.("input:not([type=checkbox]), select, textarea, audio, [role=menu], [contenteditable]"))
+      return;
     if (event.key === "?") {
       event.preventDefault();
       return help();
@@ -28,12 +29,19 @@ export function shortcuts(orders) {
   function help() {
     const box = h("input", { type: "checkbox", id: "keys-on", checked: wanted() });
     box.addEventListener("change", () => localStorage.setItem(KEPT, box.checked ? "on" : "off"));
-    const rows = Object.keys(orders).map((code) => [code === "Slash" ? "/" : code.replace("Key", ""), say(`key.${code}`)]);
+    const rows = Object.keys(orders).map((code) => [
+      code === "Slash" ? "/" : code.replace("Key", ""),
+      say(`key.${code}`),
+    ]);
     rows.push(["?", say("keys")], ["Esc", say("key.Escape")], ["↑ ↓ ← →", say("key.arrows")]);
     dialog(
       say("keys"),
       say("close"),
-      h("dl", { class: "keys" }, rows.map(([key, words]) => h("div", {}, h("dt", {}, h("kbd", {}, key)), h("dd", {}, words)))),
+      h(
+        "dl",
+        { class: "keys" },
+        rows.map(([key, words]) => h("div", {}, h("dt", {}, h("kbd", {}, key)), h("dd", {}, words))),
+      ),
       h("label", { class: "check", for: box.id }, box, say("keysOn")),
     );
   }

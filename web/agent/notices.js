@@ -22,7 +22,11 @@ export function noticeBoard(gateway, tell) {
         "div",
         { class: "row nowrap" },
         h("div", { class: "grow" }, caption && h("strong", { class: "caption" }, caption), h("span", {}, words)),
-        h("button", { class: "plain round", type: "button", "aria-label": say("dismiss"), title: say("dismiss"), onclick: gone }, icon("close")),
+        h(
+          "button",
+          { class: "plain round", type: "button", "aria-label": say("dismiss"), title: say("dismiss"), onclick: gone },
+          icon("close"),
+        ),
       ),
       reply && answer(reply, gone),
     );
@@ -32,8 +36,18 @@ export function noticeBoard(gateway, tell) {
 
   /** A line to answer a text. */
   function answer(userid, done) {
-    const input = h("input", { "aria-label": say("reply"), placeholder: say("reply"), maxlength: "4000", autocomplete: "off" });
-    const form = h("form", { class: "row nowrap reply" }, input, h("button", { class: "square", type: "submit", "aria-label": say("send"), title: say("send") }, icon("send")));
+    const input = h("input", {
+      "aria-label": say("reply"),
+      placeholder: say("reply"),
+      maxlength: "4000",
+      autocomplete: "off",
+    });
+    const form = h(
+      "form",
+      { class: "row nowrap reply" },
+      input,
+      h("button", { class: "square", type: "submit", "aria-label": say("send"), title: say("send") }, icon("send")),
+    );
     form.addEventListener("submit", async (event) => {
       event.preventDefault();
       if (await send(userid, input.value)) done();
@@ -73,7 +87,12 @@ export function noticeBoard(gateway, tell) {
     /** Asks for a text to a person, and sends it. */
     write(person) {
       const area = h("textarea", { id: "text-to", maxlength: "4000", "aria-label": say("writeHere") });
-      const form = h("form", { novalidate: true }, area, h("button", { class: "main", type: "submit" }, icon("send"), say("send")));
+      const form = h(
+        "form",
+        { novalidate: true },
+        area,
+        h("button", { class: "main", type: "submit" }, icon("send"), say("send")),
+      );
       const box = dialog(say("textTo", { who: person.name }), say("close"), form);
       form.addEventListener("submit", async (event) => {
         event.preventDefault();

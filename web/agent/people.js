@@ -25,7 +25,15 @@ export function offers(one, { phone, conference, chats }) {
   ].filter(Boolean);
 }
 
-const PICTURES = { call: "call", consult: "call", transfer: "transfer", invite: "invite", listen: "listen", chat: "chat", more: "more" };
+const PICTURES = {
+  call: "call",
+  consult: "call",
+  transfer: "transfer",
+  invite: "invite",
+  listen: "listen",
+  chat: "chat",
+  more: "more",
+};
 
 /** `desk` does things: `dial(number, options)`, `act(word, order)`, `chat(userid)`, `write(person)`, `past(number)`. */
 export function peopleCard(gateway, desk) {
@@ -76,7 +84,11 @@ export function peopleCard(gateway, desk) {
     const buttons = Object.fromEntries(
       Object.entries(PICTURES).map(([key, drawn]) => [
         key,
-        h("button", { class: "plain round", type: "button", "data-act": key, tabindex: "-1", onclick: acts[key] }, icon(drawn)),
+        h(
+          "button",
+          { class: "plain round", type: "button", "data-act": key, tabindex: "-1", onclick: acts[key] },
+          icon(drawn),
+        ),
       ]),
     );
     const nodes = Object.entries(buttons).map(([key, button]) => {
@@ -85,7 +97,13 @@ export function peopleCard(gateway, desk) {
       return button;
     });
     const offered = h("div", { class: "offers" }, nodes);
-    const node = h("li", { class: "person", "data-number": person.number }, picture, h("div", { class: "grow" }, name, about), offered);
+    const node = h(
+      "li",
+      { class: "person", "data-number": person.number },
+      picture,
+      h("div", { class: "grow" }, name, about),
+      offered,
+    );
     let face = null;
 
     function update(next) {
@@ -124,10 +142,14 @@ export function peopleCard(gateway, desk) {
     const free = one.number && one.state === 1 && phone.can("intercom");
     return [
       free && { text: say("intercom"), act: () => desk.dial(one.number, { intercom: true }) },
-      one.number && phone.can("call") && phone.line.phase === "idle" && one.state !== 5 && one.state !== 7 && {
-        text: say("otherFirst"),
-        act: () => desk.dial(one.number, { first: "other" }),
-      },
+      one.number &&
+        phone.can("call") &&
+        phone.line.phase === "idle" &&
+        one.state !== 5 &&
+        one.state !== 7 && {
+          text: say("otherFirst"),
+          act: () => desk.dial(one.number, { first: "other" }),
+        },
       { text: say("writeText"), act: () => desk.write(one) },
       one.number && { text: say("pastWith"), act: () => desk.past(one.number) },
     ];
@@ -135,28 +157,41 @@ export function peopleCard(gateway, desk) {
 
   // One button of the list is in the tab order; the arrows go to the others.
   const rows = () => [...groups.querySelectorAll(".person")].map((person) => seen(person)).filter((row) => row.length);
-  const seen = (person) => [...person.querySelectorAll(".offers > button, .offers > .menued > button")].filter((b) => !b.hidden);
+  const seen = (person) =>
+    [...person.querySelectorAll(".offers > button, .offers > .menued > button")].filter((b) => !b.hidden);
 
   function rove(to = null) {
     const all = rows().flat();
-    const now = to ?? all.find((button) => button === document.activeElement) ?? all.find(({ tabIndex }) => tabIndex === 0) ?? all[0];
+    const now =
+      to ??
+      all.find((button) => button === document.activeElement) ??
+      all.find(({ tabIndex }) => tabIndex === 0) ??
+      all[0];
     for (const button of all) button.tabIndex = button === now ? 0 : -1;
     to?.focus();
   }
 
-  groups.addEventListener("keydown", (event) => {
-    const step = { ArrowDown: [1, 0], ArrowUp: [-1, 0], ArrowRight: [0, 1], ArrowLeft: [0, -1] }[event.key];
-    const all = rows();
-    const y = all.findIndex((row) => row.includes(document.activeElement));
-    if (!step || y < 0) return;
-    event.preventDefault();
-    event.stopPropagation();
-    const x = all[y].indexOf(document.activeElement);
-    if (y + step[0] < 0) return search.focus();
-    const row = all[Math.min(y + step[0], all.length - 1)];
-    rove(row[Math.min(Math.max(x + step[1], 0), row.length - 1)]);
-  }, true);
-  groups.addEventListener("focusin", ({ target }) => target.closest(".offers") && target.tagName === "BUTTON" && !target.closest(".menu") && rove(target));
+  groups.addEventListener(
+    "keydown",
+    (event) => {
+      const step = { ArrowDown: [1, 0], ArrowUp: [-1, 0], ArrowRight: [0, 1], ArrowLeft: [0, -1] }[event.key];
+      const all = rows();
+      const y = all.findIndex((row) => row.includes(document.activeElement));
+      if (!step || y < 0) return;
+      event.preventDefault();
+      event.stopPropagation();
+      const x = all[y].indexOf(document.activeElement);
+      if (y + step[0] < 0) return search.focus();
+      const row = all[Math.min(y + step[0], all.length - 1)];
+      rove(row[Math.min(Math.max(x + step[1], 0), row.length - 1)]);
+    },
+    true,
+  );
+  groups.addEventListener(
+    "focusin",
+    ({ target }) =>
+      target.closest(".offers") && target.tagName === "BUTTON" && !target.closest(".menu") && rove(target),
+  );
   search.addEventListener("keydown", (event) => {
     if (event.key === "ArrowDown" || event.key === "Enter") {
       event.preventDefault();
@@ -175,5 +210,8 @@ export function peopleCard(gateway, desk) {
 function initials({ name, user, number }) {
   if (!user) return number.slice(0, 4);
   const words = name.split(/\s+/).filter(Boolean);
-  return [words[0], words.at(-1)].slice(0, words.length).map((word) => [...word][0].toUpperCase()).join("");
+  return [words[0], words.at(-1)]
+    .slice(0, words.length)
+    .map((word) => [...word][0].toUpperCase())
+    .join("");
 }

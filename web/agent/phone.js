@@ -58,16 +58,28 @@ export function phoneCard(gateway, tell) {
       return [key, { node, label }];
     }),
   );
-  const more = h("button", { type: "button", class: "plain round", "aria-label": say("more"), title: say("more") }, icon("more"));
+  const more = h(
+    "button",
+    { type: "button", class: "plain round", "aria-label": say("more"), title: say("more") },
+    icon("more"),
+  );
   const moreMenu = menuOn(more, moreItems, { align: "end" });
   const held = h("div", { class: "held" }, icon("hold"), heldWho, moreMenu);
-  const actions = h("div", { class: "row actions" }, Object.values(buttons).map(({ node }) => node));
+  const actions = h(
+    "div",
+    { class: "row actions" },
+    Object.values(buttons).map(({ node }) => node),
+  );
 
   // A transfer can be done in two ways: whoever was chosen waits for the one that is meant.
   const field = targetField(gateway, "target", say("numberOrName"), () => panel !== "transfer" && form.requestSubmit());
   const go = h("button", { class: "main", type: "submit" });
   const second = h("button", { type: "button", onclick: () => submit("consult") });
-  const ways = h("button", { class: "main square", type: "button", "aria-label": say("waysToCall"), title: say("waysToCall") }, icon("down"));
+  const ways = h(
+    "button",
+    { class: "main square", type: "button", "aria-label": say("waysToCall"), title: say("waysToCall") },
+    icon("down"),
+  );
   const waysMenu = menuOn(ways, waysItems, { align: "end" });
   const form = h(
     "form",
@@ -154,7 +166,10 @@ export function phoneCard(gateway, tell) {
   function moreItems() {
     const { held: there, party: here } = phone.line;
     return [
-      phone.can("drophold") && { text: say("dropHeld", { who: partyWord(there) }), act: () => act("dropHeld", () => phone.dropHeld()) },
+      phone.can("drophold") && {
+        text: say("dropHeld", { who: partyWord(there) }),
+        act: () => act("dropHeld", () => phone.dropHeld()),
+      },
       there && phone.can("transfer") && { text: say("handOn", { who: partyWord(here) }), act: () => open("transfer") },
       phone.can("conference") && { text: say("widen"), act: () => act("widen", () => conference.widen()) },
     ];
@@ -245,7 +260,8 @@ export function phoneCard(gateway, tell) {
     field.rename(say(panel === "transfer" ? "transferTo" : panel === "invite" ? "inviteWhom" : "numberOrName"));
 
     node.classList.toggle("ringing", line.phase === "ringing" || line.phase === "callback");
-    document.title = line.phase === "ringing" ? `${say("phone.ringing")}: ${who.textContent}` : `${gateway.login} · ctigate`;
+    document.title =
+      line.phase === "ringing" ? `${say("phone.ringing")}: ${who.textContent}` : `${gateway.login} · ctigate`;
     const spoken = [phase.textContent, partyWord(line.party), heldWho.textContent].filter(Boolean).join(", ");
     if (told && told !== spoken && line.phase !== "ringing") text(news, spoken);
     told = spoken;
@@ -291,7 +307,10 @@ export function phoneCard(gateway, tell) {
     tick,
     act,
     press: (key) => !buttons[key].node.hidden && (buttons[key].node.click(), true),
-    end: () => ["decline", "stop", "leave", "hangup"].some((key) => !buttons[key].node.hidden && (buttons[key].node.click(), true)),
+    end: () =>
+      ["decline", "stop", "leave", "hangup"].some(
+        (key) => !buttons[key].node.hidden && (buttons[key].node.click(), true),
+      ),
     focus: () => field.input.focus(),
     /** Calls a number from elsewhere on the page: in a talk that is a consultation. */
     dial: (number, options) => act("call", () => phone.dial(number, options)),

@@ -49,7 +49,12 @@ export function presenceMenu(gateway, tell) {
       { title: say("status.break") },
       ...(reasons.length ? reasons : [one("break", "warn")]),
       { title: say("redirection") },
-      redirect && { text: say("redirectOn", { number: redirect }), tone: "accent", checked: status === "redirect", act: () => set("redirect") },
+      redirect && {
+        text: say("redirectOn", { number: redirect }),
+        tone: "accent",
+        checked: status === "redirect",
+        act: () => set("redirect"),
+      },
       { text: say(redirect ? "redirectChange" : "redirectSet"), act: askNumber },
     ];
   }
@@ -100,7 +105,12 @@ export function presenceMenu(gateway, tell) {
   function draw() {
     const { state, status } = presence;
     const tone = status === "redirect" && state !== 5 ? "accent" : stateTone(state);
-    const words = state === 5 && status !== "busy" ? `${stateWord(5)}${after(status)}` : state === 7 || state === 0 ? stateWord(state) : word();
+    const words =
+      state === 5 && status !== "busy"
+        ? `${stateWord(5)}${after(status)}`
+        : state === 7 || state === 0
+          ? stateWord(state)
+          : word();
     dot.className = `dot ${tone}`;
     text(label, words);
     button.setAttribute("aria-label", `${say("myState")}: ${words}`);

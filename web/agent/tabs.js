@@ -18,7 +18,11 @@ export function tabbed(label, panels) {
   const bodies = panels.map(({ key, node }) =>
     h("div", { role: "tabpanel", id: `panel-${key}`, "aria-labelledby": `tab-${key}`, class: "panel" }, node),
   );
-  const bar = h("div", { class: "tabs", role: "tablist", "aria-label": label }, tabs.map(({ node }) => node));
+  const bar = h(
+    "div",
+    { class: "tabs", role: "tablist", "aria-label": label },
+    tabs.map(({ node }) => node),
+  );
   const node = h("section", { class: "card tabbed", "aria-label": label }, bar, bodies);
 
   function choose(key) {

@@ -11,7 +11,13 @@ const NUMBER = /^\+?[\d*#][\d*#\s().-]*$/;
 export function targetField(gateway, id, label, chosen) {
   let found = [];
   let at = -1;
-  const list = h("ul", { class: "found", id: `${id}-found`, role: "listbox", "aria-label": say("colleagues"), hidden: true });
+  const list = h("ul", {
+    class: "found",
+    id: `${id}-found`,
+    role: "listbox",
+    "aria-label": say("colleagues"),
+    hidden: true,
+  });
   const input = h("input", {
     id,
     autocomplete: "off",
@@ -28,7 +34,12 @@ export function targetField(gateway, id, label, chosen) {
 
   function look() {
     const typed = input.value.trim();
-    found = typed ? gateway.people.search(typed).filter(({ number, me }) => number && !me).slice(0, SHOWN) : [];
+    found = typed
+      ? gateway.people
+          .search(typed)
+          .filter(({ number, me }) => number && !me)
+          .slice(0, SHOWN)
+      : [];
     if (found.length === 1 && found[0].number === typed) found = [];
     at = -1;
     draw();

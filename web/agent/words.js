@@ -147,7 +147,10 @@ export const say = speaker({
   "why.offline": ["There is no connection.", "Нет связи."],
   "why.closed": ["There is no connection.", "Нет связи."],
   "why.timeout": ["The gateway does not answer.", "Шлюз не отвечает."],
-  "why.password": ["Only Latin and Russian letters work in a password.", "В пароле возможны только латинские и русские буквы."],
+  "why.password": [
+    "Only Latin and Russian letters work in a password.",
+    "В пароле возможны только латинские и русские буквы.",
+  ],
 
   queue: ["Waiting for you", "Ждут вас"],
   waitingNow: ["{n} waiting", "Ожидают: {n}"],

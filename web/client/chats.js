@@ -39,7 +39,9 @@ export class Chats extends Follower {
 
   /** The chat of the user and one other person; made when there is none. Gives its id. */
   async with(userid) {
-    const two = this.all.find(({ members, name }) => !name && members.length === 2 && members.some(({ id }) => id === userid));
+    const two = this.all.find(
+      ({ members, name }) => !name && members.length === 2 && members.some(({ id }) => id === userid),
+    );
     return two?.id ?? this.create([userid]);
   }
 

@@ -93,7 +93,7 @@ export class Conference extends Follower {
   async setMode(mode) {
     await this.#order("confsetghostmode", { conferenceid: this.#here(), ghostmode: MODES[mode] });
     this.#mode = mode;
-    await this.reload();
+    this.reload(); // not awaited: this may be part of an answer that is awaited
   }
 
   heard(name, { eventinfo }) {
@@ -108,7 +108,9 @@ export class Conference extends Follower {
     if (id !== this.#id) return;
     const listening = Boolean(conference.isghost);
     const mode = WORDS[conference.ghostmode] ?? this.#mode;
-    const members = competitors.map((one) => this.#member(one)).filter(({ state }) => !GONE.some((g) => state.startsWith(g)));
+    const members = competitors
+      .map((one) => this.#member(one))
+      .filter(({ state }) => !GONE.some((g) => state.startsWith(g)));
     this.#become({
       id,
       name: conference.name ?? "",
@@ -138,14 +140,14 @@ export class Conference extends Follower {
   }
 
   /** Follows the line into a conference and out of it. */
-  async #follow({ phase, party }) {
+  #follow({ phase, party }) {
     const id = (phase === "conference" && party?.conference?.id) || "";
     if (id === this.#id) return;
     const left = this.#id;
     this.#id = id;
     this.#mode = "listen";
     if (left) this.#watch(left, false);
-    if (id) await this.#watch(id, true);
+    if (id) this.#watch(id, true); // asked before the members: no change in between is missed
     this.reload();
   }
 
@@ -171,7 +173,9 @@ export class Conference extends Follower {
 
 /** A random GUID; pages without TLS have no `crypto.randomUUID`. */
 function guid() {
-  const hex = [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+  const hex = [...crypto.getRandomValues(new Uint8Array(16))]
+    .map((byte) => byte.toString(16).padStart(2, "0"))
+    .join("");
   return hex.replace(/^(.{8})(.{4}).(.{3}).(.{3})(.{12})$/, "$1-$2-4$3-8$4-$5");
 }
 

@@ -33,7 +33,9 @@ export class Journal {
       offset,
       showcallcenter: true,
     };
-    const filter = Object.fromEntries(Object.entries(wanted).filter(([, value]) => value !== undefined && value !== ""));
+    const filter = Object.fromEntries(
+      Object.entries(wanted).filter(([, value]) => value !== undefined && value !== ""),
+    );
     const { data } = await this.#gateway.call("getpbxcalljournal", { filter });
     return data.map((entry) => ({
       chain: entry.chainid,

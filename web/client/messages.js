@@ -15,10 +15,19 @@ export class Messages extends Emitter {
     super();
     this.#gateway = gateway;
     gateway.on("usertextmessagereceived", ({ senderid, sendername, text, datetime }) =>
-      this.emit("text", { sender: senderid ?? "", name: sendername ?? "", text: String(text ?? ""), time: datetime ?? "" }),
+      this.emit("text", {
+        sender: senderid ?? "",
+        name: sendername ?? "",
+        text: String(text ?? ""),
+        time: datetime ?? "",
+      }),
     );
     gateway.on("shownotifymessage", ({ caption, text, timeoutms }) =>
-      this.emit("notice", { caption: String(caption ?? ""), text: String(text ?? ""), timeout: Number(timeoutms ?? 0) }),
+      this.emit("notice", {
+        caption: String(caption ?? ""),
+        text: String(text ?? ""),
+        timeout: Number(timeoutms ?? 0),
+      }),
     );
     gateway.on("customevent", ({ eventname, eventparam, userid, userlogin }) =>
       this.emit(`event:${eventname}`, eventparam, { userid: userid ?? "", login: userlogin ?? "" }),

@@ -22,16 +22,17 @@ export class People extends Follower {
   }
 
   async ask() {
-    const [numbers, users, me, photos] = await Promise.allSettled([
+    const photos = this.gateway.call("getalluserphotolink", { mode: "page" }).catch(() => ({}));
+    const [numbers, users, me] = await Promise.allSettled([
       this.gateway.call("getpbxnumbers", { mode: "full" }),
       this.gateway.call("getallusernumbers", { fillsubordinates: true }),
       this.gateway.call("getmyuserinfo"),
-      this.gateway.call("getalluserphotolink", { mode: "page" }),
     ]);
     if (numbers.status === "rejected" && users.status === "rejected") throw numbers.reason;
     const { username = "", mainpbxnumber = "", isoperator = false } = me.value ?? {};
     this.me = { name: username || this.gateway.login, number: mainpbxnumber, operator: Boolean(isoperator) };
-    this.#take(numbers.value?.numbers ?? [], users.value?.users ?? [], photos.value?.links ?? []);
+    this.#take(numbers.value?.numbers ?? [], users.value?.users ?? []);
+    photos.then(({ links }) => this.#picture(links ?? [])); // people are shown without waiting for their photos
   }
 
   /** Who has a number, or undefined. */
@@ -65,9 +66,15 @@ export class People extends Follower {
     if (changed) this.emit("change");
   }
 
-  #take(numbers, users, photos) {
+  #picture(links) {
+    const photos = new Map(links.map(({ id, link, link96x96 }) => [id, link ? link96x96 || link : ""]));
+    const changed = this.all.filter((one) => one.photo !== (photos.get(one.id) ?? ""));
+    for (const one of changed) one.photo = photos.get(one.id) ?? "";
+    if (changed.length) this.emit("change");
+  }
+
+  #take(numbers, users) {
     const plan = new Map(numbers.map((number) => [number.number, number]));
-    const pictures = new Map(photos.map(({ id, link, link96x96 }) => [id, link ? link96x96 || link : ""]));
     const people = users.map(({ id, name, main, nums, sub }) => ({
       id,
       name: name || main,
@@ -78,7 +85,7 @@ export class People extends Follower {
       subordinate: Boolean(sub),
       user: true,
       me: id === this.gateway.userid,
-      photo: pictures.get(id) ?? "",
+      photo: this.#byId.get(id)?.photo ?? "",
     }));
     const owned = new Set(users.flatMap(({ main, nums }) => [main, ...(nums ?? [])]));
     const others = numbers

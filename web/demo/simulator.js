@@ -40,13 +40,7 @@ document.body.replaceChildren(
     h("a", { class: "button", href: "/demo" }, say("board")),
     h("button", { class: "plain", type: "button", lang: other, onclick: change }, otherName),
   ),
-  h(
-    "main",
-    { class: "caller" },
-    phone.node,
-    h("div", { class: "stack" }, talk.node, others.node),
-    phones.node,
-  ),
+  h("main", { class: "caller" }, phone.node, h("div", { class: "stack" }, talk.node, others.node), phones.node),
 );
 new EventSource(TAIL).addEventListener("message", () => soon(SOON_MS));
 document.addEventListener("visibilitychange", () => document.hidden || look());
@@ -131,8 +125,18 @@ function phoneCard() {
     ),
   );
   const holdLabel = h("span", {});
-  const hold = h("button", { type: "button", "data-act": "hold", onclick: () => give({ op: "hold", held: !mine()?.leg.held }) }, icon("hold"), holdLabel);
-  const hangup = h("button", { type: "button", class: "bad", "data-act": "hangup", onclick: () => give({ op: "hangup" }) }, icon("end"), say("hangUp"));
+  const hold = h(
+    "button",
+    { type: "button", "data-act": "hold", onclick: () => give({ op: "hold", held: !mine()?.leg.held }) },
+    icon("hold"),
+    holdLabel,
+  );
+  const hangup = h(
+    "button",
+    { type: "button", class: "bad", "data-act": "hangup", onclick: () => give({ op: "hangup" }) },
+    icon("end"),
+    say("hangUp"),
+  );
   const call = h(
     "div",
     { class: "call-now" },
@@ -151,7 +155,11 @@ function phoneCard() {
     trouble,
     call,
     reachable,
-    h("datalist", { id: "callers" }, CALLERS.map((value) => h("option", { value }))),
+    h(
+      "datalist",
+      { id: "callers" },
+      CALLERS.map((value) => h("option", { value })),
+    ),
   );
 
   async function attempt(what) {
@@ -191,13 +199,21 @@ function phoneCard() {
     call.hidden = !here;
     keys.hidden = hangup.hidden = !there;
     hold.hidden = !there || !["talk", "conference"].includes(here.leg.place);
-    keyed(reachable, [...picture.queues, ...picture.phones], ({ number: n }) => n, ({ number: n, name: label }) => ({
-      node: h("option", { value: n, label: `${n} ${label}` }),
-    }));
+    keyed(
+      reachable,
+      [...picture.queues, ...picture.phones],
+      ({ number: n }) => n,
+      ({ number: n, name: label }) => ({
+        node: h("option", { value: n, label: `${n} ${label}` }),
+      }),
+    );
     if (!here) return;
     const { leg } = here;
     state.className = `dot ${there ? "good" : ""}`;
-    text(state, there ? say("calling") : [say("over"), leg.cause && say(`cause.${leg.cause}`)].filter(Boolean).join(": "));
+    text(
+      state,
+      there ? say("calling") : [say("over"), leg.cause && say(`cause.${leg.cause}`)].filter(Boolean).join(": "),
+    );
     if (time.dataset.of !== `${leg.leg} ${there}`) {
       time.dataset.of = `${leg.leg} ${there}`;
       time.replaceChildren(there ? since(here.call.began) : "");
@@ -207,7 +223,12 @@ function phoneCard() {
     text(heard, hearing(leg));
     asked.hidden = !there || !leg.keys;
     node.classList.toggle("asked", there && leg.keys);
-    keyed(said, leg.said, ({ at, text: words }) => `${at} ${words}`, ({ text: words }) => ({ node: h("li", {}, words) }));
+    keyed(
+      said,
+      leg.said,
+      ({ at, text: words }) => `${at} ${words}`,
+      ({ text: words }) => ({ node: h("li", {}, words) }),
+    );
     text(holdLabel, say(leg.held ? "takeBack" : "hold"));
   }
 
@@ -223,33 +244,41 @@ function hearing({ hears, voices }) {
 function doing(leg) {
   const { state, cause, place, placeid, toward, held } = leg;
   if (state === "ended") return say(`cause.${cause}`);
-  const where = place && state === "up" ? say(`place.${place}`, { name: names.get(placeid) || placeid }) : say(`leg.${state}`);
+  const where =
+    place && state === "up" ? say(`place.${place}`, { name: names.get(placeid) || placeid }) : say(`leg.${state}`);
   const queue = place === "queue" && state !== "up" ? say("place.queue", { name: names.get(placeid) || placeid }) : "";
-  return [queue || where, held && say("holds"), toward && say("toward", { number: personOf(toward) })].filter(Boolean).join(", ");
+  return [queue || where, held && say("holds"), toward && say("toward", { number: personOf(toward) })]
+    .filter(Boolean)
+    .join(", ");
 }
 
 /** The legs of one conversation as rows. */
 function legRows(list, call, me) {
-  keyed(list, call.legs, ({ leg }) => leg, () => {
-    const who = h("span", { class: "grow" });
-    const does = h("span", { class: "dot does" });
-    const hears = h("span", { class: "quiet small" });
-    const when = h("span", {});
-    const row = h("li", {}, h("div", { class: "row nowrap" }, who, when), does, hears);
-    const update = (leg) => {
-      const mark = leg.leg === me ? `${say("you")} · ` : "";
-      text(who, mark + (leg.outside ? [leg.name, leg.number].filter(Boolean).join(" ") : personOf(leg.number)));
-      text(does, doing(leg));
-      does.className = `dot does ${leg.held ? "warn" : { ringing: "accent", up: "good", waiting: "warn" }[leg.state] ?? ""}`;
-      text(hears, leg.state === "ended" ? "" : `${say("hears")}: ${hearing(leg)}`);
-      row.className = leg.state === "ended" ? "gone" : "";
-      row.dataset.state = leg.state;
-      if (when.dataset.since === String(leg.since)) return;
-      when.dataset.since = String(leg.since);
-      when.replaceChildren(since(leg.since));
-    };
-    return { node: row, update };
-  });
+  keyed(
+    list,
+    call.legs,
+    ({ leg }) => leg,
+    () => {
+      const who = h("span", { class: "grow" });
+      const does = h("span", { class: "dot does" });
+      const hears = h("span", { class: "quiet small" });
+      const when = h("span", {});
+      const row = h("li", {}, h("div", { class: "row nowrap" }, who, when), does, hears);
+      const update = (leg) => {
+        const mark = leg.leg === me ? `${say("you")} · ` : "";
+        text(who, mark + (leg.outside ? [leg.name, leg.number].filter(Boolean).join(" ") : personOf(leg.number)));
+        text(does, doing(leg));
+        does.className = `dot does ${leg.held ? "warn" : ({ ringing: "accent", up: "good", waiting: "warn" }[leg.state] ?? "")}`;
+        text(hears, leg.state === "ended" ? "" : `${say("hears")}: ${hearing(leg)}`);
+        row.className = leg.state === "ended" ? "gone" : "";
+        row.dataset.state = leg.state;
+        if (when.dataset.since === String(leg.since)) return;
+        when.dataset.since = String(leg.since);
+        when.replaceChildren(since(leg.since));
+      };
+      return { node: row, update };
+    },
+  );
 }
 
 function conversationCard() {
@@ -272,11 +301,22 @@ function othersCard() {
     const own = mine()?.call.chainid;
     const all = picture.calls.filter(({ chainid, ended }) => chainid !== own && !ended);
     empty.hidden = all.length > 0;
-    keyed(list, all, ({ chainid }) => chainid, (call) => {
-      const legs = h("ol", { class: "legs" });
-      const title = h("summary", {}, [call.callername, call.caller].filter(Boolean).join(" ") || "—", " → ", personOf(call.called));
-      return { node: h("li", {}, h("details", {}, title, legs)), update: (next) => legRows(legs, next) };
-    });
+    keyed(
+      list,
+      all,
+      ({ chainid }) => chainid,
+      (call) => {
+        const legs = h("ol", { class: "legs" });
+        const title = h(
+          "summary",
+          {},
+          [call.callername, call.caller].filter(Boolean).join(" ") || "—",
+          " → ",
+          personOf(call.called),
+        );
+        return { node: h("li", {}, h("details", {}, title, legs)), update: (next) => legRows(legs, next) };
+      },
+    );
   }
   return { node, show };
 }
@@ -287,8 +327,19 @@ function phonesCard() {
   const list = h("ul", { class: "inside" });
   const queues = h("ul", { class: "inside" });
   const queuesTitle = h("h2", {}, say("queues"));
-  const node = h("section", { class: "card phones-card" }, h("h2", {}, say("phones")), lines, list, queuesTitle, queues);
-  const ringing = (number) => picture.calls.some(({ legs }) => legs.some((leg) => !leg.outside && leg.number === number && leg.state === "ringing"));
+  const node = h(
+    "section",
+    { class: "card phones-card" },
+    h("h2", {}, say("phones")),
+    lines,
+    list,
+    queuesTitle,
+    queues,
+  );
+  const ringing = (number) =>
+    picture.calls.some(({ legs }) =>
+      legs.some((leg) => !leg.outside && leg.number === number && leg.state === "ringing"),
+    );
 
   async function give(what) {
     await order(what).catch((error) => text(lines, say("failed", { why: error.message })));
@@ -299,14 +350,27 @@ function phonesCard() {
     const name = h("span", { class: "grow" });
     const state = h("span", { class: "dot small" });
     const about = h("span", { class: "quiet small" });
-    const answer = h("button", { class: "little", type: "button", onclick: () => give({ op: "answer", number }) }, say("answer"));
-    const hangup = h("button", { class: "little", type: "button", onclick: () => give({ op: "hangup", number }) }, say("hangup"));
+    const answer = h(
+      "button",
+      { class: "little", type: "button", onclick: () => give({ op: "answer", number }) },
+      say("answer"),
+    );
+    const hangup = h(
+      "button",
+      { class: "little", type: "button", onclick: () => give({ op: "hangup", number }) },
+      say("hangup"),
+    );
     const plug = h("input", { type: "checkbox", id: `plug-${number}` });
     plug.addEventListener("change", () => give({ op: "phone", number, connected: plug.checked }));
     const line = h(
       "li",
       { "data-number": number },
-      h("div", { class: "row nowrap" }, name, h("label", { class: "check small", for: plug.id }, plug, say("connected"))),
+      h(
+        "div",
+        { class: "row nowrap" },
+        name,
+        h("label", { class: "check small", for: plug.id }, plug, say("connected")),
+      ),
       h("div", { class: "row" }, state, about, h("span", { class: "grow" }), answer, hangup),
     );
     const update = ({ name: label, connected, available, redirect, inuse }) => {
@@ -315,7 +379,10 @@ function phonesCard() {
       text(name, [number, label].filter(Boolean).join(" "));
       text(state, say(`phone.${word}`));
       state.className = `dot small ${{ rings: "accent", inuse: "bad", free: "good" }[word] ?? ""}`;
-      text(about, [!available && say("noQueue"), redirect && say("redirected", { number: redirect })].filter(Boolean).join(", "));
+      text(
+        about,
+        [!available && say("noQueue"), redirect && say("redirected", { number: redirect })].filter(Boolean).join(", "),
+      );
       plug.checked = connected;
       answer.hidden = !rings;
       hangup.hidden = !inuse && !rings;
@@ -327,11 +394,24 @@ function phonesCard() {
     text(lines, picture.lines ? say("lines", { used: picture.linesused, all: picture.lines }) : "");
     keyed(list, picture.phones, ({ number }) => number, row);
     queuesTitle.hidden = picture.queues.length === 0;
-    keyed(queues, picture.queues, ({ number }) => number, ({ number, name }) => {
-      const count = h("span", { class: "quiet small" });
-      const update = ({ waiting }) => text(count, say("waiting", { n: waiting.length }));
-      return { node: h("li", { class: "row", "data-number": number }, h("span", { class: "grow" }, `${number} ${name}`), count), update };
-    });
+    keyed(
+      queues,
+      picture.queues,
+      ({ number }) => number,
+      ({ number, name }) => {
+        const count = h("span", { class: "quiet small" });
+        const update = ({ waiting }) => text(count, say("waiting", { n: waiting.length }));
+        return {
+          node: h(
+            "li",
+            { class: "row", "data-number": number },
+            h("span", { class: "grow" }, `${number} ${name}`),
+            count,
+          ),
+          update,
+        };
+      },
+    );
   }
   return { node, show };
 }

@@ -1,7 +1,7 @@
 //! What a person sees of the simulator: who is in which conversation and what each of them hears.
 
 use ctigate_proto::message::Text;
-use ctigate_proto::telephony::{EndCause, LegState, Place};
+use ctigate_proto::telephony::{EndCause, GhostMode, LegState, Place};
 
 use super::flow::Wait;
 use super::legs::{Call, Leg, LegKey};
@@ -75,7 +75,10 @@ impl Machine {
             (LegState::Up, Place::Menu { .. }) => Sound::Menu,
             (LegState::Up, Place::Talk(_)) => match self.peer(key) {
                 Some(peer) if self.legs.get(&peer).is_some_and(|peer| peer.held) => Sound::Music,
-                Some(peer) => return (Sound::Voices, number(&peer).into_iter().collect()),
+                Some(peer) => {
+                    let heard = std::iter::once(peer).chain(self.heard_listeners(key, peer));
+                    return (Sound::Voices, heard.filter_map(|key| number(&key)).collect());
+                }
                 None => Sound::Silence,
             },
             (LegState::Up, Place::Conference(id)) => {
@@ -91,6 +94,18 @@ impl Machine {
             }
         };
         (sound, Vec::new())
+    }
+
+    /// Who listens in to a talk of this leg with its peer, and is heard by this leg.
+    fn heard_listeners(&self, key: LegKey, peer: LegKey) -> impl Iterator<Item = LegKey> {
+        let heard = self.conferences.iter().filter(move |(_, conference)| match conference.ghost {
+            Some((GhostMode::Help, target)) => target == key,
+            Some((GhostMode::Conference, target)) => target == key || target == peer,
+            Some((GhostMode::Monitor, _)) | None => false,
+        });
+        heard.flat_map(|(id, _)| self.members(id)).filter(|other| {
+            self.legs.get(other).is_some_and(|leg| leg.role.ghost && leg.state == LegState::Up && !leg.held)
+        })
     }
 
     /// Keeps the picture of a conversation that is over.

@@ -86,7 +86,7 @@ fn transport() -> Arc<Transport> {
         notice: Box::new(|_| {}),
         kept: Box::new(|| None),
         accounts: Arc::new(Nobody),
-            archive: Arc::new(Nobody),
+        archive: Arc::new(Nobody),
     };
     let engine = Engine::new(Hub::new(settings), outlets);
     Transport::new(engine, Telemetry::default(), limit::Settings::default(), CancellationToken::new())

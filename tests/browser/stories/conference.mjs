@@ -20,7 +20,9 @@ async function talking(desk, gate, number) {
 const hears = (gate, number, wanted) =>
   until(async () => {
     const { body } = await gate.api("sim", { op: "picture" });
-    const legs = body.calls.flatMap(({ legs: all }) => all).filter((leg) => leg.state === "up" && leg.number === number);
+    const legs = body.calls
+      .flatMap(({ legs: all }) => all)
+      .filter((leg) => leg.state === "up" && leg.number === number);
     const now = legs.flatMap(({ voices }) => voices).sort();
     return now.join() === wanted.join() ? true : null;
   }, `${number} to hear ${wanted}`);

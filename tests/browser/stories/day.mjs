@@ -154,7 +154,10 @@ story("events of applications reach those they are for", async (ending) => {
   await tabs.ivanov.evaluate((to) => window.gateway.messages.trigger("order", { id: 1 }, { to: [to] }), petrov);
   assert.deepEqual(await heard("petrov", 1), [[1, "ivanov"]]);
   await tabs.ivanov.evaluate(() => window.gateway.messages.trigger("order", { id: 2 }));
-  assert.deepEqual(await heard("petrov", 2), [[1, "ivanov"], [2, "ivanov"]]);
+  assert.deepEqual(await heard("petrov", 2), [
+    [1, "ivanov"],
+    [2, "ivanov"],
+  ]);
   assert.deepEqual(await heard("sidorova", 1), [[2, "ivanov"]]);
   await tabs.ivanov.evaluate(() => window.gateway.messages.trigger("order", { id: 3 }, { back: true }));
   assert.deepEqual(await heard("ivanov", 1), [[3, "ivanov"]]);

@@ -60,9 +60,87 @@ story("the demo: the CRM is killed, and the page shows it", async (ending) => {
 
 story("the demo's page is not there under serve", async (ending) => {
   const gate = await gateway(ending);
-  for (const path of ["/demo", "/demo/demo.js", "/demo/api/snapshot", "/demo/api/tail"]) {
+  for (const path of [
+    "/demo",
+    "/demo/demo.js",
+    "/demo/api/snapshot",
+    "/demo/api/tail",
+    "/demo/simulator",
+    "/demo/simulator.js",
+  ]) {
     assert.equal((await fetch(gate.origin + path)).status, 404, path);
   }
+});
+
+const MENU = `
+on 600 "Menu" {
+    answer
+    say "Sales: press 1. Support: press 2."
+    keys choice digits 1 for 30s
+    say "You pressed {choice}."
+    ring 101 for 30s
+}
+`;
+
+story(
+  "the simulator: a person dials in, presses a key, is answered, holds, hangs up, and sees it all",
+  async (ending) => {
+    const { origin } = await demo(ending);
+    const browser = await browserOf(ending);
+    const board = await browser.page(`${origin}/demo`);
+    await board.waitForSelector(UP);
+    const ivanov = await agent(browser, origin, board, "ivanov");
+    const sim = await browser.page(`${origin}/demo/simulator`);
+    const hears = (what) => sim.waitForSelector(`.telephone[data-hears="${what}"]`);
+    const leg = (words) => sim.locator(".conversation .legs li", { hasText: words });
+    await sim.evaluate(
+      (timeline) => import("/demo/sim.js").then(({ order }) => order({ op: "play", timeline })).then(() => {}),
+      MENU,
+    );
+    await sim.fill("#number", "79001112233");
+    await sim.fill("#name", "Anna Orlova");
+    await sim.fill("#called", "600");
+    await sim.keyboard.press("Enter");
+    await hears("menu");
+    await sim.locator(".said-lines", { hasText: "Support: press 2." }).waitFor();
+    await sim.getByText("You are asked to press keys.").waitFor();
+    await sim.getByRole("button", { name: "2", exact: true }).click();
+    await sim.locator(".said-lines", { hasText: "You pressed 2." }).waitFor();
+    await hears("ringing");
+    await leg("Ivan Ivanov 101").getByText("rings").waitFor();
+    await ivanov.locator(".phone .who", { hasText: "Anna Orlova" }).waitFor();
+    await ivanov.click("[data-act=answer]");
+    await hears("voices");
+    await sim.locator(".heard", { hasText: "Ivan Ivanov" }).waitFor();
+    await sim.getByRole("button", { name: "Hold" }).click();
+    await ivanov.locator(".phone .phase", { hasText: "You are on hold" }).waitFor();
+    await leg("Ivan Ivanov 101").getByText("Hears: music").waitFor();
+    await sim.getByRole("button", { name: "Take back" }).click();
+    await ivanov.locator(".phone .phase", { hasText: "Talking" }).waitFor();
+    await ivanov.click("[data-act=hold]");
+    await hears("music");
+    await ivanov.click("[data-act=takeBack]");
+    await hears("voices");
+    await sim.getByRole("button", { name: "Hang up" }).first().click();
+    await sim.getByText("The call is over: hung up").waitFor();
+    await ivanov.locator(".phone .phase", { hasText: "No call" }).waitFor();
+    await sim.locator('.inside [data-number="104"] input').uncheck();
+    await sim.locator('.inside [data-number="104"]', { hasText: "not connected" }).waitFor();
+    await sim.fill("#called", "999");
+    await sim.click(".telephone button[type=submit]");
+    await sim.locator(".telephone [role=alert], .telephone .dot").first().waitFor();
+    assert.deepEqual(browser.trouble(), []);
+  },
+);
+
+story("the simulator fits 360 pixels", async (ending) => {
+  const { origin } = await demo(ending);
+  const browser = await browserOf(ending, { viewport: { width: 360, height: 740 }, locale: "ru-RU" });
+  const sim = await browser.page(`${origin}/demo/simulator`);
+  await sim.waitForSelector(".inside li");
+  const [wide, screen] = await sim.evaluate(() => [document.documentElement.scrollWidth, innerWidth]);
+  assert.ok(wide <= screen, `${wide} pixels on a screen of ${screen}`);
+  assert.deepEqual(browser.trouble(), []);
 });
 
 story("the board fits 360 pixels and keeps its policy", async (ending) => {

@@ -320,3 +320,105 @@ story("leaving with close keeps the session, logging out ends it", async (ending
   await left;
   assert.deepEqual(await tab.evaluate(() => [window.gateway.state, window.lib.keptLogins()]), ["closed", []]);
 });
+
+const LINES = {
+  idle: { result: 1, linestatestr: "lsReady", isflashing: false, abonent: {} },
+  talk: {
+    result: 1,
+    linestatestr: "lsCommutated",
+    chainid: "c1",
+    timertalklensec: 4,
+    isflashing: true,
+    flashed: { number: "102", userid: "u2", username: "Petr" },
+    abonent: { number: "7900", isextline: true, iscommutated: true },
+    actions: ["toggle", "join"],
+  },
+};
+
+story("the phone follows the line: one question serves all events that come meanwhile", async (ending) => {
+  const { peer, tab } = await online(ending, { getextendedlineinfo: LINES.idle });
+  await tab.evaluate(() => {
+    window.lines = [];
+    window.gateway.phone.on("change", ({ phase, party, held, actions }) =>
+      window.lines.push([phase, party?.number ?? "", held?.name ?? "", actions.join()]),
+    );
+    return window.gateway.phone.start();
+  });
+  peer.answers.getextendedlineinfo = null;
+  const asked = peer.count("getextendedlineinfo");
+  for (let i = 0; i < 20; i++) peer.event("linestatechanged", {});
+  const first = await peer.call("getextendedlineinfo", asked + 1);
+  peer.answers.getextendedlineinfo = LINES.talk;
+  peer.reply(first, LINES.talk);
+  await tab.waitForFunction(() => window.lines.length === 2);
+  await peer.call("getextendedlineinfo", asked + 2);
+  assert.deepEqual(await tab.evaluate(() => window.lines), [
+    ["idle", "", "", "call,intercom,conference,ghost"],
+    ["talking", "7900", "Petr", "toggle,join"],
+  ]);
+  assert.ok(peer.count("getextendedlineinfo") <= asked + 3, "twenty events, few questions");
+});
+
+story("orders to the phone are the protocol's, and a refusal is a rejection", async (ending) => {
+  const done = { result: 1 };
+  const wrong = { result: 0, error: 59006, errormsg: "Invalid line state" };
+  const { peer, tab } = await online(ending, {
+    pbxautocallstart: done,
+    pbxmakeflash: done,
+    pbxmaketransfer: done,
+    pbxabortcall: wrong,
+  });
+  const outcome = await tab.evaluate(async () => {
+    const { phone } = window.gateway;
+    await phone.dial("102");
+    await phone.dial("102", { first: "other" });
+    await phone.dial("102", { intercom: true });
+    await phone.hold();
+    await phone.back();
+    await phone.dropHeld();
+    await phone.transfer("103");
+    return window.refusal(phone.join());
+  });
+  const bodies = (method) => peer.heard.filter(({ name }) => name === method).map(({ body: { qid, ...rest } }) => rest);
+  assert.deepEqual(bodies("pbxautocallstart"), [
+    { number: "102", sequence: "user" },
+    { number: "102", sequence: "abonent" },
+    { number: "102", sequence: "user", intercom: true },
+  ]);
+  assert.deepEqual(bodies("pbxmakeflash"), [{ mode: "switch" }, { mode: "abort" }, { mode: "next" }]);
+  assert.deepEqual(bodies("pbxmaketransfer"), [{ transferto: "103" }]);
+  assert.deepEqual([outcome.code, outcome.method], [59006, "pbxabortcall"]);
+});
+
+story("a status is sent as known clients send it, the redirection under their rule", async (ending) => {
+  const done = { result: 1, userstateid: 1 };
+  const userid = "7b1c2f0e-1111-4222-8333-444455556666";
+  const { peer, tab } = await online(ending, {
+    login: { result: 1, userid, sessionid: "s1" },
+    setuserstate: done,
+    cc_getlunchtypes: { result: 1, items: [{ id: 2, name: "Lunch" }] },
+    getredirectrules: { result: 1, redirectrules: [] },
+    saveredirectrules: done,
+  });
+  const trouble = await tab.evaluate(async () => {
+    const { presence } = window.gateway;
+    await presence.start();
+    for (const status of ["ready", "queues", "manual", "dnd", "busy"]) await presence.set(status);
+    await presence.set("break", { reason: 2 });
+    await presence.redirectTo("102");
+    return window.refusal(presence.set("redirect"));
+  });
+  const wishes = peer.heard.filter(({ name }) => name === "setuserstate").map(({ body: { qid, ...rest } }) => rest);
+  assert.deepEqual(wishes, [
+    { userstateid: 1, oncallcenter: false, onccmanual: false, onredirect: false },
+    { userstateid: 1, oncallcenter: true, onccmanual: false, onredirect: false },
+    { userstateid: 1, oncallcenter: true, onccmanual: true, onredirect: false },
+    { userstateid: 3, oncallcenter: false, onredirect: false },
+    { userstateid: 5, onredirect: false },
+    { userstateid: 2, oncallcenter: true, onredirect: false, lunchreasonid: 2 },
+  ]);
+  const { redirectrule } = (await peer.call("saveredirectrules", 1)).body;
+  assert.equal(redirectrule.id, "8a6f6a256b8d5506f1af1460560c90b8");
+  assert.equal(redirectrule.destinationnumber, "102");
+  assert.equal(trouble.code, "usage", "this gateway has kept no rule");
+});

@@ -6,9 +6,10 @@ import { browserOf } from "../support/chromium.mjs";
 import { scripted } from "../support/scripted.mjs";
 
 const MARKUP = `<img src=x onerror="document.title='broken'"><b>bold</b>`;
+const line = (abonent, more = {}) => ({ result: 1, linestatestr: "lsReady", isflashing: false, abonent, ...more });
 const REPLIES = {
   getmyuserinfo: { result: 1, username: MARKUP, mainpbxnumber: "101" },
-  getextendedlineinfo: { result: 1, linestatestr: "lsReady", abonent: {} },
+  getextendedlineinfo: line({}),
   getpbxnumbers: { result: 1, numbers: [{ number: "102", id: "n2", caption: MARKUP, state: 1, department: MARKUP }] },
   getallusernumbers: { result: 1, users: [{ id: "u2", name: MARKUP, main: "102", nums: ["102"] }] },
 };
@@ -34,8 +35,38 @@ const card = (fields, more = {}) => ({
 });
 
 story("whatever peers send is shown as text", async (ending) => {
-  const { peer, tab, trouble } = await agentIn(ending);
-  peer.event("phoneevent_ringstarted", { callerid: MARKUP, callername: MARKUP, isextline: true });
+  const { peer, tab, trouble } = await agentIn(ending, {
+    getcurrentqueue: { result: 1, queue: [{ chainid: "q", callerid: MARKUP, taskname: MARKUP, lenqueue: 1 }] },
+    chatlist: {
+      result: 1,
+      chats: [{ chatid: "h", name: MARKUP, creatorid: "u2", members: [{ userid: "u2", username: MARKUP }], unread: 1 }],
+    },
+    chathistory: { result: 1, messages: [{ messageid: "m", senderid: "u2", sendername: MARKUP, text: MARKUP }] },
+    getpbxcalljournal: {
+      result: 1,
+      data: [{ chainid: "j", commutationid: "t", datetime: MARKUP, connectiontype: "incoming", callerid: MARKUP }],
+    },
+    getconferenceinfo: {
+      result: 1,
+      conference: { id: "k", name: MARKUP },
+      competitors: [{ competitorid: "x", number: MARKUP, name: MARKUP }],
+    },
+  });
+  const party = { number: MARKUP, name: `${MARKUP}!`, isextline: true };
+  peer.answers.getextendedlineinfo = line({ ...party, isringing: true }, { isflashing: true, flashed: party });
+  peer.event("phoneevent_ringstarted", { chainid: "c" });
+  await tab.waitForSelector('.phone[data-phase="ringing"]');
+  assert.equal(await tab.textContent(".phone .who"), `${MARKUP}!`);
+  peer.answers.getextendedlineinfo = line({ isconference: true, conferenceid: "k", conferencename: MARKUP });
+  peer.event("phoneevent_commstarted", { chainid: "c", isconference: true, confid: "k" });
+  await tab.waitForSelector(".members li");
+  peer.event("usertextmessagereceived", { senderid: "u2", sendername: MARKUP, text: MARKUP });
+  peer.event("shownotifymessage", { caption: MARKUP, text: MARKUP });
+  await tab.waitForSelector(".note.notice");
+  await tab.waitForSelector(".call");
+  await tab.click("#tab-chats");
+  await tab.click(".chat-list button");
+  await tab.waitForSelector(".lines li");
   peer.event(
     "dlgcard_showformdialog",
     card(
@@ -144,20 +175,41 @@ story("a closed form says why and shows what had been typed", async (ending) => 
   await tab.waitForSelector(".form", { state: "detached" });
 });
 
-story("a gateway without line info still shows calls, by their events", async (ending) => {
+story("an order that the gateway refuses is explained where it was given", async (ending) => {
+  const { peer, tab } = await agentIn(ending, {
+    pbxanswercall: { result: 0, error: 59006, errormsg: "Invalid line state: the phone does not ring" },
+    pbxdeclinecall: { result: 0, error: 52799, errormsg: MARKUP },
+  });
+  peer.answers.getextendedlineinfo = line({ number: "7900", isextline: true, isringing: true });
+  peer.event("phoneevent_ringstarted", { chainid: "c" });
+  await tab.click("[data-act=answer]");
+  await tab.locator(".phone .note", { hasText: "Answer: That does not fit the call as it is now." }).waitFor();
+  await tab.click("[data-act=decline]");
+  await tab.locator(".phone .note", { hasText: `Decline: ${MARKUP}` }).waitFor();
+});
+
+story("only what the gateway says can be done is offered", async (ending) => {
+  const { peer, tab } = await agentIn(ending);
+  const offered = () =>
+    tab.locator(".phone .actions > button:visible").evaluateAll((all) => all.map((b) => b.dataset.act));
+  const talk = { number: "7900", isextline: true, iscommutated: true };
+  peer.answers.getextendedlineinfo = line(talk, { linestatestr: "lsCommutated", actions: ["hangup"] });
+  peer.event("phoneevent_commstarted", { chainid: "c" });
+  await tab.waitForSelector('.phone[data-phase="talking"]');
+  assert.deepEqual(await offered(), ["hangup"]);
+  peer.answers.getextendedlineinfo = line(talk, { linestatestr: "lsCommutated", actions: ["hold", "hangup"] });
+  peer.event("linestatechanged", {});
+  await tab.waitForSelector("[data-act=hold]:visible");
+  assert.deepEqual(await offered(), ["hold", "hangup"]);
+});
+
+story("on a gateway without chats there is no place for them", async (ending) => {
   const unknown = { result: 0, error: 59001, errormsg: "Unknown method" };
-  const { peer, tab } = await agentIn(ending, { getextendedlineinfo: unknown, pbxanswercall: { result: 1 } });
-  const phase = (words) => tab.waitForSelector(`.phone >> text=${words}`);
-  peer.event("phoneevent_ringstarted", { callerid: "79001112233", callername: "ACME", isextline: true, chainid: "c" });
-  await phase("Incoming call");
-  await tab.click("text=Answer");
-  await peer.call("pbxanswercall", 1);
-  peer.event("phoneevent_ringstopped", { chainid: "c" });
-  peer.event("phoneevent_commstarted", { callerid: "79001112233", isextline: true, chainid: "c" });
-  await phase("Talking");
-  assert.equal(await tab.locator(".history >> text=without an answer").count(), 0);
-  peer.event("phoneevent_commstopped", { chainid: "c" });
-  await phase("No call");
+  const { tab, trouble } = await agentIn(ending, { chatlist: unknown, getpbxcalljournal: { result: 1, data: [] } });
+  await tab.waitForSelector("#tab-journal");
+  assert.equal(await tab.locator("#tab-chats").isVisible(), false);
+  assert.equal(await tab.locator(".person [data-act=chat]").isVisible(), false);
+  assert.deepEqual(trouble(), []);
 });
 
 story("a hint of a scenario is shown, and answered", async (ending) => {

@@ -9,11 +9,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ctigate::engine::outbox::Limit;
-use ctigate::engine::{Accounts, Engine, Outbox, Outlets};
+use ctigate::engine::{Accounts, Archive, Engine, Outbox, Outlets};
 use ctigate_proto::Time;
 use ctigate_proto::auth::{Attempt, Identity, LoginBy, LoginError, Proof};
 use ctigate_proto::codec::{self, Limits};
 use ctigate_proto::dialog::{self, Dialog, Role};
+use ctigate_proto::hub::archive::{Fetch, FetchResult};
 use ctigate_proto::hub::input::Opening;
 use ctigate_proto::hub::settings::{self, Account, LinkSettings, Notation};
 use ctigate_proto::hub::{Hub, Input, Output, Rights};
@@ -99,6 +100,7 @@ fn hub(tabs: usize) -> (Hub, Vec<PeerId>, PeerId) {
         forms: Vec::new(),
         numbers: Vec::new(),
         breaks: Vec::new(),
+        procedures: Vec::new(),
         utc_offset: |_| 0,
         limits: settings::Limits::default(),
         notation: Notation {
@@ -211,6 +213,12 @@ impl Accounts for Nobody {
     }
 }
 
+impl Archive for Nobody {
+    fn fetch(&self, _: Fetch) -> Pin<Box<dyn Future<Output = FetchResult> + Send + '_>> {
+        Box::pin(async { Err(ctigate_proto::message::Code::Internal.into()) })
+    }
+}
+
 /// The same calls through the engine from tasks of their own: with the lock taken by the reader of the batch, as it is
 /// built, and through a task that owns the engine's inbox, as it might have been.
 fn engine_both_ways() {
@@ -223,6 +231,7 @@ fn engine_both_ways() {
             notice: Box::new(|_| {}),
             kept: Box::new(|| None),
             accounts: Arc::new(Nobody),
+            archive: Arc::new(Nobody),
         };
         let engine = Engine::new(hub, outlets);
         let way = if mailbox { "through a mailbox task" } else { "with a lock a batch" };

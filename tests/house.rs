@@ -17,7 +17,10 @@ const SERVER: &[(&str, &[&str])] = &[
     ("admin", &["engine", "config", "telemetry", "shutdown", "pbx::Control", "pbx::Done"]),
     ("web", &["admin", "engine", "config", "files", "telemetry", "shutdown"]),
     ("demo", &["config", "shutdown", "transport"]),
-    ("app", &["admin", "config", "demo", "engine", "files", "pbx", "shutdown", "store", "telemetry", "transport", "web"]),
+    (
+        "app",
+        &["admin", "config", "demo", "engine", "files", "pbx", "shutdown", "store", "telemetry", "transport", "web"],
+    ),
     // Two doors for the commands: they read the admin token and make password hashes, and speak TLS to the admin port.
     (
         "cli",

@@ -102,9 +102,7 @@ impl Door for House {
     }
 
     fn verify<'a>(&'a self, login: &'a str, password: &'a str, _: IpAddr) -> Later<'a, Result<Text, LoginError>> {
-        Box::pin(async move {
-            if password == "secret" { Ok(login.into()) } else { Err(LoginError::WrongPassword) }
-        })
+        Box::pin(async move { if password == "secret" { Ok(login.into()) } else { Err(LoginError::WrongPassword) } })
     }
 
     fn metrics(&self, now: Option<&Snapshot>) -> String {

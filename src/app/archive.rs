@@ -29,13 +29,21 @@ impl engine::Archive for Archive {
 impl Archive {
     async fn answer(&self, fetch: Fetch) -> FetchResult {
         Ok(match fetch {
-            Fetch::Journal(query) => Fetched::Journal(self.store.journal(&query).await.map_err(unreadable)?),
-            Fetch::Call(call) => Fetched::Call(self.store.call(&call).await.map_err(unreadable)?.map(Box::new)),
-            Fetch::Recording { link } => Fetched::Recording(self.store.recording(&link).await.map_err(unreadable)?),
-            Fetch::Texts { chat, before, limit } => {
-                Fetched::Texts(self.store.texts(&chat, before.as_deref(), limit).await.map_err(unreadable)?)
+            Fetch::Journal(query) => {
+                Fetched::Journal(self.store.journal(&query).await.map_err(|why| unreadable(&why))?)
             }
-            Fetch::Text { chat, message } => Fetched::Texts(self.store.text(&chat, &message).await.map_err(unreadable)?),
+            Fetch::Call(call) => {
+                Fetched::Call(self.store.call(&call).await.map_err(|why| unreadable(&why))?.map(Box::new))
+            }
+            Fetch::Recording { link } => {
+                Fetched::Recording(self.store.recording(&link).await.map_err(|why| unreadable(&why))?)
+            }
+            Fetch::Texts { chat, before, limit } => {
+                Fetched::Texts(self.store.texts(&chat, before.as_deref(), limit).await.map_err(|why| unreadable(&why))?)
+            }
+            Fetch::Text { chat, message } => {
+                Fetched::Texts(self.store.text(&chat, &message).await.map_err(|why| unreadable(&why))?)
+            }
             Fetch::Procedure { name, input } => match self.procedures.run(&name, &input).await {
                 Ok(tables) => Fetched::Tables(tables),
                 Err(Failed::Unknown) => return Err(Code::ProcedureNotAllowed.into()),
@@ -57,7 +65,9 @@ impl Archive {
             },
             Fetch::Photo { file, old } => match self.files.photo(&file, old).await {
                 Ok(photo) => Fetched::Photo(photo),
-                Err(PhotoError::Unfit(why)) => return Err(CallError::new(Code::BadRequest, format!("filepath: {why}"))),
+                Err(PhotoError::Unfit(why)) => {
+                    return Err(CallError::new(Code::BadRequest, format!("filepath: {why}")));
+                }
                 Err(PhotoError::Failed(why)) => {
                     tracing::error!(%why, "a photo could not be made");
                     return Err(CallError::new(Code::Internal, "the photo could not be made"));
@@ -67,7 +77,7 @@ impl Archive {
     }
 }
 
-fn unreadable(why: StoreError) -> CallError {
+fn unreadable(why: &StoreError) -> CallError {
     tracing::error!(%why, "the store could not be read");
     CallError::new(Code::Internal, "the store could not be read")
 }

@@ -4,7 +4,9 @@ use serde::de::value::Error;
 use serde::de::{Deserialize, Deserializer, Error as _, Visitor};
 use serde::forward_to_deserialize_any;
 
-use super::{Asterisk, Break, Config, Files, Form, Limits, Link, Log, Pbx, Procedure, Queue, Recordings, Store, User, Web};
+use super::{
+    Asterisk, Break, Config, Files, Form, Limits, Link, Log, Pbx, Procedure, Queue, Recordings, Store, User, Web,
+};
 
 /// A table of the configuration.
 #[derive(Clone, Copy, Debug)]

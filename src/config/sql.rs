@@ -129,7 +129,9 @@ mod tests {
 
     #[test]
     fn parameters_are_found_where_they_are_and_nowhere_else() {
-        let one = sql("SELECT ':no', \"a:b\", x -- :neither\n FROM t /* @nor */ WHERE a = :Since AND b > @userid OR c = :since;");
+        let one = sql(
+            "SELECT ':no', \"a:b\", x -- :neither\n FROM t /* @nor */ WHERE a = :Since AND b > @userid OR c = :since;",
+        );
         assert_eq!(one.parameters(), ["since", "userid"]);
         assert_eq!(one.numbered(), "SELECT ':no', \"a:b\", x \n FROM t  WHERE a = ?1 AND b > ?2 OR c = ?1");
     }

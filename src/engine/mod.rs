@@ -506,6 +506,7 @@ mod tests {
             forms: Vec::new(),
             numbers: Vec::new(),
             breaks: Vec::new(),
+            procedures: Vec::new(),
             utc_offset: |_| 0,
             limits: Limits::default(),
             notation: Notation { write: |_| Text::new(), read: |_| None, size: |_, _| 0 },

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use ctigate_proto::telephony::{Command, Event};
+use ctigate_proto::telephony::{Command, Event, Refusal};
 use thiserror::Error;
 use tokio::sync::{mpsc, oneshot};
 
@@ -15,6 +15,8 @@ use super::{BackendError, Control, ControlError, Done};
 pub struct Handle {
     commands: mpsc::Sender<Command>,
     orders: mpsc::Sender<Order>,
+    /// For the refusal of what does not fit. Weak, so that what is told ends with the backend.
+    events: mpsc::WeakSender<Event>,
 }
 
 /// How a backend reaches the house. It outlives the backend, and remembers what is open.
@@ -49,25 +51,39 @@ pub struct Order {
 /// The command did not fit: it is given back.
 #[derive(Debug, Error)]
 #[error("the telephone system is busy or down")]
-pub struct Busy(pub Command);
+pub struct Busy(pub Box<Command>);
 
 /// The two ends of a backend's channels, and what it tells. Each queue holds at most `capacity`.
 pub fn channels(capacity: usize) -> (Handle, Ports, mpsc::Receiver<Event>) {
     let (commands, commands_in) = mpsc::channel(capacity);
     let (orders, orders_in) = mpsc::channel(capacity);
     let (events, events_in) = mpsc::channel(capacity);
+    let handle = Handle { commands, orders, events: events.downgrade() };
     let ports =
         Ports { commands: commands_in, orders: orders_in, events, ledger: Ledger::default(), again: VecDeque::new() };
-    (Handle { commands, orders }, ports, events_in)
+    (handle, ports, events_in)
 }
 
 impl Handle {
-    /// Tells the backend something. Never waits.
+    /// Tells the backend something. Never waits. An order that does not fit is refused in the backend's name, so that nobody
+    /// waits for its end.
     ///
     /// # Errors
     /// [`Busy`] with the command when the queue is full or the backend is gone.
     pub fn command(&self, command: Command) -> Result<(), Busy> {
-        self.commands.try_send(command).map_err(|full| Busy(full.into_inner()))
+        self.commands.try_send(command).map_err(|full| {
+            let command = full.into_inner();
+            let refusal = match &command {
+                Command::Phone { order, .. } => Some(Event::Done { order: *order, result: Err(Refusal::Down) }),
+                Command::Script { order, .. } => Some(Event::ScriptDone { order: *order, result: Err(Refusal::Down) }),
+                _ => None,
+            };
+            if let Some((events, refusal)) = self.events.upgrade().zip(refusal) {
+                // Should that be full too, the Hub's own patience has to do.
+                let _ = events.try_send(refusal);
+            }
+            Busy(Box::new(command))
+        })
     }
 
     /// Orders something and waits for what comes of it. When the caller goes away the order is still followed.
@@ -154,6 +170,7 @@ fn wall_ms() -> i64 {
 #[cfg(test)]
 mod tests {
     use ctigate_proto::message::Text;
+    use ctigate_proto::telephony::{Act, OrderId};
 
     use super::*;
 
@@ -162,7 +179,18 @@ mod tests {
         let (handle, _ports, _events) = channels(1);
         let command = Command::Agent { number: Text::from_static("101"), available: true };
         assert!(handle.command(command.clone()).is_ok());
-        assert_eq!(handle.command(command.clone()).unwrap_err().0, command);
+        assert_eq!(*handle.command(command.clone()).unwrap_err().0, command);
+    }
+
+    #[tokio::test]
+    async fn an_order_that_does_not_fit_is_refused_at_once() {
+        let (handle, ports, mut events) = channels(1);
+        let order = |n| Command::Phone { order: OrderId(n), number: Text::from_static("101"), act: Act::Hangup };
+        handle.command(order(1)).unwrap();
+        assert!(handle.command(order(2)).is_err());
+        assert_eq!(events.recv().await, Some(Event::Done { order: OrderId(2), result: Err(Refusal::Down) }));
+        drop(ports);
+        assert_eq!(events.recv().await, None, "the handle does not keep it open");
     }
 
     #[tokio::test]

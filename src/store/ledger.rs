@@ -38,7 +38,8 @@ async fn write_row(to: &mut Transaction<'_, Sqlite>, row: &JournalRow) -> Result
     let others = [&row.caller, &row.called].into_iter().chain(&row.outside);
     let numbers = row.inside.iter().map(|n| (n, 1_i64)).chain(others.map(|n| (n, 0_i64)));
     for (number, inside) in numbers.filter(|(number, _)| !number.is_empty()) {
-        let sql = "INSERT INTO journal_number (chain, talk, number, inside) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING";
+        let sql =
+            "INSERT INTO journal_number (chain, talk, number, inside) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING";
         sqlx::query(sql).bind(chain).bind(talk).bind(&**number).bind(inside).execute(&mut **to).await?;
     }
     if row.recording.is_some() {
@@ -68,11 +69,9 @@ impl Store {
         if let Some(call) = &query.call {
             sql.push(" AND j.chain = ").push_bind(call.0.to_string());
         }
-        for (column, compare, value) in [
-            ("began_ms", ">=", query.from_ms),
-            ("began_ms", "<", query.until_ms),
-            ("length_ms", ">=", query.length_ms),
-        ] {
+        for (column, compare, value) in
+            [("began_ms", ">=", query.from_ms), ("began_ms", "<", query.until_ms), ("length_ms", ">=", query.length_ms)]
+        {
             if let Some(value) = value {
                 sql.push(format!(" AND j.{column} {compare} ")).push_bind(value);
             }
@@ -86,7 +85,8 @@ impl Store {
         if let Some(missed) = query.missed {
             sql.push(if missed { " AND j.talk = ''" } else { " AND j.talk <> ''" });
         }
-        const OF_NUMBER: &str = " AND EXISTS (SELECT 1 FROM journal_number n WHERE n.chain = j.chain AND n.talk = j.talk";
+        const OF_NUMBER: &str =
+            " AND EXISTS (SELECT 1 FROM journal_number n WHERE n.chain = j.chain AND n.talk = j.talk";
         if let Some(number) = &query.number {
             sql.push(OF_NUMBER).push(" AND n.number = ").push_bind(number.to_string()).push(")");
         }
@@ -133,7 +133,8 @@ impl Store {
     pub async fn recording(&self, link: &str) -> Result<Option<Recording>, StoreError> {
         self.settled().await;
         let Db::Sqlite { pool, .. } = &self.db;
-        let sql = "SELECT j.recording, j.inside FROM recording r JOIN journal j ON j.chain = r.chain AND j.talk = r.talk
+        let sql =
+            "SELECT j.recording, j.inside FROM recording r JOIN journal j ON j.chain = r.chain AND j.talk = r.talk
                    WHERE r.link = $1 AND j.recording IS NOT NULL";
         let row = sqlx::query(sql).bind(link).fetch_optional(pool).await.map_err(|error| self.db.failed(error))?;
         let read = |row: SqliteRow| Ok(Recording { file: text(&row, "recording")?, inside: numbers(&row, "inside")? });

@@ -307,7 +307,8 @@ mod tests {
     #[test]
     fn what_was_written_in_a_chat_that_ended_is_not_written_any_more() {
         let pending = Pending::new(Keys::default());
-        let text = |n: i64| ChatText { chat: "c".into(), message: n.to_string().into(), number: n, ..ChatText::default() };
+        let text =
+            |n: i64| ChatText { chat: "c".into(), message: n.to_string().into(), number: n, ..ChatText::default() };
         pending.push(Record::Text(text(1)));
         let batch = pending.take();
         pending.push(Record::Text(text(2)));

@@ -33,7 +33,8 @@ impl Store {
             let mut transaction = pool.begin_with("BEGIN IMMEDIATE").await?;
             sqlx::query("DELETE FROM person").execute(&mut *transaction).await?;
             for p in people {
-                let sql = "INSERT INTO person (login, id, name, number, department, role) VALUES ($1, $2, $3, $4, $5, $6)";
+                let sql =
+                    "INSERT INTO person (login, id, name, number, department, role) VALUES ($1, $2, $3, $4, $5, $6)";
                 let query = sqlx::query(sql).bind(&*p.login).bind(&*p.id).bind(&*p.name);
                 query.bind(&*p.number).bind(&*p.department).bind(&*p.role).execute(&mut *transaction).await?;
             }

@@ -78,7 +78,9 @@ impl Procedures {
             let failed = |why: String| ProcedureError { name: procedure.name.clone(), why };
             let path = match (&procedure.database, store) {
                 (Some(path), _) | (None, DatabaseUrl::Sqlite(path)) => path.clone(),
-                (None, DatabaseUrl::Memory) => return Err(failed("the store is in memory and cannot be read".to_owned())),
+                (None, DatabaseUrl::Memory) => {
+                    return Err(failed("the store is in memory and cannot be read".to_owned()));
+                }
             };
             let pool = match pools.get(&path) {
                 Some(pool) => pool.clone(),

@@ -74,7 +74,10 @@ async fn take(people: &People, mode: Mode, request: Request) -> Result<Stored, (
     let wrong = |why: String| (StatusCode::BAD_REQUEST, why);
     let kind = request.headers().get(header::CONTENT_TYPE).and_then(|line| line.to_str().ok()).unwrap_or_default();
     let boundary = multer::parse_boundary(kind).map_err(|_| {
-        (StatusCode::UNSUPPORTED_MEDIA_TYPE, "the body must be multipart/form-data with one field named file".to_owned())
+        (
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "the body must be multipart/form-data with one field named file".to_owned(),
+        )
     })?;
     let bounds = Constraints::new().size_limit(SizeLimit::new().whole_stream(BODY));
     let mut form = Multipart::with_constraints(request.into_body().into_data_stream(), boundary, bounds);
@@ -219,7 +222,9 @@ fn range(line: &str, length: u64) -> Wanted {
         (true, false, _, Some(suffix)) => Wanted::Part(length.saturating_sub(suffix), length),
         (false, _, Some(first), _) if first >= length => Wanted::Nothing,
         (false, true, Some(first), _) => Wanted::Part(first, length),
-        (false, false, Some(first), Some(last)) if last >= first => Wanted::Part(first, last.saturating_add(1).min(length)),
+        (false, false, Some(first), Some(last)) if last >= first => {
+            Wanted::Part(first, last.saturating_add(1).min(length))
+        }
         _ => Wanted::All,
     }
 }

@@ -34,7 +34,10 @@ impl People {
     pub(super) async fn who(&self, head: &Parts) -> Result<Text, Refusal> {
         let headers = &head.headers;
         if !self.origins.allow(headers) {
-            return Err(Refusal::new(StatusCode::FORBIDDEN, "pages of this origin may not ask here: web.allowed_origins"));
+            return Err(Refusal::new(
+                StatusCode::FORBIDDEN,
+                "pages of this origin may not ask here: web.allowed_origins",
+            ));
         }
         let caller = (self.caller)(&head.extensions);
         if caller.exposed() && !self.insecure_basic {
@@ -89,7 +92,8 @@ impl Given {
             let wrong = |status, text| Refusal::new(status, text);
             let body = bytes(body, FORM).await;
             let body = body.map_err(|_| wrong(StatusCode::PAYLOAD_TOO_LARGE, "the form is larger than 32768 bytes"))?;
-            let text = std::str::from_utf8(&body).ok().and_then(|text| format!("/?{}", text.trim()).parse::<Uri>().ok());
+            let text =
+                std::str::from_utf8(&body).ok().and_then(|text| format!("/?{}", text.trim()).parse::<Uri>().ok());
             let uri = text.ok_or_else(|| wrong(StatusCode::BAD_REQUEST, "the form cannot be read"))?;
             given.0.append(&mut Self::of_query(&uri)?.0);
         }

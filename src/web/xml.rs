@@ -12,7 +12,10 @@ impl Document {
     /// The beginning: the name of the data, and how many sets it has.
     pub(super) fn new(data: &str, count: usize) -> Self {
         let mut document = Self { text: "<?xml version=\"1.0\" encoding=\"utf-8\"?>".to_owned() };
-        document.text.push_str(&format!("<oktellxmlmapper version=\"80710\"><data name=\"{}\" count=\"{count}\">", quoted(data)));
+        document.text.push_str(&format!(
+            "<oktellxmlmapper version=\"80710\"><data name=\"{}\" count=\"{count}\">",
+            quoted(data)
+        ));
         document
     }
 

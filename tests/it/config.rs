@@ -270,8 +270,19 @@ fn rules_of_the_smaller_tables() {
     refused("[[queue]]\nnumber = \"1\"\nusers = [\"a\"]", "queue[0].users[0]", 3, "no [[user]]");
     let idle = "[[user]]\nlogin = \"a\"\npassword = \"x\"\n[[queue]]\nnumber = \"1\"\nusers = [\"a\"]";
     refused(idle, "queue[0].users[0]", 6, "has no number");
-    refused("[[procedure]]\nname = \"a\"", "procedure[0].method", 1, "empty");
-    let twice = "[[procedure]]\nname = \"a\"\nmethod = \"m\"\n[[procedure]]\nname = \"A\"\nmethod = \"m\"";
+    refused("[[procedure]]\nname = \"a\"", "procedure[0].sql", 1, "empty");
+    refused("[[procedure]]\nname = \"a\"\nsql = \"SELECT ?\"", "procedure[0].sql", 3, "parameters have names");
+    refused("[[procedure]]\nname = \"a\"\nsql = \"SELECT 1\"\nrows = 0", "procedure[0].rows", 4, "from 1 to 10000");
+    refused("[[procedure]]\nname = \"a\"\nsql = \"SELECT 1\"\ntimeout = \"1m\"", "procedure[0].timeout", 4, "10s");
+    refused(
+        "[[procedure]]\nname = \"a\"\nsql = \"SELECT 1\"\ndatabase = \"missing\"",
+        "procedure[0].database",
+        4,
+        "no file",
+    );
+    let memory = "[store]\nurl = \"sqlite::memory:\"\n[[procedure]]\nname = \"a\"\nsql = \"SELECT 1\"";
+    refused(memory, "procedure[0].database", 3, "in memory");
+    let twice = "[[procedure]]\nname = \"a\"\nsql = \"SELECT 1\"\n[[procedure]]\nname = \"A\"\nsql = \"SELECT 1\"";
     refused(twice, "procedure[1].name", 5, "given twice");
     refused("[pbx]\nkind = \"asterisk\"", "pbx.asterisk.secret", 1, "no AMI secret");
     refused("[pbx]\ntimeline = \"missing\"", "pbx.timeline", 2, "no file missing");
@@ -627,6 +638,7 @@ fn the_example_is_accepted_and_shows_the_defaults() {
     assert_eq!(config.limits, default.limits);
     assert_eq!(config.log, default.log);
     assert_eq!(config.recordings, default.recordings);
+    assert_eq!(config.files, default.files);
     let user = config.users[0].clone();
     let [login, name, number, department] = [&user.login, &user.name, &user.number, &user.department].map(Clone::clone);
     assert_eq!(user, User { login, name, number, department, password: user.password.clone(), ..User::default() });

@@ -8,6 +8,8 @@ mod config;
 mod store;
 // Who may come in, and how they prove it.
 mod credentials;
+// Every call of the catalogue.
+mod catalogue;
 // CRMs that connect to us.
 mod crm_accept;
 // CRMs that we connect to.
@@ -26,6 +28,12 @@ mod hixie;
 mod limits;
 // The rules of messages.
 mod rules;
+// Calls of the past, over restarts, and recordings by HTTP.
+mod ledger;
+// Programs by HTTP, stored procedures, passwords.
+mod programs;
+// Uploads and photos.
+mod uploads;
 // What is on disk before it is said.
 mod kept;
 // What operators read.

@@ -13,7 +13,10 @@ const SIDOROVA: &str = "3f0a7c11-0000-4000-8000-000000000103";
 /// Somebody who hears everything of this page.
 fn reader(w: &mut World, login: &str, format: Format) -> P {
     let tab = w.agent(login, format);
-    w.say(tab, r#"["subscribeevent",{"qid":"s","eventmethod":["chat","usertextmessagereceived","shownotifymessage"]}]"#);
+    w.say(
+        tab,
+        r#"["subscribeevent",{"qid":"s","eventmethod":["chat","usertextmessagereceived","shownotifymessage"]}]"#,
+    );
     w.expect(tab, "subscribeeventresult");
     tab
 }
@@ -52,7 +55,10 @@ fn members_hear_what_is_written_and_who_has_read_it() {
         for tab in [ivanov, petrov] {
             let heard = if tab == ivanov { w.expect(petrov, "chatmessage") } else { break };
             assert_eq!((heard.text("text"), heard.text("messageid")), ("Кто на обед?".to_owned(), message.clone()));
-            assert_eq!((heard.text("senderid"), heard.text("sendername")), (IVANOV.to_owned(), "ivanov by name".to_owned()));
+            assert_eq!(
+                (heard.text("senderid"), heard.text("sendername")),
+                (IVANOV.to_owned(), "ivanov by name".to_owned())
+            );
         }
         assert_eq!(list(&mut w, petrov)[0]["unread"], 1);
         assert_eq!(list(&mut w, ivanov)[0]["unread"], 0);
@@ -169,7 +175,10 @@ fn a_text_waits_for_who_is_away_and_over_a_restart() {
         w.restart();
         let petrov = reader(&mut w, "petrov", format);
         let texts: Vec<_> = w.heard(petrov).into_iter().filter(|m| m.name() == "usertextmessagereceived").collect();
-        assert_eq!((texts.len(), texts[0].text("text"), texts[99].text("text")), (100, "later 1".into(), "later 100".into()));
+        assert_eq!(
+            (texts.len(), texts[0].text("text"), texts[99].text("text")),
+            (100, "later 1".into(), "later 100".into())
+        );
         assert_eq!((w.hub.sizes().texts, w.archive.kept.len()), (0, 0));
         let ivanov = reader(&mut w, "ivanov", format);
         send(&mut w, ivanov, "\"nobody\"", "x").failed(59014, "recipients[0] names no user");
@@ -193,7 +202,9 @@ fn notices_come_from_crms_supervisors_and_programs() {
     let notify = |w: &mut World, from: P, to: &str, more: &str| {
         w.say(
             from,
-            &format!(r#"["sendnotifymessage",{{"qid":"n","recipients":["{to}"],"caption":"Планёрка","text":"10:00"{more}}}]"#),
+            &format!(
+                r#"["sendnotifymessage",{{"qid":"n","recipients":["{to}"],"caption":"Планёрка","text":"10:00"{more}}}]"#
+            ),
         );
         w.expect(from, "sendnotifymessageresult")
     };

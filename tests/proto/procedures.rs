@@ -97,10 +97,9 @@ fn a_script_is_started_and_its_end_waited_for_when_wanted() {
     script(&mut w, r#","startparams":["a",5],"waitresponse":true,"waittimeoutsec":7"#);
     w.pass_alive(Duration::from_secs(7));
     w.expect(tab, "execsvcscriptresult").failed(59011, "");
-    for (more, says) in [
-        (r#","startparams":[[1]]"#, "startparams[0] is array"),
-        (r#","waittimeoutsec":0"#, "waittimeoutsec is 0"),
-    ] {
+    for (more, says) in
+        [(r#","startparams":[[1]]"#, "startparams[0] is array"), (r#","waittimeoutsec":0"#, "waittimeoutsec is 0")]
+    {
         w.say(tab, &format!(r#"["execsvcscript",{{"qid":"s","scriptname":"greet"{more}}}]"#));
         w.expect(tab, "execsvcscriptresult").failed(59002, says);
     }
@@ -183,8 +182,13 @@ fn a_program_acts_in_the_name_of_those_who_allow_it() {
     assert_eq!(w.expect(watcher, "userstatechanged").json("oncallcenter"), "true");
 
     let dial = || Body::new().with("number", "79001112233");
-    assert!(program(&mut w, "petrov", "ivanov", "pbxautocallstart", dial()).is_none(), "when the telephone system says so");
-    let Some(Command::Phone { order, number, act: Act::Dial { .. } }) = w.pbx.last().cloned() else { panic!("{:?}", w.pbx) };
+    assert!(
+        program(&mut w, "petrov", "ivanov", "pbxautocallstart", dial()).is_none(),
+        "when the telephone system says so"
+    );
+    let Some(Command::Phone { order, number, act: Act::Dial { .. } }) = w.pbx.last().cloned() else {
+        panic!("{:?}", w.pbx)
+    };
     assert_eq!(&*number, "101");
     w.phone(Event::Done { order, result: Ok(()) });
     refused(program(&mut w, "petrov", "sidorova", "pbxautocallstart", dial()), Code::AccessDenied, "api_call_enabled");

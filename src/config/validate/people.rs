@@ -183,7 +183,11 @@ fn procedures(config: &Config, report: &mut Report) {
             Some(path) => report.file(&key("database"), path),
             None if config.store.url == DatabaseUrl::Memory => {
                 let message = "this reads the gateway's own store, which is in memory and has no file";
-                report.error([key("database"), "store.url".to_owned()], message, "name a database, or keep the store in a file");
+                report.error(
+                    [key("database"), "store.url".to_owned()],
+                    message,
+                    "name a database, or keep the store in a file",
+                );
             }
             None => {}
         }

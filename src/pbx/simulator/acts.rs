@@ -1,9 +1,7 @@
 //! What the people of inside numbers do with their own phones.
 
 use ctigate_proto::message::Text;
-use ctigate_proto::telephony::{
-    Act, ConferenceFact, ConferenceId, End, EndCause, LegState, Place, Refusal, Sequence,
-};
+use ctigate_proto::telephony::{Act, ConferenceFact, ConferenceId, End, EndCause, LegState, Place, Refusal, Sequence};
 
 use super::dialling::Destination;
 use super::flow::Wait;
@@ -60,7 +58,7 @@ impl Machine {
                 let fact = ConferenceFact { id, name, description, room, record, ..ConferenceFact::default() };
                 self.confer(number, fact, &members)
             }
-            Act::Widen { id, room } => self.widen(number, id, room),
+            Act::Widen { id, room } => self.widen(number, &id, room),
             Act::Invite { id, members } => self.invite(number, &id, &members),
             Act::TakeIn => self.take_in(number),
             Act::Kick { id, leg } => self.kick(&id, &leg),

@@ -74,10 +74,10 @@ impl Machine {
         }
     }
 
-    pub(super) fn widen(&mut self, number: &Text, id: ConferenceId, room: i64) -> Acted {
+    pub(super) fn widen(&mut self, number: &Text, id: &ConferenceId, room: i64) -> Acted {
         let own = self.present(number).ok_or(Refusal::WrongState)?;
         let party = self.partner(own)?;
-        if self.conferences.contains_key(&id) || id.0.is_empty() {
+        if self.conferences.contains_key(id) || id.0.is_empty() {
             return Err(Refusal::WrongState);
         }
         let Some(call) = self.legs.get(&own).map(|leg| leg.call) else { return Err(Refusal::WrongState) };

@@ -126,7 +126,7 @@ impl Machine {
             Destination::Scenario(_) => self.go_on(key),
             Destination::Queue(queue) => {
                 let longest = self.settings.longest_call;
-                self.enter_queue(key, queue, longest, &Block::default());
+                self.enter_queue(key, &queue, longest, &Block::default());
             }
             Destination::Phone(phone) => self.ring_these(key, &[phone], RING, &Block::default(), intercom),
         }

@@ -279,7 +279,7 @@ impl Machine {
         self.calls.len() + after
     }
 
-    /// Whether nothing of any call is left: no leg, line, talk, conference, scenario or question.
+    /// Whether nothing of any call is left: no leg, line, talk, conference, place in a queue, scenario or question.
     pub fn is_idle(&self) -> bool {
         self.calls() == 0
             && self.legs.is_empty()
@@ -288,6 +288,7 @@ impl Machine {
             && self.flows.is_empty()
             && self.runs.is_empty()
             && self.lines.in_use() == 0
+            && self.queues.values().all(|queue| queue.waiting.is_empty())
     }
 
     /// Lets everything happen that was due before or at `now`, each thing at its own time.

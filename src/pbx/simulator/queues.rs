@@ -46,7 +46,7 @@ const LAPS: u32 = 5;
 
 impl Machine {
     /// Puts the leg of a flow into a queue.
-    pub(super) fn enter_queue(&mut self, key: FlowKey, queue: Text, within: Duration, talking: &Block) {
+    pub(super) fn enter_queue(&mut self, key: FlowKey, queue: &Text, within: Duration, talking: &Block) {
         let until = self.now + self.paced(within);
         let alarm = self.timers.set(until, Due::Wait(key));
         let Some(flow) = self.flows.get_mut(&key) else { return };
@@ -64,7 +64,7 @@ impl Machine {
         if let Some(leg) = flow.leg {
             self.alter(leg, |leg| leg.place = Place::Queue(queue.clone()));
         }
-        if let Some(there) = self.queues.get_mut(&queue) {
+        if let Some(there) = self.queues.get_mut(queue) {
             there.waiting.push_back(key);
         }
     }

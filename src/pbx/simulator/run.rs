@@ -146,7 +146,7 @@ impl Machine {
             What::Queue(step) => {
                 let queue = flow.scope.text(&step.queue.0, now);
                 if self.queues.contains_key(&queue) {
-                    self.enter_queue(key, queue, step.within, &step.talking);
+                    self.enter_queue(key, &queue, step.within, &step.talking);
                 } else {
                     self.flow_note(key, NoteKind::Odd, format!("there is no queue `{queue}`"));
                 }

@@ -128,7 +128,8 @@ impl Entry {
     /// Its way, oldest first, as far as an entry tells it.
     pub fn steps(&self) -> Vec<Step> {
         let step = |at_ms, kind, number: &Text, detail: Text| Step { at_ms, kind, number: number.clone(), detail };
-        let mut steps = vec![(self.began_ms, 0, step(self.began_ms, "began", &self.parties.caller, self.parties.called.clone()))];
+        let mut steps =
+            vec![(self.began_ms, 0, step(self.began_ms, "began", &self.parties.caller, self.parties.called.clone()))];
         for queue in &self.queues {
             steps.push((queue.began_ms, 1, step(queue.began_ms, "queued", &self.parties.caller, queue.queue.clone())));
         }

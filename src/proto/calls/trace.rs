@@ -32,7 +32,7 @@ impl Calls {
         for leg in conversation.legs() {
             let mut before: Option<&crate::telephony::LegFact> = None;
             for fact in leg.story() {
-                let answered = before.is_some_and(|b| b.state == LegState::Up);
+                let answered = before.is_some_and(|b| matches!(b.state, LegState::Up | LegState::Waiting));
                 let (kind, detail) = match (&fact.state, &fact.place) {
                     (LegState::Ringing, _) => ("ringing", fact.toward.clone()),
                     (LegState::Ended(cause), _) if answered => ("left", Text::from_static(cause.word())),

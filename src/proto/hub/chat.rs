@@ -232,9 +232,10 @@ impl Hub {
             let sender = self.users.by_login(&text.sender);
             let readers = chat.members.iter().filter(|(m, seen)| **seen >= text.number && Some(**m) != sender);
             let readers: Vec<Value> = readers.map(|(m, _)| Value::from(&self.users[*m].account.id)).collect();
-            let (id, name) = sender.map_or((Text::new(), text.sender.clone()), |s| {
-                (self.users[s].account.id.clone(), self.users[s].account.name.clone())
-            });
+            let (id, name) = match sender.map(|sender| &self.users[sender].account) {
+                Some(account) => (account.id.clone(), account.name.clone()),
+                None => (Text::new(), text.sender.clone()),
+            };
             Value::Object(
                 Object::new()
                     .with("messageid", text.message)
@@ -258,7 +259,8 @@ impl Hub {
         if members.is_empty() {
             return false;
         }
-        let chat = Chat { name: text("name"), creator: text("creator"), members, last: int("last"), last_ms: int("lastms") };
+        let chat =
+            Chat { name: text("name"), creator: text("creator"), members, last: int("last"), last_ms: int("lastms") };
         self.chats.0.insert(Text::from(id), chat);
         true
     }

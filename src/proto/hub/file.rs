@@ -152,10 +152,16 @@ impl Hub {
             By::User(login) => self.program(ticket, &login).map(|(caller, _)| caller),
         };
         let caller = caller.and_then(|caller| match caller.rights.has(Right::Journal) {
-            true => Ok(Caller { peer: PeerId(0), ask: Some(ticket), link: caller.link.filter(|_| caller.user.is_none()), ..caller }),
+            true => Ok(Caller {
+                peer: PeerId(0),
+                ask: Some(ticket),
+                link: caller.link.filter(|_| caller.user.is_none()),
+                ..caller
+            }),
             false => Err(CallError::new(Code::AccessDenied, "the right journal is missing")),
         });
-        let fetched = caller.and_then(|c| self.fetch(&c, "downloadrecordbylink", Fetch::Recording { link }, Then::Recording));
+        let fetched =
+            caller.and_then(|c| self.fetch(&c, "downloadrecordbylink", Fetch::Recording { link }, Then::Recording));
         if let Err(error) = fetched {
             self.out.push_back(Output::Answer { ticket, answer: Answer::Refused(error) });
         }

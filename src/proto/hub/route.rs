@@ -133,8 +133,15 @@ impl Hub {
         let Some(Peer::Tab(tab)) = self.peers.get(&peer) else { return };
         let user = tab.user;
         let account = &self.users[user].account;
-        let caller =
-            Caller { peer, user: Some(user), link: None, qid: envelope.qid(), tab: None, rights: account.rights, ask: None };
+        let caller = Caller {
+            peer,
+            user: Some(user),
+            link: None,
+            qid: envelope.qid(),
+            tab: None,
+            rights: account.rights,
+            ask: None,
+        };
         // Most clients repeat the login in every call; another's is refused.
         let named = match Head::of(&envelope.body) {
             Ok(head) => head.userlogin.filter(|l| !l.is_empty()),

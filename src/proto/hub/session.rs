@@ -8,11 +8,11 @@ use crate::Time;
 use crate::auth::{Identity, LoginBy, LoginError, Proof, same_login};
 use crate::message::Text;
 
-use super::{Hub, Peer};
 use super::ids::session_hash;
 use super::output::{Output, Record, StoredSession};
 use super::route::Caller;
 use super::user::UserIx;
+use super::{Hub, Peer};
 
 /// Life of a session whose login names none.
 const DEFAULT_LIFE: Duration = Duration::from_secs(24 * 3600);

@@ -86,10 +86,11 @@ impl Hub {
 
     /// Puts texts back that a store kept.
     pub(super) fn restore_texts(&mut self, login: &str, kept: &Object) -> bool {
-        let (Some(user), Some(texts)) = (self.users.by_login(login), kept.get("texts").and_then(Value::as_array)) else {
+        let (Some(user), Some(texts)) = (self.users.by_login(login), kept.get("texts").and_then(Value::as_array))
+        else {
             return false;
         };
-        let texts = texts.iter().filter_map(Value::as_object).cloned().take(MOST_WAITING);
+        let texts = texts.iter().filter_map(Value::as_object).take(MOST_WAITING).cloned();
         self.texts.0.insert(user, texts.collect());
         true
     }

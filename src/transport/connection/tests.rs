@@ -4,6 +4,7 @@ use std::pin::Pin;
 
 use ctigate_proto::auth::{Identity, Proof};
 use ctigate_proto::codec::{decode_value, encode_value};
+use ctigate_proto::hub::archive::{Fetch, FetchResult};
 use ctigate_proto::hub::settings::{LinkSettings, Notation, Settings};
 use ctigate_proto::hub::{Hub, Rights};
 use ctigate_proto::message::Value;
@@ -12,7 +13,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 
 use super::*;
-use crate::engine::{Accounts, Outlets};
+use crate::engine::{Accounts, Archive, Outlets};
 use crate::transport::hixie76::Hixie;
 use crate::transport::limit;
 use crate::transport::stream::Stream;
@@ -29,6 +30,12 @@ fn a_quiet_connection_is_a_small_task() {
 }
 
 struct Nobody;
+
+impl Archive for Nobody {
+    fn fetch(&self, _: Fetch) -> Pin<Box<dyn Future<Output = FetchResult> + Send + '_>> {
+        Box::pin(async { Err(ctigate_proto::message::Code::Internal.into()) })
+    }
+}
 
 impl Accounts for Nobody {
     fn verify<'a>(
@@ -60,6 +67,9 @@ fn transport() -> Arc<Transport> {
         links: vec![link],
         forms: Vec::new(),
         numbers: Vec::new(),
+        breaks: Vec::new(),
+        utc_offset: |_| 0,
+        procedures: Vec::new(),
         limits: ctigate_proto::hub::settings::Limits::default(),
         notation: Notation {
             write: |o| encode_value(&Value::Object(o.clone())),
@@ -76,6 +86,7 @@ fn transport() -> Arc<Transport> {
         notice: Box::new(|_| {}),
         kept: Box::new(|| None),
         accounts: Arc::new(Nobody),
+        archive: Arc::new(Nobody),
     };
     let engine = Engine::new(Hub::new(settings), outlets);
     Transport::new(engine, Telemetry::default(), limit::Settings::default(), CancellationToken::new())

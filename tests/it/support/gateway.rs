@@ -10,9 +10,10 @@ use std::time::Duration;
 use axum::Router;
 use axum::routing::{get, post as posted_to};
 use ctigate::config::{Config, Link, LinkFormat, LinkMode, Right, Secret, User};
-use ctigate::engine::{Accounts, Engine, Outlets};
+use ctigate::engine::{Accounts, Archive, Engine, Outlets};
 use ctigate::proto::auth::{Attempt, Identity, LoginBy, LoginError, password};
 use ctigate::proto::codec;
+use ctigate::proto::hub::archive::{Fetch, FetchResult};
 use ctigate::proto::hub::input::Ask;
 use ctigate::proto::hub::output::{Answer, Notice};
 use ctigate::proto::hub::settings::{Account, LinkSettings, Notation, Settings};
@@ -106,6 +107,15 @@ pub(crate) struct Gateway {
     pub(crate) stop: CancellationToken,
 }
 
+/// Nothing is kept outside this gateway.
+struct Empty;
+
+impl Archive for Empty {
+    fn fetch(&self, _: Fetch) -> Pin<Box<dyn Future<Output = FetchResult> + Send + '_>> {
+        Box::pin(async { Err(ctigate::proto::message::Code::Internal.into()) })
+    }
+}
+
 impl Drop for Gateway {
     fn drop(&mut self) {
         self.stop.cancel();
@@ -125,6 +135,7 @@ impl Gateway {
                 move |notice| notices.lock().unwrap().push(notice)
             }),
             accounts: Arc::new(People(config.users.iter().map(|u| u.login.clone()).collect())),
+            archive: Arc::new(Empty),
         };
         let engine = Engine::new(Hub::new(settings(&config)), outlets);
         let stop = CancellationToken::new();
@@ -268,6 +279,9 @@ fn settings(config: &Config) -> Settings {
         links: config.links.iter().map(link).collect(),
         forms: Vec::new(),
         numbers: Vec::new(),
+        breaks: Vec::new(),
+        utc_offset: |_| 0,
+        procedures: Vec::new(),
         limits: ctigate::proto::hub::settings::Limits::default(),
         notation: Notation {
             write: |o| codec::encode_value(&Value::Object(o.clone())),

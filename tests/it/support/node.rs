@@ -15,6 +15,8 @@ pub(crate) fn config(folder: &Path) -> Config {
     config.folder = folder.to_path_buf();
     config.web.certificate = folder.join("server.pem");
     config.web.key = folder.join("server.key");
+    config.files.folder = folder.join("files");
+    config.recordings.folder = folder.join("recordings");
     config.store.url = format!("sqlite://{}", folder.join("ctigate.db").display()).parse().unwrap();
     config.users.push(User {
         login: "ivanov".to_owned(),

@@ -27,7 +27,9 @@ impl Archive {
     pub(crate) fn record(&mut self, record: &Record) {
         match record {
             Record::Call(entry) => drop(self.entries.insert(entry.call.clone(), (**entry).clone())),
-            Record::Kept(Kept { kind, key, body: Some(body) }) => drop(self.kept.insert((*kind, key.clone()), body.clone())),
+            Record::Kept(Kept { kind, key, body: Some(body) }) => {
+                drop(self.kept.insert((*kind, key.clone()), body.clone()))
+            }
             Record::Kept(Kept { kind, key, body: None }) => drop(self.kept.remove(&(*kind, key.clone()))),
             Record::Text(text) => self.texts.push(text.clone()),
             Record::TextsEnded { chat } => self.texts.retain(|t| t.chat != *chat),

@@ -30,6 +30,17 @@ fn the_demonstration_reads() {
 }
 
 #[test]
+fn the_examples_of_the_book_read() {
+    let book = include_str!("../../../../docs/scenarios.md");
+    let examples: Vec<&str> =
+        book.split("```").skip(1).step_by(2).filter(|example| example.contains("on 500")).collect();
+    assert_eq!(examples.len(), 2);
+    for example in examples {
+        parse(example).unwrap_or_else(|e| panic!("{e}\n{}", e.excerpt()));
+    }
+}
+
+#[test]
 fn a_word_keeps_the_type_it_is_written_in() {
     let What::Ask(ask) = &steps(r#"ask M a=1 b="1" c=true d=x-1 e=null f=+7900 g={caller} h="Mr {caller}" i="" "#)[0]
     else {

@@ -1,5 +1,6 @@
 //! The telephone system with a clock that jumps, watched through the one model of calls.
 
+mod conferences;
 mod day;
 mod ledger;
 mod people;
@@ -278,8 +279,8 @@ impl World {
     /// What somebody hears, in words.
     fn hears(&mut self, number: &str) -> String {
         let picture = self.picture();
-        let legs = picture.calls.iter().flat_map(|call| &call.legs);
-        let newest = legs.filter(|leg| leg.end.number() == number && !leg.held).next_back().expect("a leg");
+        let mut legs = picture.calls.iter().flat_map(|call| &call.legs);
+        let newest = legs.rfind(|leg| leg.end.number() == number && !leg.held).expect("a leg");
         let voices = newest.voices.join(" ");
         format!("{} {voices}", newest.hears.word()).trim_end().to_owned()
     }

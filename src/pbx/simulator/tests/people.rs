@@ -66,6 +66,9 @@ fn redirections_cascade_when_they_are_told_to_and_circles_end() {
     redirect(&mut w, "103", Some("101"), true);
     assert_eq!(w.call("101"), ["7900 calls 101", "103 rings"], "the last of the circle");
     w.hangup("7900");
+    redirect(&mut w, "102", Some("101"), true);
+    assert_eq!(w.call("101"), ["7900 calls 101", "102 rings"]);
+    w.hangup("7900");
     redirect(&mut w, "101", Some("101"), true);
     assert_eq!(w.call("101"), ["7900 calls 101", "101 rings"]);
 }

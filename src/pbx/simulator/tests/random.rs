@@ -347,7 +347,7 @@ impl Watch {
                     prop_assert_eq!(&before.end, &leg.end);
                     prop_assert_eq!(before.origin, leg.origin);
                     prop_assert!(before.at_ms <= leg.at_ms);
-                    let mut unlike = before.clone();
+                    let mut unlike = before;
                     (unlike.seq, unlike.at_ms) = (leg.seq, leg.at_ms);
                     prop_assert_ne!(&unlike, leg, "a fact that is no news");
                 } else {

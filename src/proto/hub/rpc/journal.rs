@@ -98,7 +98,11 @@ impl Hub {
         let people = || row.inside.iter().filter_map(|number| self.users.by_number(number));
         let own = caller.user.filter(|own| people().any(|user| user == *own));
         // Whose phone was tried last comes last; who talked with a caller comes after one who called.
-        let other = if row.talk.is_some() && row.inside.first() != Some(&row.caller) { people().next() } else { people().last() };
+        let other = if row.talk.is_some() && row.inside.first() != Some(&row.caller) {
+            people().next()
+        } else {
+            people().last()
+        };
         let mut entry = Object::new()
             .with("chainid", row.call.0.clone())
             .with("commutationid", row.talk.as_ref().map_or(Text::from_static(ZERO_GUID), |talk| talk.0.clone()))

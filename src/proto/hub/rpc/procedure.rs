@@ -113,8 +113,10 @@ impl Hub {
         let scalar = |(at, value): (usize, &Value)| match value {
             Value::Null => Ok(Text::new()),
             value => value.to_text().filter(|text| text.len() <= LONGEST_PARAMETER).ok_or_else(|| {
-                let detail =
-                    format!("startparams[{at}] is {}, expected a scalar of at most {LONGEST_PARAMETER} bytes", value.kind());
+                let detail = format!(
+                    "startparams[{at}] is {}, expected a scalar of at most {LONGEST_PARAMETER} bytes",
+                    value.kind()
+                );
                 CallError::new(Code::BadRequest, detail)
             }),
         };
@@ -205,7 +207,9 @@ impl Hub {
         if !user.is_empty() {
             let by_number = || self.users.by_number(user);
             let found = self.users.by_id(user).or_else(|| self.users.by_login(user)).or_else(by_number);
-            let found = found.ok_or_else(|| CallError::new(Code::NotFound, "user names no user, expected an id, a login or a number"))?;
+            let found = found.ok_or_else(|| {
+                CallError::new(Code::NotFound, "user names no user, expected an id, a login or a number")
+            })?;
             let calls = message.right == Some(Right::Call);
             if calls && found != program && !self.users[found].account.api_calls {
                 let detail = format!("programs may not call for {}: api_call_enabled", self.users[found].account.login);

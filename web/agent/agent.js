@@ -102,6 +102,7 @@ function makeDesk(gateway) {
     KeyJ: () => phone.press("join") || phone.press("takeIn") || false,
     KeyB: () => phone.press("back"),
     KeyC: () => phone.press("widen") || phone.press("invite") || false,
+    KeyF: () => forms.focus(),
     KeyN: () => (show("phone"), phone.focus()),
     Slash: () => (show("people"), people.focus()),
     KeyQ: () => presence.open(),

@@ -17,7 +17,7 @@ export function topBar(gateway, presence, help) {
     "button",
     { type: "button", class: "plain account", "aria-label": say("account") },
     icon("user"),
-    h("span", { class: "row nowrap" }, name, number),
+    h("span", { class: "row nowrap" }, name, " ", number),
     icon("down"),
   );
   const menu = menuOn(
@@ -33,7 +33,13 @@ export function topBar(gateway, presence, help) {
   const node = h(
     "header",
     { class: "bar" },
-    h("a", { class: "brand", href: "/" }, h("img", { src: "/page/icon.svg", alt: "" }), h("span", {}, "ctigate")),
+    h("h1", { class: "unseen" }, say("title")),
+    h(
+      "a",
+      { class: "brand", href: "/", "aria-label": "ctigate" },
+      h("img", { src: "/page/icon.svg", alt: "" }),
+      h("span", {}, "ctigate"),
+    ),
     link,
     h("span", { class: "grow" }),
     presence,
@@ -54,7 +60,7 @@ export function topBar(gateway, presence, help) {
   gateway.people.on("change", () => {
     text(name, gateway.people.me.name || gateway.login);
     text(number, gateway.people.me.number);
-    who.setAttribute("aria-label", `${say("account")}: ${name.textContent}`);
+    who.setAttribute("aria-label", `${say("account")}: ${name.textContent} ${number.textContent}`);
   });
   tick();
   return { node, tick };

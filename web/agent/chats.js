@@ -27,7 +27,7 @@ export function chatsPanel(gateway, { counted, seen }) {
     say("newChat"),
   );
   const trouble = h("p", { class: "note bad small", role: "alert", hidden: true });
-  const title = h("h3", { class: "grow" });
+  const title = h("h2", { class: "grow" });
   const whoIn = h("p", { class: "quiet small" });
   const leaveIt = h(
     "button",
@@ -50,7 +50,7 @@ export function chatsPanel(gateway, { counted, seen }) {
     { type: "button", class: "little", hidden: true, onclick: () => load(texts[0]?.id) },
     say("earlier"),
   );
-  const lines = h("ol", { class: "lines", role: "log", "aria-label": say("texts"), tabindex: "0" });
+  const lines = h("ol", { class: "lines" });
   const input = h("textarea", {
     id: "chat-text",
     rows: "1",
@@ -74,7 +74,7 @@ export function chatsPanel(gateway, { counted, seen }) {
       h("div", { class: "grow" }, title, whoIn),
       menuOn(more, moreItems, { align: "end" }),
     ),
-    h("div", { class: "scroll" }, earlier, lines),
+    h("div", { class: "scroll", role: "log", "aria-label": say("texts"), tabindex: "0" }, earlier, lines),
     compose,
   );
   const side = h("div", { class: "chat-side" }, h("div", { class: "row" }, fresh), none, list);

@@ -11,6 +11,8 @@ export function formsColumn(gateway, tell, complain) {
   const node = h("section", { class: "desk", "aria-label": say("forms"), hidden: true }, list);
   const cards = new Map();
 
+  /** Whether the call of a form is still to be answered: the keys are for the phone then. */
+  const rings = ({ card }) => Boolean(card.chainid) && gateway.phone.line.phase !== "talking";
   const count = () => (node.hidden = list.childElementCount === 0);
 
   gateway.forms.on("open", (form) => {
@@ -20,7 +22,7 @@ export function formsColumn(gateway, tell, complain) {
     list.prepend(card.node);
     count();
     tell(say("did.open", { form: form.caption || say("form") }), "accent");
-    if (!typing()) card.focus();
+    if (!typing() && !rings(form)) card.focus();
   });
   gateway.forms.on("change", (form) => cards.get(form.id)?.update());
   gateway.forms.on("close", (form, ending) => {
@@ -38,7 +40,16 @@ export function formsColumn(gateway, tell, complain) {
   });
 
   const tick = () => cards.forEach((card) => card.tick());
-  return { node, tick };
+  return {
+    node,
+    tick,
+    /** Goes to the newest open form; false when there is none. */
+    focus() {
+      const card = [...cards.values()].findLast(({ node: shown }) => !shown.classList.contains("ended"));
+      card?.focus();
+      return Boolean(card);
+    },
+  };
 }
 
 /** Whether a form must not take the focus away. */
@@ -142,15 +153,11 @@ function formCard(form, complain) {
     node.replaceChildren(
       h("header", { class: "row" }, title, h("span", { class: "grow" }), close),
       h("p", { class: "note warn ending", role: "status" }, how),
-      typed.length > 0 &&
-        h(
-          "div",
-          { class: "typed small" },
-          h("p", { class: "quiet" }, say("typed")),
-          typed.map(([caption, value]) => h("p", {}, `${caption}: ${value}`)),
-        ),
     );
-    if (!typed.length) node.querySelector(".typed")?.remove();
+    if (typed.length) {
+      const lines = typed.map(([caption, value]) => h("p", {}, `${caption}: ${value}`));
+      node.append(h("div", { class: "typed small" }, h("p", { class: "quiet" }, say("typed")), lines));
+    }
     if (held) close.focus();
     setTimeout(gone, NOTICE_MS);
   }

@@ -7,7 +7,7 @@ import { say } from "./words.js";
 const KEPT = 200;
 
 export function historyCard() {
-  const list = h("ol", { class: "history" });
+  const list = h("ol", { class: "history", tabindex: "0", "aria-label": say("history") });
   const empty = h("p", { class: "empty" }, say("nothing"));
   const node = h("section", { class: "card" }, h("h2", {}, say("history")), empty, list);
 

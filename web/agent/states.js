@@ -16,7 +16,11 @@ export function stateTone(id) {
 /** A party in one line: name and number. */
 export function partyWord(party) {
   if (!party) return "";
-  if (party.conference) return party.name || say("conferenceRoom", { room: party.conference.room });
+  // A conference without a room is a talk that is listened to.
+  if (party.conference)
+    return Number(party.conference.room)
+      ? party.name || say("conferenceRoom", party.conference)
+      : say("phone.listening");
   return [party.name, party.number].filter(Boolean).join(", ") || say("unknownNumber");
 }
 

@@ -297,6 +297,7 @@ export const say = speaker({
   "key.KeyJ": ["connect them, take in", "соединить, подключить"],
   "key.KeyB": ["back to the held one", "назад к удержанному"],
   "key.KeyC": ["conference, invite", "конференция, пригласить"],
+  "key.KeyF": ["go to the form", "к форме"],
   "key.KeyN": ["dial a number", "набрать номер"],
   "key.KeyQ": ["my state", "моё состояние"],
   "key.Slash": ["search people", "поиск людей"],

@@ -160,6 +160,24 @@ story("an answer without a connection is kept, not lost", async (ending) => {
   assert.equal(await tab.inputValue("[name=note]"), "long story");
 });
 
+story("a form of a call that rings leaves the keys to the phone; F goes to it", async (ending) => {
+  const { peer, tab } = await agentIn(ending, { pbxanswercall: { result: 1 } });
+  peer.answers.getextendedlineinfo = line({ number: "7900", isextline: true, isringing: true });
+  peer.event("phoneevent_ringstarted", { chainid: "c" });
+  await tab.waitForSelector('.phone[data-phase="ringing"]');
+  peer.event(
+    "dlgcard_showformdialog",
+    card([{ name: "note", type: "string", caption: "Note", value: "", readonly: false }]),
+  );
+  await tab.waitForSelector(".form");
+  await tab.keyboard.press("a");
+  await peer.call("pbxanswercall", 1);
+  assert.equal(await tab.inputValue(".form [name=note]"), "");
+  await tab.keyboard.press("f");
+  await tab.keyboard.type("fine");
+  assert.equal(await tab.inputValue(".form [name=note]"), "fine");
+});
+
 story("a closed form says why and shows what had been typed", async (ending) => {
   const { peer, tab } = await agentIn(ending);
   peer.event(
@@ -229,6 +247,9 @@ story("the page speaks Russian, fits 360 pixels, and needs no mouse", async (end
   await tab.keyboard.type("Secret1");
   await tab.keyboard.press("Enter");
   await tab.waitForSelector(".pill >> text=На связи");
+  peer.answers.getextendedlineinfo = line({ number: "7900", isextline: true, iscommutated: true });
+  peer.event("linestatechanged", {});
+  await tab.waitForSelector('.phone[data-phase="talking"]'); // a form takes the focus once its call is answered
   peer.event(
     "dlgcard_showformdialog",
     card([{ name: "note", type: "string", caption: "Заметка", value: "", readonly: false }]),

@@ -33,7 +33,7 @@ impl Phone {
     }
 
     fn at_ms(&self) -> i64 {
-        self.w.settings.wall_ms + i64::try_from(self.w.now.as_millis()).unwrap()
+        self.w.settings.wall_ms + i64::try_from(self.w.now.as_millis()).expect("a short story")
     }
 
     /// Adds a leg without telling it yet.
@@ -54,11 +54,11 @@ impl Phone {
             role: Role::default(),
         };
         self.legs.push(leg);
-        self.legs.last_mut().unwrap()
+        self.legs.last_mut().expect("just put there")
     }
 
     fn get(&mut self, id: &str) -> &mut LegFact {
-        self.legs.iter_mut().find(|l| l.leg.0 == id).unwrap()
+        self.legs.iter_mut().find(|l| l.leg.0 == id).expect("a leg of the story")
     }
 
     /// Tells all legs as they are now, together. Gives what the tab heard.

@@ -8,9 +8,9 @@
 //!   call `handle_timeout` if nothing happens before.
 //! - [`Simulator`]: the task that drives it, a [`super::Backend`].
 //!
-//! Inside the machine, bottom to top: [`legs`] and [`flow`] are the data, [`exchange`] connects legs and keeps them in order,
-//! [`phones`] and [`queues`] ring, [`dialling`] finds the way, [`run`] takes the steps of scenarios, [`acts`] and
-//! [`conferences`] do what people want.
+//! Inside the machine, bottom to top: `legs` and `flow` are the data, `exchange` connects legs and keeps them in order,
+//! `phones` and `queues` ring, `dialling` finds the way, `run` takes the steps of scenarios, `acts` and
+//! `conferences` do what people want.
 //!
 //! Everything is bounded: calls at once, the legs and the length of a call, and by the language itself the steps of a call.
 

@@ -214,7 +214,7 @@ fn legs(conversation: &Conversation, over_ms: i64) -> Vec<EntryLeg> {
 }
 
 /// The times in which a leg was somewhere, each from the fact that says so to the next that says otherwise.
-fn stays<'a>(leg: &'a Leg, over_ms: i64) -> Vec<(&'a LegFact, i64, i64)> {
+fn stays(leg: &Leg, over_ms: i64) -> Vec<(&LegFact, i64, i64)> {
     let mut stays: Vec<(&LegFact, i64, i64)> = Vec::new();
     for fact in leg.story() {
         if let Some((open, _, until)) = stays.last_mut()
@@ -233,7 +233,9 @@ fn stays<'a>(leg: &'a Leg, over_ms: i64) -> Vec<(&'a LegFact, i64, i64)> {
 }
 
 fn talks(conversation: &Conversation, over_ms: i64) -> Vec<EntryTalk> {
-    let mut by_id: BTreeMap<TalkId, (bool, Vec<(i64, i64, End)>)> = BTreeMap::new();
+    /// Whether it is a conference, and who was there from when to when.
+    type Stays = (bool, Vec<(i64, i64, End)>);
+    let mut by_id: BTreeMap<TalkId, Stays> = BTreeMap::new();
     for leg in conversation.legs() {
         for (fact, from, until) in stays(leg, over_ms) {
             let (id, conference) = match &fact.place {

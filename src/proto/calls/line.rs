@@ -124,11 +124,11 @@ impl Calls {
             _ => now.toward.clone(),
         };
         line.callback = now.autocall.is_some();
-        line.dialling = match (now.autocall, now.state) {
+        line.dialling = matches!(
+            (now.autocall, now.state),
             (Some(Sequence::User), LegState::Ringing | LegState::Waiting)
-            | (Some(Sequence::Abonent), LegState::Planned) => true,
-            _ => false,
-        };
+                | (Some(Sequence::Abonent), LegState::Planned)
+        );
         let other = conversation.live().map(Leg::now).find(|other| faces(now, other));
         let (phase, party) = match (now.state, &now.place) {
             (LegState::Planned, _) => (Phase::Planned, self.awaited(conversation, now)),

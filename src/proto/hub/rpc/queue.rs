@@ -52,10 +52,10 @@ impl Hub {
         item.set("calledid", waiting.called.clone());
         item.set("isuser", inside.is_some());
         item.set("istask", true);
-        item.set("taskid", group.map_or(zero.clone(), |g| g.id.clone()));
+        item.set("taskid", group.map_or_else(|| zero.clone(), |g| g.id.clone()));
         item.set("taskname", name);
         item.set("taskdirection", "incoming");
-        item.set("lenqueue", seconds.map_or(Value::from(0), Value::Number));
+        item.set("lenqueue", seconds.map_or_else(|| Value::from(0), Value::Number));
         item.set("startqueuetime", self.local_time(waiting.since_ms));
         item.set("queuepriority", 0);
         item.set("queuesource", 5);

@@ -136,12 +136,12 @@ pub async fn start(config: &Config, demo: bool, shutdown: Shutdown) -> Result<No
     let accounts = Arc::new(Accounts::new(config));
     accounts.restore(&store).await?;
     store.publish(&settings::people(config)).await?;
-    let procedures = Procedures::open(&config.procedures, &config.store.url).await;
-    let procedures = procedures.map_err(|e| StartError::Other(e.to_string()))?;
-    let files = Files::open(config).map_err(|e| StartError::Other(e.to_string()))?;
     let wall_ms = unix_ms();
 
     let listeners = bind(config)?;
+    let procedures = Procedures::open(&config.procedures, &config.store.url).await;
+    let procedures = procedures.map_err(|e| StartError::Other(e.to_string()))?;
+    let files = Files::open(config).map_err(|e| StartError::Other(e.to_string()))?;
     let ports = (listeners.port(|l| &l.web), listeners.port(|l| &l.web_tls));
     let mut hub = Hub::new(settings::hub(config, ports, wall_ms, rand::random()));
     let sessions = store.load_sessions(wall_ms).await?;

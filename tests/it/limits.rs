@@ -295,7 +295,7 @@ async fn who_sends_without_end_holds_up_nobody_and_keeps_no_deadline_away() {
     for _ in 0..50 {
         let began = tokio::time::Instant::now();
         other.ping().await;
-        assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
+        assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     // Neither has introduced itself: both go when their time is over, however much they say.

@@ -33,12 +33,12 @@ fn write(w: &mut World, tab: P, chat: &str, text: &str) -> String {
 
 fn history(w: &mut World, tab: P, chat: &str, more: &str) -> Vec<serde_json::Value> {
     w.say(tab, &format!(r#"["chathistory",{{"qid":"h","chatid":"{chat}"{more}}}]"#));
-    serde_json::from_str(&w.expect(tab, "chathistoryresult").json("messages")).unwrap()
+    serde_json::from_str(&w.expect(tab, "chathistoryresult").json("messages")).expect("an array")
 }
 
 fn list(w: &mut World, tab: P) -> Vec<serde_json::Value> {
     w.say(tab, r#"["chatlist",{"qid":"l"}]"#);
-    serde_json::from_str(&w.expect(tab, "chatlistresult").json("chats")).unwrap()
+    serde_json::from_str(&w.expect(tab, "chatlistresult").json("chats")).expect("an array")
 }
 
 #[test]

@@ -37,11 +37,11 @@ fn ask(w: &mut World, tab: P, filter: &str) -> Vec<serde_json::Value> {
     w.say(tab, &format!(r#"["getpbxcalljournal",{{"qid":"j"{filter}}}]"#));
     let reply = w.expect(tab, "getpbxcalljournalresult");
     assert_eq!(reply.int("result"), 1, "{reply:?}");
-    serde_json::from_str(&reply.json("data")).unwrap()
+    serde_json::from_str(&reply.json("data")).expect("an array")
 }
 
 fn chains(entries: &[serde_json::Value]) -> Vec<&str> {
-    entries.iter().map(|entry| entry["chainid"].as_str().unwrap()).collect()
+    entries.iter().map(|entry| entry["chainid"].as_str().expect("a chain")).collect()
 }
 
 #[test]
@@ -235,7 +235,7 @@ fn a_recording_is_for_whom_the_talk_was_and_for_who_looks_after_them() {
     w.pass_alive(seconds(10));
     let talk = w.heard(tab).iter().find(|m| m.name() == "phoneevent_commstarted").unwrap().text("commutationid");
     let file = "2026/a.wav".into();
-    w.phone(Event::Facts(vec![Fact::Recording { call: call.clone(), talk: TalkId(talk.clone().into()), file }]));
+    w.phone(Event::Facts(vec![Fact::Recording { call: call.clone(), talk: TalkId(talk.into()), file }]));
     w.tell(Told::Ended { call });
     let entries = ask(&mut w, tab, "");
     let link = entries[0]["recordlink"].as_str().unwrap().to_owned();

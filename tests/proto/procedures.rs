@@ -23,7 +23,7 @@ fn with_procedures() -> Settings {
     let mut s = settings();
     s.procedures = vec![procedure("web_gettasks", &["agent"]), procedure("everything", &[])];
     s.accounts[2].role = "supervisor".into();
-    s.accounts[2].rights = Rights::role("supervisor").unwrap().with(Right::Procedures);
+    s.accounts[2].rights = Rights::role("supervisor").expect("a role").with(Right::Procedures);
     s
 }
 

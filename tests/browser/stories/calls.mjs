@@ -275,6 +275,7 @@ story("everything is done without a mouse", async (ending) => {
   await keys.press("Enter");
   assert.equal(await ivanov.tab.evaluate(() => document.activeElement.ariaLabel), "Call Anna Sidorova");
   await keys.press("ArrowRight");
+  await keys.press("ArrowRight");
   await keys.press("Enter");
   await keys.press("Escape");
   assert.equal(await ivanov.tab.evaluate(() => document.activeElement.ariaLabel), "More about Anna Sidorova");

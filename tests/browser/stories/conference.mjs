@@ -90,7 +90,10 @@ story("a conference is called together: all phones ring, the own one too", async
   await ivanov.tab.getByRole("button", { name: "Call them all" }).click();
   await ivanov.says("Your phone rings");
   await Promise.all([petrov, sidorova, kuznetsova].map((desk) => desk.says("Incoming call")));
-  for (const desk of [ivanov, petrov, sidorova]) await desk.press("answer");
+  for (const desk of [ivanov, petrov, sidorova]) {
+    await desk.press("answer");
+    await desk.says("Conference");
+  }
   await kuznetsova.press("decline");
   await ivanov.members(["You", "Petr Petrov", "Anna Sidorova"]);
   await sidorova.members(["Ivan Ivanov", "Petr Petrov", "You"]);

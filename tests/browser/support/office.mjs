@@ -85,7 +85,7 @@ export function deskIn(tab, browser) {
     members: (names) =>
       until(async () => {
         const shown = await phone.locator(".members li .grow").allTextContents();
-        return shown.join() === names.join() ? true : null;
+        return shown.sort().join() === [...names].sort().join() ? true : null; // those invited at once have no order
       }, `the members ${names}`),
     /** Chooses a state in the menu of the bar. */
     async chooses(words) {

@@ -135,6 +135,7 @@ fn welcome(config: &Config, addresses: &Addresses, terminal: &mut Terminal) -> i
     let rows = vec![
         row("agent's page", format!("{web}/"), format!("log in as {}; password demo", people.join(", "))),
         row("board", format!("{web}/demo"), "links, users with their tabs, messages, live".to_owned()),
+        row("simulator", format!("{web}/demo/simulator"), "be the caller: dial, press keys, hold, hang up".to_owned()),
     ];
     terminal.table(&["", "", ""], rows)?;
     let line = config.queues.first().map_or("101", |queue| queue.number.as_str());

@@ -13,3 +13,5 @@ mod office;
 
 // Rows of the table of call semantics.
 mod calls;
+// People behind the one link of their CRM.
+mod tunnel;

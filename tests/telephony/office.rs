@@ -201,7 +201,7 @@ impl Office {
     }
 
     /// Carries orders and facts to and fro, and lets clients look at their lines, until nothing is left to do now.
-    fn settle(&mut self) {
+    pub(crate) fn settle(&mut self) {
         loop {
             let now = self.w.now;
             let commands = std::mem::take(&mut self.w.pbx);

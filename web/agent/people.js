@@ -109,6 +109,7 @@ export function peopleCard(gateway, desk) {
     function update(next) {
       one = next;
       text(name, one.name);
+      name.title = one.name;
       const state = one.user ? stateWord(one.state) : "";
       text(about, [one.number, state].filter(Boolean).join(" · "));
       about.className = `small ${one.user ? "state " + stateTone(one.state) : "quiet"}`;

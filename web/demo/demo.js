@@ -32,6 +32,7 @@ document.body.replaceChildren(
   h(
     "header",
     { class: "bar" },
+    h("h1", { class: "unseen" }, "ctigate demo"),
     h("a", { class: "brand", href: "/demo" }, h("img", { src: "/page/icon.svg", alt: "" }), "ctigate demo"),
     live,
     h("span", { class: "grow" }),

@@ -34,6 +34,7 @@ document.body.replaceChildren(
   h(
     "header",
     { class: "bar" },
+    h("h1", { class: "unseen" }, say("simulator")),
     h("a", { class: "brand", href: "/demo" }, h("img", { src: "/page/icon.svg", alt: "" }), say("simulator")),
     live,
     h("span", { class: "grow" }),

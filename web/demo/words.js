@@ -28,7 +28,7 @@ export const say = speaker({
   optional: ["may be empty", "можно не указывать"],
   dials: ["You dial", "Вы набираете"],
   dial: ["Dial", "Набрать"],
-  hangUp: ["Hang up", "Положить трубку"],
+  hangUp: ["Hang up", "Положить"],
   hold: ["Hold", "Удержать"],
   takeBack: ["Take back", "Вернуть"],
   pressKeys: ["Press keys", "Нажать клавиши"],

@@ -359,7 +359,7 @@ fn hold_consultation_and_swap_are_told_with_their_flash_types() {
     let talk = p.talk("t2", ["u2", "b"]);
     assert_eq!(Phone::names(&talk), ["linestatechanged", "phoneevent_commstarted"]);
     let line = p.line();
-    assert_eq!(line.json("actions"), r#"["toggle","join","return","drophold","transfer"]"#);
+    assert_eq!(line.json("actions"), r#"["toggle","join","return","drophold","transfer","conference"]"#);
     assert_eq!(p.acts("pbxabortcall", ""), Act::Join);
     assert_eq!(p.acts("pbxmaketransfer", r#""transferto":"79001112233""#), Act::Join, "to the held party");
     assert_eq!(p.acts("pbxmaketransfer", r#""transferto":"103""#), Act::Transfer { to: "103".into() });

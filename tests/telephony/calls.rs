@@ -300,10 +300,13 @@ fn a_supervisor_listens_in_helps_and_joins() {
     let id = conference(&mut o, "boss");
     let info = o.does("boss", "getconferenceinfo", &format!(r#""conferenceid":"{id}""#));
     assert!(info.json("conference").contains(r#""isghost":true"#), "{info:?}");
+    assert_eq!(o.does("boss", "getextendedlineinfo", "").json("actions"), r#"["leave"]"#);
     assert_eq!(info.json("competitors").matches(r#""isghost":true"#).count(), 2, "the two who talk: {info:?}");
     assert_eq!(info.json("competitors").matches(r#""isghostmajor":true"#).count(), 1, "{info:?}");
     for mode in ["help", "conference", "monitor"] {
         o.does("boss", "confsetghostmode", &format!(r#""conferenceid":"{id}","ghostmode":"{mode}""#));
+        let info = o.does("boss", "getconferenceinfo", &format!(r#""conferenceid":"{id}""#));
+        assert!(info.json("conference").contains(&format!(r#""ghostmode":"{mode}""#)), "{info:?}");
     }
     let outside = competitor(&info.json("competitors"), CLIENT);
     let voice = format!(r#""conferenceid":"{id}","competitor":{{"competitorid":"{outside}","ghosthelp":true}}"#);

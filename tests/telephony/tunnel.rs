@@ -31,8 +31,7 @@ fn its_people_call_and_hear_of_it_through_the_one_link() {
     assert_eq!(o.now("ivanov"), "talk 102");
     let heard = o.w.heard(crm);
     for user in ["ivanov", "petrov"] {
-        let of_user: Vec<&str> =
-            heard.iter().filter(|h| h.text("userlogin") == user).map(|h| h.name()).collect();
+        let of_user: Vec<&str> = heard.iter().filter(|h| h.text("userlogin") == user).map(|h| h.name()).collect();
         assert!(of_user.contains(&"phoneevent_commstarted"), "{user}: {of_user:?}");
     }
     for (method, result) in [

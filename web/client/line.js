@@ -73,7 +73,7 @@ function possible({ phase, held }) {
       return ["answer", "decline"];
     case "talking":
       return held
-        ? ["toggle", "join", "return", "drophold", "transfer"]
+        ? ["toggle", "join", "return", "drophold", "transfer", "conference"]
         : ["call", "hold", "hangup", "transfer", "conference"];
     case "conference":
       return held ? ["toggle", "takein", "invite", "leave"] : ["hold", "invite", "leave"];

@@ -171,7 +171,7 @@ impl Hub {
     /// What a conference says of itself to this user.
     pub(super) fn about_conference(&self, view: &ConferenceView, user: UserIx) -> Object {
         let about = &view.about;
-        Object::new()
+        let mut said = Object::new()
             .with("id", about.id.0.clone())
             .with("room", about.room)
             .with("name", about.name.clone())
@@ -181,8 +181,21 @@ impl Hub {
             .with("record", about.record)
             .with("recordrights", "selected")
             .with("everyonecaninvite", true)
-            .with("canvieweachother", true)
-            .with("isghost", about.ghost.is_some() && self.is_spy(view, user))
+            .with("canvieweachother", true);
+        let spy = about.ghost.as_ref().filter(|_| self.is_spy(view, user));
+        said.set("isghost", spy.is_some());
+        if let Some(ghost) = spy {
+            said.set("ghostmode", mode_word(ghost.mode));
+        }
+        said
+    }
+}
+
+fn mode_word(mode: GhostMode) -> &'static str {
+    match mode {
+        GhostMode::Monitor => "monitor",
+        GhostMode::Conference => "conference",
+        GhostMode::Help => "help",
     }
 }
 

@@ -135,7 +135,14 @@ impl Hub {
         if !u.phone || u.account.number.is_empty() {
             return Vec::new();
         }
-        possible(&u.line)
+        let line = &u.line;
+        // Who only listens in can but stop.
+        if let Phase::Conferring(id) = &line.phase
+            && self.calls.conference(&id.0).is_some_and(|view| self.is_spy(&view, user))
+        {
+            return vec!["leave"];
+        }
+        possible(line)
     }
 }
 
@@ -149,7 +156,7 @@ pub(super) fn possible(line: &Line) -> Vec<&'static str> {
         Phase::Ringing if line.callback => vec!["answer", "stopdialling", "decline"],
         Phase::Ringing => vec!["answer", "decline"],
         Phase::Waiting | Phase::Queued(_) | Phase::Menu { .. } => vec!["hangup"],
-        Phase::Talking(_) if held => vec!["toggle", "join", "return", "drophold", "transfer"],
+        Phase::Talking(_) if held => vec!["toggle", "join", "return", "drophold", "transfer", "conference"],
         Phase::Talking(_) => vec!["call", "hold", "hangup", "transfer", "conference"],
         Phase::OnHold(_) => vec!["hangup"],
         Phase::Conferring(_) if held => vec!["toggle", "takein", "invite", "leave"],

@@ -289,9 +289,9 @@ records! {
         iscreator: Option<bool>,
         /// Whether the party leads the conference.
         isdirector: Option<bool>,
-        /// Whether the party listens in.
+        /// Whether the user listens in to this party: told to the listener alone.
         isghost: Option<bool>,
-        /// Whether the party is the one listened to.
+        /// Whether the party is the one the user asked to listen to.
         isghostmajor: Option<bool>,
         /// Whether the party is not shown to others.
         ishidden: Option<bool>,

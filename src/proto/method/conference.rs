@@ -187,8 +187,10 @@ records! {
         everyonecaninvite: Option<bool>,
         /// Whether the members see each other.
         canvieweachother: Option<bool>,
-        /// Whether somebody listens in: then only the listeners and the user are shown.
+        /// Whether the user listens in here: then known clients show those who are listened to, and the user.
         isghost: Option<bool>,
+        /// How the user listens in: `monitor`, `help` or `conference` (ctigate).
+        ghostmode: Option<Text>,
     }
 
     /// Somebody to be invited; one member says who.

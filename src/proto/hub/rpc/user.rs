@@ -11,7 +11,8 @@ use crate::hub::user::UserIx;
 
 impl Hub {
     pub(in crate::hub) fn my_info(&self, caller: &Caller) -> Handled {
-        let account = &self.users[self.acting(caller)?].account;
+        let user = self.acting(caller)?;
+        let account = &self.users[user].account;
         Ok(Some(
             Body::new()
                 .with("userid", account.id.clone())
@@ -21,7 +22,7 @@ impl Hub {
                 .with("hasline", !account.number.is_empty())
                 .with("lineid", account.number_id.clone())
                 .with("linenumber", format!("{:0>5}", account.number))
-                .with("isoperator", !account.number.is_empty()),
+                .with("isoperator", self.users[user].at_queue),
         ))
     }
 

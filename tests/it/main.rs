@@ -38,6 +38,8 @@ mod uploads;
 mod kept;
 // What operators read.
 mod logs;
+// Telephony where a socket makes the difference.
+mod phone;
 // nginx in front.
 mod proxy;
 // Gateways and peers for the stories.

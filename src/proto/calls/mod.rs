@@ -52,6 +52,8 @@ pub struct Calls {
     /// The legs of inside numbers that are not ended.
     lines: HashMap<Text, BTreeSet<(CallId, LegId)>>,
     conferences: BTreeMap<ConferenceId, ConferenceFact>,
+    /// Which conferences a conversation has.
+    conferences_of: HashMap<CallId, BTreeSet<ConferenceId>>,
     /// Conversations with a leg in a queue.
     queued: BTreeSet<CallId>,
     /// Numbers that are inside, so that a number nobody has answered for yet can be named rightly.
@@ -109,8 +111,7 @@ impl Calls {
                     touched.numbers.insert(number.clone());
                 }
             }
-            let conferences = self.conferences.values().filter(|c| c.call == *call).map(|c| c.id.clone());
-            touched.conferences.extend(conferences);
+            touched.conferences.extend(self.conferences_of.get(call).into_iter().flatten().cloned());
         }
         touched
     }
@@ -182,6 +183,8 @@ impl Calls {
                 true
             }
             None if room => {
+                let of_call = self.conferences_of.entry(conference.call.clone()).or_default();
+                of_call.insert(conference.id.clone());
                 self.conferences.insert(conference.id.clone(), conference);
                 true
             }
@@ -196,7 +199,9 @@ impl Calls {
         {
             let Some((_, call)) = self.ended.pop_front() else { return };
             self.calls.remove(&call);
-            self.conferences.retain(|_, c| c.call != call);
+            for id in self.conferences_of.remove(&call).unwrap_or_default() {
+                self.conferences.remove(&id);
+            }
             if self.forgotten.len() >= FORGOTTEN
                 && let Some(oldest) = self.forgotten.pop_front()
             {

@@ -132,7 +132,7 @@ fn a_second_login_of_the_same_user_is_answered_and_of_another_refused() {
 }
 
 #[test]
-fn logout_ends_the_session_and_closes_its_channels_but_no_other() {
+fn logout_ends_the_session_and_closes_its_channels_but_noother() {
     both(|format| {
         let mut w = World::new();
         let a = w.agent("ivanov", format);
@@ -235,7 +235,7 @@ fn a_custom_event_reaches_whom_it_names_and_the_sender_only_on_request() {
     both(|format| {
         let mut w = World::new();
         let me = w.agent("ivanov", format);
-        let my_other_tab = w.agent("ivanov", Format::Json);
+        let myother_tab = w.agent("ivanov", Format::Json);
         let petrov = w.agent("petrov", Format::Xml);
         let say = |recipients: &str, back: &str| {
             format!(
@@ -244,7 +244,7 @@ fn a_custom_event_reaches_whom_it_names_and_the_sender_only_on_request() {
         };
         w.say(me, &say("false", r#""0""#));
         assert_eq!(w.expect(petrov, "customevent").json("eventparam"), r#"{"id":55}"#);
-        assert_eq!(w.expect(my_other_tab, "customevent").text("eventname"), "order");
+        assert_eq!(w.expect(myother_tab, "customevent").text("eventname"), "order");
         w.expect_no(me, "customevent");
         w.say(me, &say(&format!(r#"["{IVANOV}"]"#), "1"));
         w.expect(me, "customevent");
@@ -262,6 +262,22 @@ fn the_seats_of_max_users_are_for_users_not_for_tabs() {
     let petrov = w.tab(Format::Json);
     w.say(petrov, &format!(r#"["login",{{"userlogin":"petrov","Password":"{HASH}","qid":"1"}}]"#));
     w.expect(petrov, "loginresult").failed(50025, "");
+}
+
+#[test]
+fn a_tab_that_logs_in_again_keeps_its_place_though_its_session_is_the_oldest_of_too_many() {
+    let mut settings = settings();
+    settings.limits.sessions_per_user = 2;
+    let mut w = World::with(settings);
+    let (tab, other) = (w.agent("ivanov", Format::Json), w.agent("ivanov", Format::Json));
+    w.say(tab, &format!(r#"["login",{{"qid":"again","userlogin":"ivanov","Password":"{HASH}"}}]"#));
+    assert_eq!(w.expect(tab, "loginresult").int("result"), 1);
+    assert!(w.closed(tab).is_none());
+    assert_eq!(w.hub.sizes().sessions, 2);
+    w.cut(tab);
+    w.cut(other);
+    w.pass(Duration::from_secs(25 * 3600));
+    assert_eq!(w.hub.sizes().sessions, 0, "nobody uses any");
 }
 
 #[test]

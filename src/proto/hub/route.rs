@@ -511,6 +511,13 @@ impl Hub {
         });
         match checked {
             Ok((user, by)) => {
+                // A tab lets go of its session first: the new one may need its place, and must not close the tab for it.
+                if caller.link.is_none()
+                    && let Some(Peer::Tab(tab)) = self.peers.get_mut(&caller.peer)
+                {
+                    let old = std::mem::take(&mut tab.session);
+                    self.release_session(&old);
+                }
                 let (id, hash) = self.begin_session(user, &by, expires);
                 let mut body = self.login_reply(user, None, &id);
                 if let Some(link) = caller.link {
@@ -521,8 +528,7 @@ impl Hub {
                     self.enter_tunnel(link, user, &tab, Some(hash));
                 } else {
                     if let Some(Peer::Tab(tab)) = self.peers.get_mut(&caller.peer) {
-                        let old = std::mem::replace(&mut tab.session, hash);
-                        self.release_session(&old);
+                        tab.session = hash;
                     }
                     self.succeed_once_kept(caller, "login", body);
                 }

@@ -46,6 +46,8 @@ pub fn media_type(name: &str) -> &'static str {
         "mp3" => "audio/mpeg",
         "ogg" | "opus" => "audio/ogg",
         "m4a" | "mp4" => "audio/mp4",
+        "pdf" => "application/pdf",
+        "tif" | "tiff" => "image/tiff",
         _ => "application/octet-stream",
     }
 }

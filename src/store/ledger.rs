@@ -23,6 +23,12 @@ pub(super) async fn write(to: &mut Transaction<'_, Sqlite>, entry: &Entry) -> Re
     for row in entry.rows() {
         write_row(to, &row).await?;
     }
+    for fax in &entry.faxes {
+        let inside: Vec<Text> = fax.parties.iter().filter(|e| e.is_inside()).map(|e| e.number().clone()).collect();
+        let sql = "INSERT INTO fax (link, chain, file, inside) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING";
+        let query = sqlx::query(sql).bind(fax.fax.link().to_string()).bind(chain).bind(&*fax.file);
+        query.bind(lines(&inside)).execute(&mut **to).await?;
+    }
     Ok(())
 }
 
@@ -126,7 +132,7 @@ impl Store {
         Ok(entry)
     }
 
-    /// The talk that was recorded under a link, if it is one.
+    /// The talk that was recorded, or the fax that came, under a link, if it is one.
     ///
     /// # Errors
     /// When the database cannot be read.
@@ -135,7 +141,8 @@ impl Store {
         let Db::Sqlite { pool, .. } = &self.db;
         let sql =
             "SELECT j.recording, j.inside FROM recording r JOIN journal j ON j.chain = r.chain AND j.talk = r.talk
-                   WHERE r.link = $1 AND j.recording IS NOT NULL";
+                   WHERE r.link = $1 AND j.recording IS NOT NULL
+             UNION ALL SELECT file, inside FROM fax WHERE link = $1";
         let row = sqlx::query(sql).bind(link).fetch_optional(pool).await.map_err(|error| self.db.failed(error))?;
         let read = |row: SqliteRow| Ok(Recording { file: text(&row, "recording")?, inside: numbers(&row, "inside")? });
         row.map(read).transpose().map_err(|error| self.db.failed(error))

@@ -99,6 +99,17 @@ const STEPS: &[(i64, &str, &str)] = &[
      CREATE VIEW users_v1 AS
          SELECT id AS userid, login AS userlogin, name AS username, number, department, role FROM person;",
     ),
+    (
+        3,
+        "faxes",
+        "CREATE TABLE fax (
+         link TEXT PRIMARY KEY NOT NULL,
+         chain TEXT NOT NULL REFERENCES call (chain) ON DELETE CASCADE,
+         file TEXT NOT NULL,
+         inside TEXT NOT NULL
+     );
+     CREATE INDEX fax_chain ON fax (chain);",
+    ),
 ];
 
 /// The views that stored procedures may read of the gateway's own store.

@@ -120,6 +120,16 @@ pub(super) async fn record(
     send_recording(&people, format!("/record/{name}"), &head).await
 }
 
+/// `GET <filelink>` of a fax, with `temppass` or with Basic.
+pub(super) async fn fax(
+    State(people): State<People>,
+    Path(id): Path<String>,
+    request: Request,
+) -> Result<Response, Refusal> {
+    let (head, _) = request.into_parts();
+    send_recording(&people, format!("/fax/{id}"), &head).await
+}
+
 /// `GET /downloadrecordbylink?recordlink=…`, with Basic or `temppass`.
 pub(super) async fn record_by_link(State(people): State<People>, request: Request) -> Result<Response, Refusal> {
     let (head, _) = request.into_parts();

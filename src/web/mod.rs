@@ -123,6 +123,7 @@ fn people_routes(people: People) -> Router {
     let shared = Router::new()
         .route("/upload", post(files::upload))
         .route("/record/{name}", get(files::record))
+        .route("/fax/{id}", get(files::fax))
         .route("/downloadrecordbylink", get(files::record_by_link))
         .route("/photo/{name}", get(files::photo))
         .layer(middleware::from_fn_with_state(origins, Origins::share));

@@ -192,6 +192,7 @@ fn entry(rng: &mut impl RngExt, n: usize) -> Entry {
         legs: vec![leg(outside(&caller), "a"), leg(End::Inside(inside), "b")],
         talks,
         queues: (0..draw() % 2).map(|_| EntryQueue { queue: "500".into(), began_ms, ended_ms: began_ms }).collect(),
+        faxes: Vec::new(),
     }
 }
 

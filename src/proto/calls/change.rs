@@ -13,6 +13,8 @@ pub enum Change {
     RingStopped,
     /// The telephone system dials for it no more.
     DiallingStopped,
+    /// No fax goes over it any more.
+    FaxStopped,
     /// A talk is over, or is put on hold.
     TalkStopped,
     /// It left a voice menu.
@@ -27,12 +29,17 @@ pub enum Change {
     MenuStarted,
     /// It talks.
     TalkStarted,
+    /// A fax goes over it.
+    FaxStarted,
 }
 
 impl Change {
     /// Whether it tells of what was, so that its event names the party of before.
     pub fn is_of_before(self) -> bool {
-        matches!(self, Self::RingStopped | Self::DiallingStopped | Self::TalkStopped | Self::MenuStopped)
+        matches!(
+            self,
+            Self::RingStopped | Self::DiallingStopped | Self::FaxStopped | Self::TalkStopped | Self::MenuStopped
+        )
     }
 }
 
@@ -74,6 +81,7 @@ pub fn changes(calls: &Calls, before: &Line, after: &Line) -> Vec<Change> {
     let (menu_before, menu_after) = (before.menu(), after.menu());
     all.extend((rang.is_some() && rang != rings).then_some(Change::RingStopped));
     all.extend((dialled.is_some() && dialled != dials).then_some(Change::DiallingStopped));
+    all.extend((before.fax.is_some() && before.fax != after.fax).then_some(Change::FaxStopped));
     all.extend((talked.is_some() && talked != talks).then_some(Change::TalkStopped));
     all.extend((menu_before.is_some() && menu_before != menu_after).then_some(Change::MenuStopped));
     all.extend((dials.is_some() && dialled != dials).then_some(Change::DiallingStarted));
@@ -81,6 +89,7 @@ pub fn changes(calls: &Calls, before: &Line, after: &Line) -> Vec<Change> {
     all.extend((rings.is_some() && rang != rings).then_some(Change::RingStarted));
     all.extend((menu_after.is_some() && menu_before != menu_after).then_some(Change::MenuStarted));
     all.extend((talks.is_some() && talked != talks).then_some(Change::TalkStarted));
+    all.extend((after.fax.is_some() && before.fax != after.fax).then_some(Change::FaxStarted));
     all
 }
 

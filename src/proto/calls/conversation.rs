@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::message::Text;
-use crate::telephony::{CallFact, LegFact, LegId, LegState, Parties, Place, TalkId};
+use crate::telephony::{CallFact, FaxFact, FaxId, FaxState, LegFact, LegId, LegState, Parties, Place, TalkId};
 
 /// Most legs of one conversation. A caller who waits an hour in a queue of three has rung their phones hundreds of times.
 const MAX_LEGS: usize = 1024;
@@ -11,12 +11,15 @@ const MAX_LEGS: usize = 1024;
 const MAX_FACTS: usize = 256;
 /// Most recordings of one conversation.
 const MAX_RECORDINGS: usize = 256;
+/// Most faxes of one conversation.
+const MAX_FAXES: usize = 64;
 
 #[derive(Debug, Default)]
 pub(super) struct Conversation {
     about: Option<CallFact>,
     legs: BTreeMap<LegId, Leg>,
     pub(super) recordings: BTreeMap<TalkId, Text>,
+    pub(super) faxes: BTreeMap<FaxId, FaxFact>,
     over_ms: Option<i64>,
 }
 
@@ -94,6 +97,29 @@ impl Conversation {
             self.recordings.insert(talk, file);
         }
         room
+    }
+
+    /// Whether it was news.
+    pub(super) fn tell_fax(&mut self, fact: FaxFact) -> bool {
+        let room = self.faxes.len() < MAX_FAXES;
+        match self.faxes.get_mut(&fact.fax) {
+            Some(known) if known.state != FaxState::Going || known.seq >= fact.seq => false,
+            Some(known) => {
+                *known = fact;
+                true
+            }
+            None if room => {
+                self.faxes.insert(fact.fax.clone(), fact);
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// The fax that goes over a leg now.
+    pub(super) fn fax_of(&self, leg: &LegId) -> Option<&FaxId> {
+        let going = |fax: &&FaxFact| fax.state == FaxState::Going && (fax.from == *leg || fax.to == *leg);
+        self.faxes.values().find(going).map(|fax| &fax.fax)
     }
 
     pub(super) fn tell_over(&mut self, at_ms: i64) -> bool {

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use crate::message::Text;
-use crate::telephony::{CallId, End, EndCause, LegFact, LegId, LegState, Parties, Place, TalkId};
+use crate::telephony::{CallId, End, EndCause, FaxId, FaxState, LegFact, LegId, LegState, Parties, Place, TalkId};
 
 use super::Calls;
 use super::conversation::{Conversation, Leg};
@@ -34,6 +34,8 @@ pub struct Entry {
     pub talks: Vec<EntryTalk>,
     /// Every stay in a queue.
     pub queues: Vec<EntryQueue>,
+    /// Every fax that arrived, in the order in which they came.
+    pub faxes: Vec<EntryFax>,
 }
 
 /// Which way a conversation went.
@@ -165,6 +167,21 @@ pub struct EntryQueue {
     pub ended_ms: i64,
 }
 
+/// One fax that arrived.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EntryFax {
+    /// The fax; its link is [`FaxId::link`].
+    pub fax: FaxId,
+    /// When it had arrived.
+    pub at_ms: i64,
+    /// Who sent it and who took it.
+    pub parties: Vec<End>,
+    /// The file, relative to the folder of recordings.
+    pub file: Text,
+    /// How many pages it has.
+    pub pages: i64,
+}
+
 impl Calls {
     /// What is kept of a conversation that is over.
     pub fn entry(&self, call: &CallId) -> Option<Entry> {
@@ -188,6 +205,7 @@ impl Calls {
             parties,
             legs,
             queues: queues(conversation, ended_ms),
+            faxes: faxes(conversation),
             talks,
         })
     }
@@ -304,6 +322,17 @@ fn queues(conversation: &Conversation, over_ms: i64) -> Vec<EntryQueue> {
     }
     queues.sort_by(|a, b| (a.began_ms, &a.queue).cmp(&(b.began_ms, &b.queue)));
     queues
+}
+
+fn faxes(conversation: &Conversation) -> Vec<EntryFax> {
+    let arrived = conversation.faxes.values().filter_map(|fact| {
+        let FaxState::Done { file, pages } = &fact.state else { return None };
+        let (parties, pages) = (super::fax::ends(conversation, fact), i64::from(*pages));
+        Some(EntryFax { fax: fact.fax.clone(), at_ms: fact.at_ms, parties, file: file.clone(), pages })
+    });
+    let mut faxes: Vec<_> = arrived.collect();
+    faxes.sort_by(|a, b| (a.at_ms, &a.fax).cmp(&(b.at_ms, &b.fax)));
+    faxes
 }
 
 fn direction(conversation: &Conversation) -> Direction {

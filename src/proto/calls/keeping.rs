@@ -1,9 +1,9 @@
 //! How an entry of the ledger is written for keeping, and read back.
 
 use crate::message::{Object, Text, Value};
-use crate::telephony::{CallId, End, EndCause, LegId, Parties, TalkId};
+use crate::telephony::{CallId, End, EndCause, FaxId, LegId, Parties, TalkId};
 
-use super::entry::{Direction, Entry, EntryLeg, EntryQueue, EntryTalk, Outcome};
+use super::entry::{Direction, Entry, EntryFax, EntryLeg, EntryQueue, EntryTalk, Outcome};
 
 impl Entry {
     /// The entry as an object, whole.
@@ -30,6 +30,14 @@ impl Entry {
         let queue = |queue: &EntryQueue| {
             Object::new().with("queue", queue.queue.clone()).with("began", queue.began_ms).with("ended", queue.ended_ms)
         };
+        let fax = |fax: &EntryFax| {
+            Object::new()
+                .with("fax", fax.fax.0.clone())
+                .with("at", fax.at_ms)
+                .with("parties", list(fax.parties.iter().map(end_object).collect()))
+                .with("file", fax.file.clone())
+                .with("pages", fax.pages)
+        };
         Object::new()
             .with("call", self.call.0.clone())
             .with("began", self.began_ms)
@@ -44,6 +52,7 @@ impl Entry {
             .with("legs", list(self.legs.iter().map(leg).collect()))
             .with("talks", list(self.talks.iter().map(talk).collect()))
             .with("queues", list(self.queues.iter().map(queue).collect()))
+            .with("faxes", list(self.faxes.iter().map(fax).collect()))
     }
 
     /// The entry that was written by [`Self::to_object`]; `None` when it is none.
@@ -71,6 +80,15 @@ impl Entry {
         let queue = |o: &Object| {
             Some(EntryQueue { queue: text(o, "queue")?, began_ms: int(o, "began")?, ended_ms: int(o, "ended")? })
         };
+        let fax = |o: &Object| {
+            Some(EntryFax {
+                fax: FaxId(text(o, "fax")?),
+                at_ms: int(o, "at")?,
+                parties: list(o, "parties", end_of)?,
+                file: text(o, "file")?,
+                pages: int(o, "pages")?,
+            })
+        };
         Some(Self {
             call: CallId(text(object, "call")?),
             began_ms: int(object, "began")?,
@@ -87,6 +105,7 @@ impl Entry {
             legs: list(object, "legs", leg)?,
             talks: list(object, "talks", talk)?,
             queues: list(object, "queues", queue)?,
+            faxes: list(object, "faxes", fax)?,
         })
     }
 }
@@ -159,6 +178,13 @@ mod tests {
                 recording: Some("a/b.wav".into()),
             }],
             queues: vec![EntryQueue { queue: "500".into(), began_ms: 1000, ended_ms: 4000 }],
+            faxes: vec![EntryFax {
+                fax: FaxId("f".into()),
+                at_ms: 7000,
+                parties: vec![End::Inside("102".into()), End::Inside("101".into())],
+                file: "fax-f.pdf".into(),
+                pages: 2,
+            }],
         };
         assert_eq!(Entry::of_object(&entry.to_object()), Some(entry.clone()));
         let mut broken = entry.to_object();

@@ -1,7 +1,7 @@
 //! What the phone of one number does, as a pure function of the facts.
 
 use crate::message::Text;
-use crate::telephony::{CallId, ConferenceId, End, LegFact, LegId, LegState, Place, Sequence, TalkId};
+use crate::telephony::{CallId, ConferenceId, End, FaxId, LegFact, LegId, LegState, Place, Sequence, TalkId};
 
 use super::Calls;
 use super::conversation::{Conversation, Leg};
@@ -27,6 +27,8 @@ pub struct Line {
     pub callback: bool,
     /// Whether this dialling still goes on.
     pub dialling: bool,
+    /// The fax that goes over it.
+    pub fax: Option<FaxId>,
 }
 
 /// What a line does.
@@ -124,6 +126,7 @@ impl Calls {
             _ => now.toward.clone(),
         };
         line.callback = now.autocall.is_some();
+        line.fax = conversation.fax_of(&now.leg).cloned();
         line.dialling = matches!(
             (now.autocall, now.state),
             (Some(Sequence::User), LegState::Ringing | LegState::Waiting)

@@ -13,6 +13,7 @@ mod change;
 mod conference;
 mod conversation;
 mod entry;
+mod fax;
 mod journal;
 mod keeping;
 mod line;
@@ -24,11 +25,12 @@ use std::time::Duration;
 
 use crate::Time;
 use crate::message::Text;
-use crate::telephony::{CallId, ConferenceFact, ConferenceId, Fact, LegFact, LegId};
+use crate::telephony::{CallId, ConferenceFact, ConferenceId, Fact, FaxId, FaxState, LegFact, LegId};
 
 pub use change::{Change, Flash, changes};
 pub use conference::{ConferenceView, Member, MemberState};
-pub use entry::{Direction, Entry, EntryLeg, EntryQueue, EntryTalk, Outcome};
+pub use entry::{Direction, Entry, EntryFax, EntryLeg, EntryQueue, EntryTalk, Outcome};
+pub use fax::ArrivedFax;
 pub use journal::{JournalQuery, JournalRow};
 pub use line::{Line, Party, Phase};
 pub use queue::Waiting;
@@ -77,6 +79,8 @@ pub struct Touched {
     pub over: BTreeSet<CallId>,
     /// Those of them that have just come into a queue, with the queue's number.
     pub queued: Vec<(CallId, Text)>,
+    /// Faxes that have just arrived.
+    pub faxes: Vec<(CallId, FaxId)>,
 }
 
 impl Calls {
@@ -93,6 +97,7 @@ impl Calls {
                 Fact::Call(c) => c.call.clone(),
                 Fact::Leg(l) => l.call.clone(),
                 Fact::Conference(c) => c.call.clone(),
+                Fact::Fax(f) => f.call.clone(),
                 Fact::Recording { call, .. } | Fact::Over { call, .. } => call.clone(),
             };
             let room =
@@ -144,6 +149,12 @@ impl Calls {
             }
             Fact::Conference(conference) => self.tell_conference(conference),
             Fact::Recording { talk, file, .. } => conversation.tell_recording(talk, file),
+            Fact::Fax(fax) => {
+                let (id, arrived) = (fax.fax.clone(), matches!(fax.state, FaxState::Done { .. }));
+                let news = conversation.tell_fax(fax);
+                touched.faxes.extend((news && arrived).then(|| (call.clone(), id)));
+                news
+            }
             Fact::Over { at_ms, .. } => {
                 if !conversation.tell_over(at_ms) {
                     return false;

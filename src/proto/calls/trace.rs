@@ -1,7 +1,7 @@
 //! The way of a conversation, step by step (`getchaincontent`).
 
 use crate::message::Text;
-use crate::telephony::{CallId, LegState, Place};
+use crate::telephony::{CallId, FaxState, LegState, Place};
 
 use super::Calls;
 
@@ -10,7 +10,7 @@ use super::Calls;
 pub struct Step {
     /// When, milliseconds since 1970.
     pub at_ms: i64,
-    /// What: `began`, `queued`, `ringing`, `ringstopped`, `answered`, `held`, `menu`, `conference`, `left`, `ended`.
+    /// What: `began`, `queued`, `ringing`, `ringstopped`, `answered`, `held`, `menu`, `conference`, `fax`, `left`, `ended`.
     pub kind: &'static str,
     /// The number it happened to; may be empty.
     pub number: Text,
@@ -54,6 +54,10 @@ impl Calls {
                 }
                 before = Some(fact);
             }
+        }
+        for fax in conversation.faxes.values().filter(|fax| matches!(fax.state, FaxState::Done { .. })) {
+            let number = conversation.leg(&fax.to).map(|leg| leg.now().end.number().clone()).unwrap_or_default();
+            steps.push((fax.at_ms, 1, Step { at_ms: fax.at_ms, kind: "fax", number, detail: fax.fax.0.clone() }));
         }
         if let Some(at_ms) = conversation.over_ms() {
             steps.push((at_ms, 2, Step { at_ms, kind: "ended", number: Text::new(), detail: Text::new() }));

@@ -18,7 +18,7 @@ pub enum Fetch {
     Journal(JournalQuery),
     /// An entry of the ledger: [`Fetched::Call`].
     Call(CallId),
-    /// The talk that was recorded under a link: [`Fetched::Recording`].
+    /// The talk that was recorded, or the fax that came, under a link: [`Fetched::Recording`].
     Recording {
         /// The link, a path.
         link: Text,

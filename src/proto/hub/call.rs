@@ -3,7 +3,7 @@
 
 use crate::calls::{Change, Line, Phase, Touched, changes};
 use crate::message::{Body, Object, Text, Value};
-use crate::telephony::{Event, Fact, Parties};
+use crate::telephony::{CallId, Event, Fact, FaxId, Parties};
 
 use super::Hub;
 use super::ids::ZERO_GUID;
@@ -52,6 +52,9 @@ impl Hub {
             for change in changes(&self.calls, before, &after) {
                 self.tell_change(*user, before, &after, change);
             }
+        }
+        for (call, fax) in &touched.faxes {
+            self.tell_fax(call, fax);
         }
         for (user, _) in &moved {
             self.tell_state(*user);
@@ -137,6 +140,14 @@ impl Hub {
                     self.form_trigger(Trigger::Hangup, Some(user), &call);
                 }
             }
+            Change::FaxStarted => {
+                let body = self.phone_event(line);
+                tell(self, "phoneevent_faxstarted", body);
+            }
+            Change::FaxStopped => {
+                let body = self.phone_event(line);
+                tell(self, "phoneevent_faxstopped", body);
+            }
             Change::MenuStarted => {
                 let routing = matches!(line.phase, Phase::Menu { routing: true, .. });
                 let body = self.phone_event(line).with("isroutingivr", routing);
@@ -147,6 +158,15 @@ impl Hub {
                 tell(self, "phoneevent_ivrstopped", body);
             }
         }
+    }
+
+    /// A fax has arrived: whoever took it learns where it is.
+    fn tell_fax(&mut self, call: &CallId, fax: &FaxId) {
+        let Some(arrived) = self.calls.arrived_fax(call, fax) else { return };
+        let Some(user) = self.users.by_number(&arrived.to) else { return };
+        let name: Text = arrived.file.rsplit('/').next().unwrap_or_default().into();
+        let body = self.phone_event(&arrived.line).with("filename", name).with("filelink", fax.link());
+        self.tell_user(user, "phoneevent_faxreceived", body.with("pages", i64::from(arrived.pages)));
     }
 
     /// The caller of a conversation as an abonent object.
@@ -181,7 +201,7 @@ impl Hub {
             .with("isextline", outside)
             .with("isconference", matches!(line.phase, Phase::Conferring(_)))
             .with("istask", line.call.as_ref().is_some_and(|c| self.calls.was_queued(c)))
-            .with("canfax", false)
+            .with("canfax", line.fax.is_some())
             .with("canvideo", false)
     }
 

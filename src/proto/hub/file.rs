@@ -10,7 +10,7 @@ use crate::method::file::GetTempHttpPass;
 use crate::method::user::SetMyUserPhoto;
 use crate::method::{Right, Typed};
 
-use super::archive::{Fetch, Photo};
+use super::archive::{Fetch, Photo, Recording};
 use super::fetch::Then;
 use super::input::{By, Ticket, Uploaded};
 use super::output::{Answer, Kept, Output, Record};
@@ -160,9 +160,13 @@ impl Hub {
             }),
             false => Err(CallError::new(Code::AccessDenied, "the right journal is missing")),
         });
-        let fetched =
-            caller.and_then(|c| self.fetch(&c, "downloadrecordbylink", Fetch::Recording { link }, Then::Recording));
-        if let Err(error) = fetched {
+        // A fax can be read before its conversation is over and in the ledger.
+        let fax = self.calls.fax_under(&link).map(|(file, inside)| Recording { file, inside });
+        let given = caller.and_then(|c| match fax {
+            Some(fax) => self.recording_found(&c, Some(fax)),
+            None => self.fetch(&c, "downloadrecordbylink", Fetch::Recording { link }, Then::Recording),
+        });
+        if let Err(error) = given {
             self.out.push_back(Output::Answer { ticket, answer: Answer::Refused(error) });
         }
     }

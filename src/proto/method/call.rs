@@ -205,7 +205,7 @@ messages! {
         ..event: PhoneEvent,
         /// Name of the file.
         filename: Text,
-        /// Path under which it can be fetched.
+        /// Path under which it can be fetched from the web port, as a recording is.
         filelink: Text,
         /// How many pages it has.
         pages: i64,
@@ -353,7 +353,7 @@ records! {
         isconference: bool,
         /// Whether the call belongs to a task of the call centre.
         istask: Option<bool>,
-        /// Whether a fax can be taken.
+        /// Whether a fax goes over the line.
         canfax: Option<bool>,
         /// Whether there is a picture.
         canvideo: Option<bool>,

@@ -20,6 +20,10 @@ pub struct TalkId(pub Text);
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ConferenceId(pub Text);
 
+/// One fax on its way: a GUID.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct FaxId(pub Text);
+
 /// One fact. Facts that became true together are told together ([`super::Event::Facts`]).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fact {
@@ -38,6 +42,8 @@ pub enum Fact {
         /// The file, relative to the folder of recordings.
         file: Text,
     },
+    /// Of a fax that goes from one leg to another.
+    Fax(FaxFact),
     /// The conversation is over for everybody. The last word about it.
     Over {
         /// The conversation.
@@ -261,6 +267,42 @@ pub struct ConferenceFact {
     pub ghost: Option<Ghost>,
     /// Whether it is over. Final.
     pub over: bool,
+}
+
+/// How a fax is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FaxFact {
+    /// The fax.
+    pub fax: FaxId,
+    /// The conversation it is part of, always the same one.
+    pub call: CallId,
+    /// Rises with each new fact of this fax; of two the higher is the newer.
+    pub seq: u64,
+    /// Since when it is so, milliseconds since 1970.
+    pub at_ms: i64,
+    /// The leg that sends it.
+    pub from: LegId,
+    /// The leg that takes it.
+    pub to: LegId,
+    /// How far it has come.
+    pub state: FaxState,
+}
+
+/// How far a fax has come.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum FaxState {
+    /// Pages go over the line.
+    #[default]
+    Going,
+    /// It broke off; nothing is kept. Final.
+    Failed,
+    /// It is there. Final.
+    Done {
+        /// The file, relative to the folder of recordings.
+        file: Text,
+        /// How many pages it has.
+        pages: u32,
+    },
 }
 
 /// Listening in.

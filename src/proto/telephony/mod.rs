@@ -9,8 +9,8 @@ use crate::message::Text;
 
 pub use command::{Act, Command, OrderId, Refusal};
 pub use fact::{
-    CallFact, CallId, ConferenceFact, ConferenceId, End, EndCause, Fact, Ghost, GhostMode, LegFact, LegId, LegState,
-    Parties, Place, Role, Sequence, TalkId,
+    CallFact, CallId, ConferenceFact, ConferenceId, End, EndCause, Fact, FaxFact, FaxId, FaxState, Ghost, GhostMode,
+    LegFact, LegId, LegState, Parties, Place, Role, Sequence, TalkId,
 };
 pub use scenario::{Ask, FormEnd, FormOrder, Outcome, RunId};
 

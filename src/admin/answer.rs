@@ -106,9 +106,10 @@ impl From<ControlError> for Failure {
             | ControlError::NeverAnswers(_)
             | ControlError::NoCall(_)
             | ControlError::Refused(_) => (StatusCode::CONFLICT, Code::InvalidLineState),
-            ControlError::BadNumber { .. } | ControlError::BadKeys(_) | ControlError::Script(_) => {
-                (StatusCode::BAD_REQUEST, Code::BadRequest)
-            }
+            ControlError::BadNumber { .. }
+            | ControlError::BadKeys(_)
+            | ControlError::BadPages(_)
+            | ControlError::Script(_) => (StatusCode::BAD_REQUEST, Code::BadRequest),
             ControlError::Full(_) | ControlError::NoLine(_) => (StatusCode::TOO_MANY_REQUESTS, Code::TooManyRequests),
             ControlError::NotSupported => (StatusCode::NOT_IMPLEMENTED, Code::UnknownMethod),
             ControlError::Busy | ControlError::Down => (StatusCode::SERVICE_UNAVAILABLE, Code::PhoneNotConnected),

@@ -9,7 +9,7 @@ use crate::pbx::{Control, Done};
 use super::{Door, Failure, body, json};
 
 /// Follows `{"op":"incoming","caller":…,"called":…,"name":…}`, `{"op":"answer","number":…}`, `{"op":"hangup","number":…}`,
-/// `{"op":"hold","number":…,"held":…}`, `{"op":"keys","number":…,"keys":…}`, `{"op":"phone","number":…,"connected":…}`,
+/// `{"op":"hold","number":…,"held":…}`, `{"op":"keys","number":…,"keys":…}`, `{"op":"fax","number":…,"pages":…}`, `{"op":"phone","number":…,"connected":…}`,
 /// `{"op":"play","timeline":…}` or `{"op":"picture"}`.
 ///
 /// # Errors
@@ -27,10 +27,11 @@ pub async fn give(door: &dyn Door, request: Request) -> Result<Response, Failure
         "hangup" => Control::Hangup { number: fields.needed("number")? },
         "hold" => Control::Hold { number: fields.needed("number")?, held: fields.flag("held")? },
         "keys" => Control::Keys { number: fields.needed("number")?, keys: fields.needed("keys")? },
+        "fax" => Control::Fax { number: fields.needed("number")?, pages: fields.count("pages")? },
         "picture" => Control::Picture,
         "phone" => Control::Phone { number: fields.needed("number")?, connected: fields.flag("connected")? },
         "play" => Control::Play { timeline: fields.needed("timeline")?.to_string() },
-        _ => return Err(Failure::bad("op is none of incoming, answer, hangup, hold, keys, phone, play, picture")),
+        _ => return Err(Failure::bad("op is none of incoming, answer, hangup, hold, keys, fax, phone, play, picture")),
     };
     fields.finish()?;
     let count = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);

@@ -168,6 +168,21 @@ impl Fields {
         }
     }
 
+    /// A number, 0 or more.
+    ///
+    /// # Errors
+    /// 400: it is missing or something else.
+    pub fn count(&mut self, name: &'static str) -> Result<u32, Failure> {
+        const EXPECTED: &str = "a number, 0 or more";
+        match self.take(name) {
+            None => Err(Failure::bad(format!("{name} is missing, expected {EXPECTED}"))),
+            Some(value) => {
+                let number = value.to_i64().and_then(|number| u32::try_from(number).ok());
+                number.ok_or_else(|| wrong(name, &value, EXPECTED))
+            }
+        }
+    }
+
     /// That nothing is left.
     ///
     /// # Errors

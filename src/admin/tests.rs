@@ -395,6 +395,7 @@ async fn orders_reach_the_telephone_system() {
         (r#"{"op":"answer","number":"101"}"#, r#"Answer { number: "101" }"#),
         (r#"{"op":"hangup","number":"101"}"#, r#"Hangup { number: "101" }"#),
         (r#"{"op":"phone","number":"101","connected":false}"#, r#"Phone { number: "101", connected: false }"#),
+        (r#"{"op":"fax","number":"101","pages":2}"#, r#"Fax { number: "101", pages: 2 }"#),
         (r#"{"op":"play","timeline":"at 1s answer 101"}"#, r#"Play { timeline: "at 1s answer 101" }"#),
     ] {
         let house = House::new();
@@ -415,12 +416,13 @@ async fn orders_reach_the_telephone_system() {
     }
     for (body, told) in [
         ("{}", "op is missing"),
-        (r#"{"op":"dance"}"#, "op is none of incoming, answer, hangup, hold, keys, phone, play, picture"),
+        (r#"{"op":"dance"}"#, "op is none of incoming, answer, hangup, hold, keys, fax, phone, play, picture"),
         (r#"{"op":"incoming","caller":"1"}"#, "called is missing"),
         (r#"{"op":"answer"}"#, "number is missing"),
         (r#"{"op":"phone","number":"1"}"#, "connected is missing"),
         (r#"{"op":"phone","number":"1","connected":1}"#, "connected is of type int"),
         (r#"{"op":"play"}"#, "timeline is missing"),
+        (r#"{"op":"fax","number":"1","pages":-1}"#, "pages is of type int, expected a number, 0 or more"),
         (r#"{"op":"answer","number":"1","caller":"2"}"#, "the field `caller` is not known here; known are: op, number"),
     ] {
         let seen = post(&House::new(), "/api/v1/sim", body).await;

@@ -43,6 +43,13 @@ pub enum Control {
         /// `0` to `9`, `*` and `#`, at most 64.
         keys: Text,
     },
+    /// Whoever a person talks with gets a fax from that person, inside or outside.
+    Fax {
+        /// The number that sends it.
+        number: Text,
+        /// How many pages it has, 1 to 50.
+        pages: u32,
+    },
     /// A person does something with the own phone.
     Act {
         /// The inside number.
@@ -110,6 +117,9 @@ pub enum ControlError {
     /// These are no keys of a telephone.
     #[error("keys are 0 to 9, * and #, at least one and at most {0}")]
     BadKeys(usize),
+    /// A fax of no or too many pages.
+    #[error("a fax has 1 to {0} pages")]
+    BadPages(u32),
     /// As many calls as there may be.
     #[error("{0} calls at once are the most")]
     Full(usize),

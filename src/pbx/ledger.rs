@@ -55,7 +55,7 @@ impl Ledger {
             Fact::Over { call, .. } => {
                 self.calls.remove(call);
             }
-            Fact::Leg(_) | Fact::Conference(_) | Fact::Recording { .. } => {}
+            Fact::Leg(_) | Fact::Conference(_) | Fact::Fax(_) | Fact::Recording { .. } => {}
         }
     }
 

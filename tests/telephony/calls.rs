@@ -1,6 +1,8 @@
 //! Each thing a person can do with a call, in each state in which it makes sense: what everybody sees before and after.
 
 use ctigate::pbx::Control;
+use ctigate_proto::hub::input::{Ask, By};
+use ctigate_proto::hub::output::Answer;
 
 use crate::office::Office;
 
@@ -379,4 +381,61 @@ fn conference(o: &mut Office, login: &'static str) -> String {
 fn competitor(list: &str, number: &str) -> String {
     let member = list.split(r#""competitorid":""#).find(|m| m.contains(&format!(r#""number":"{number}""#)));
     member.expect("a member").split('"').next().expect("an id").to_owned()
+}
+
+/// What a tab heard of faxes, in order.
+fn faxes(o: &mut Office, who: &'static str) -> Vec<String> {
+    let of_fax =
+        |name: &str| name.strip_prefix("phoneevent_fax").or(name.strip_prefix("phoneevent_comm")).map(str::to_owned);
+    o.events(who).iter().filter_map(|heard| of_fax(heard.name())).collect()
+}
+
+#[test]
+fn a_fax_is_told_to_both_ends_and_received_by_one() {
+    let mut o = Office::open_with_recordings("");
+    o.does("ivanov", "pbxautocallstart", r#""number":"104""#);
+    o.picks_up("101");
+    o.picks_up("104");
+    faxes(&mut o, "ivanov");
+    faxes(&mut o, "boss");
+    o.order(Control::Fax { number: "104".into(), pages: 3 });
+    assert_eq!((faxes(&mut o, "ivanov"), faxes(&mut o, "boss")), (vec!["started".into()], vec!["started".into()]));
+    o.pass(std::time::Duration::from_secs(15));
+    let heard = o.events("ivanov");
+    let received = heard.iter().find(|heard| heard.name() == "phoneevent_faxreceived").expect("a fax");
+    assert_eq!((received.text("callerid"), received.0.body.int("pages")), ("104".to_owned(), Some(3)));
+    assert_eq!(received.0.body.int("canfax"), Some(0));
+    let names: Vec<&str> = heard.iter().map(|h| h.name()).filter(|n| n.contains("fax")).collect();
+    assert_eq!(names, ["phoneevent_faxstopped", "phoneevent_faxreceived"]);
+    assert_eq!(faxes(&mut o, "boss"), ["stopped"]);
+    let (link, file) = (received.text("filelink"), received.text("filename"));
+    assert!(link.starts_with("/fax/") && file.ends_with(".pdf"), "{link} {file}");
+    // Those two may read it before the call is over, nobody else.
+    for (who, may) in [("ivanov", true), ("boss", true), ("petrov", false)] {
+        let ticket = o.w.ask(Ask::Recording { link: link.clone().into(), by: By::User(who.into()) });
+        let answer = o.w.answer(ticket).expect("an answer");
+        match answer {
+            Answer::Recording { file: given } => assert!(may && *given == *file, "{who}"),
+            other => assert!(!may && matches!(other, Answer::Refused(_)), "{who}: {other:?}"),
+        }
+    }
+    o.hangs_up("101");
+    let kept = o.entries().remove(0);
+    assert_eq!(kept.faxes.iter().map(|fax| (&*fax.file, fax.pages)).collect::<Vec<_>>(), [(&*file, 3)]);
+    o.closes();
+}
+
+#[test]
+fn a_fax_that_breaks_off_is_not_received() {
+    let mut o = Office::open_with_recordings("");
+    o.incoming(CLIENT, "101");
+    o.picks_up("101");
+    faxes(&mut o, "ivanov");
+    o.order(Control::Fax { number: CLIENT.into(), pages: 50 });
+    o.does("ivanov", "pbxautocallstart", r#""number":"102""#);
+    assert_eq!(faxes(&mut o, "ivanov"), ["started", "stopped", "stopped"], "the fax, then the talk that is held");
+    o.hangs_up("101");
+    assert_eq!(o.entries().iter().flat_map(|entry| &entry.faxes).count(), 0);
+    o.hangs_up(CLIENT);
+    o.closes();
 }

@@ -31,6 +31,15 @@ const PEOPLE: [(&str, &str); 4] = [("ivanov", "101"), ("petrov", "102"), ("sidor
 impl Office {
     /// Everybody at work, each with a tab, all phones free.
     pub(crate) fn open(timeline: &str) -> Self {
+        Self::with(timeline, false)
+    }
+
+    /// The same, with a folder for what is recorded and faxed (nothing is written here).
+    pub(crate) fn open_with_recordings(timeline: &str) -> Self {
+        Self::with(timeline, true)
+    }
+
+    fn with(timeline: &str, record: bool) -> Self {
         let mut s = settings();
         let mut boss: Account = s.accounts[0].clone();
         boss.id = "3f0a7c11-0000-4000-8000-000000000104".into();
@@ -55,7 +64,7 @@ impl Office {
         };
         let directory = Directory { extensions: PEOPLE.map(extension).into(), queues: vec![queue] };
         let machine = Machine::new(
-            Settings { directory, timeline: timeline.to_owned(), wall_ms, ..Settings::default() },
+            Settings { directory, timeline: timeline.to_owned(), wall_ms, record, ..Settings::default() },
             Time::ZERO,
         );
         let mut office = Self {

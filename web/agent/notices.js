@@ -1,4 +1,4 @@
-/** What others want this agent to see at once: texts of people, notices, hints of scenarios. */
+/** What this agent has to see at once: texts of people, notices, hints of scenarios, faxes. */
 
 import { dialog } from "../page/dialog.js";
 import { h } from "../page/dom.js";
@@ -10,10 +10,10 @@ const HINT_MS = 30_000;
 
 /** `tell(text, tone)` writes down what happened. */
 export function noticeBoard(gateway, tell) {
-  const { messages } = gateway;
+  const { messages, phone, journal } = gateway;
   const node = h("div", { class: "notices", role: "status" });
 
-  function post(kind, caption, words, { ms = 0, reply } = {}) {
+  function post(kind, caption, words, { ms = 0, reply, more } = {}) {
     const gone = () => note.remove();
     const note = h(
       "div",
@@ -29,6 +29,7 @@ export function noticeBoard(gateway, tell) {
         ),
       ),
       reply && answer(reply, gone),
+      more,
     );
     node.append(note);
     if (ms) setTimeout(gone, ms);
@@ -74,6 +75,23 @@ export function noticeBoard(gateway, tell) {
     post("notice", caption, text, { ms: timeout });
     tell(say("did.hint", { text: [caption, text].filter(Boolean).join(": ") }), "accent");
   });
+
+  phone.on("fax", ({ number, name, pages, recording }) => {
+    const words = say("fax.from", { who: [name !== number && name, number].filter(Boolean).join(" ") || "—", pages });
+    const open = h("button", { type: "button", onclick: () => show(recording) }, icon("list"), say("fax.open"));
+    post("fax", say("fax"), words, { more: open });
+    tell(words, "accent");
+  });
+
+  /** Opens a document beside the page. The address is good for some minutes only, so it is asked for when it is wanted. */
+  async function show(recording) {
+    try {
+      const href = await journal.recording({ recording });
+      h("a", { href, target: "_blank", rel: "noreferrer" }).click();
+    } catch (error) {
+      tell(say("did.fail", { what: say("fax.open"), why: reasonWord(error) }), "bad");
+    }
+  }
 
   return {
     node,

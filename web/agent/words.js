@@ -306,6 +306,9 @@ export const say = speaker({
 
   history: ["What happened", "Что произошло"],
   nothing: ["Nothing yet.", "Пока ничего."],
+  fax: ["Fax", "Факс"],
+  "fax.from": ["Fax from {who}, pages: {pages}", "Факс от {who}, страниц: {pages}"],
+  "fax.open": ["Open the fax", "Открыть факс"],
   hint: ["Hint", "Подсказка"],
   "did.online": ["Connected", "Соединение установлено"],
   "did.lost": ["Connection lost", "Соединение потеряно"],

@@ -213,6 +213,10 @@ export interface Phone extends Follower {
   readonly line: Line;
   can(action: Action): boolean;
   on(event: "change", handler: (line: Line, before: Line) => void): Off;
+  on(
+    event: "fax",
+    handler: (fax: { number: string; name: string; file: string; pages: number; recording: string }) => void,
+  ): Off;
   on(event: "trouble", handler: (error: CtiError) => void): Off;
   dial(number: string, options?: { first?: "me" | "other"; intercom?: boolean }): Promise<void>;
   answer(): Promise<void>;

@@ -66,7 +66,7 @@ export class Journal {
     }));
   }
 
-  /** The address of a recording, good for some minutes: for an `<audio>`, or for a download. */
+  /** The address of a recording, or of a fax, good for some minutes: for an `<audio>`, or for a download. */
   async recording({ recording }) {
     if (Date.now() > this.#until) {
       this.#password = (await this.#gateway.call("gettemphttppass")).password;

@@ -22,7 +22,8 @@ const HEARD = [
 const SAME_TALK_MS = 1500; // the gateway counts in whole seconds
 
 /**
- * The phone. `line` is what it does now (see `readLine` in line.js); event `change` (line, before). Every order resolves
+ * The phone. `line` is what it does now (see `readLine` in line.js); events: `change` (line, before), and `fax` ({number,
+ * name, file, pages, recording}) when one has arrived: `journal.recording` gives its address. Every order resolves
  * when the gateway has passed it on: what came of it is told by the next `change`. An order that does not fit the state of
  * the line rejects with 59006.
  */
@@ -30,6 +31,15 @@ export class Phone extends Follower {
   constructor(gateway) {
     super(gateway, EVENTS, HEARD);
     this.line = UNKNOWN;
+    gateway.on("phoneevent_faxreceived", ({ callerid, callername, filename, filelink, pages }) =>
+      this.emit("fax", {
+        number: String(callerid ?? ""),
+        name: String(callername ?? ""),
+        file: String(filename ?? ""),
+        pages: Number(pages ?? 0),
+        recording: String(filelink ?? ""),
+      }),
+    );
     gateway.on("statereset", ({ lineinfo }) => lineinfo && this.#become(lineinfo));
   }
 

@@ -14,6 +14,7 @@ const SOON_MS = 80; // after a message has passed
 const TAIL = "/demo/api/tail";
 const CALLERS = ["79001112233", "79002223344", "79003334455", "79004445566"];
 const KEYS = ["1", "2", "3", "4", "5", "6", "7", "8", "9", "*", "0", "#"];
+const FAX_PAGES = 2;
 const KEPT = "ctigate.caller";
 
 let picture = { phones: [], queues: [], calls: [], lines: 0, linesused: 0 };
@@ -138,6 +139,12 @@ function phoneCard() {
     icon("end"),
     say("hangUp"),
   );
+  const fax = h(
+    "button",
+    { type: "button", "data-act": "fax", onclick: () => give({ op: "fax", pages: FAX_PAGES }) },
+    icon("list"),
+    say("fax"),
+  );
   const call = h(
     "div",
     { class: "call-now" },
@@ -146,7 +153,7 @@ function phoneCard() {
     h("div", { role: "status", "aria-live": "polite" }, heard, said),
     asked,
     keys,
-    h("div", { class: "row both" }, hold, hangup),
+    h("div", { class: "row both" }, hold, fax, hangup),
   );
   const node = h(
     "section",
@@ -200,6 +207,7 @@ function phoneCard() {
     call.hidden = !here;
     keys.hidden = hangup.hidden = !there;
     hold.hidden = !there || !["talk", "conference"].includes(here.leg.place);
+    fax.hidden = !there || here.leg.place !== "talk" || here.leg.held;
     keyed(
       reachable,
       [...picture.queues, ...picture.phones],

@@ -31,6 +31,7 @@ export const say = speaker({
   hangUp: ["Hang up", "Положить"],
   hold: ["Hold", "Удержать"],
   takeBack: ["Take back", "Вернуть"],
+  fax: ["Send a fax", "Послать факс"],
   pressKeys: ["Press keys", "Нажать клавиши"],
   noCall: ["You are not in a call.", "Вы не разговариваете."],
   calling: ["In the call", "На линии"],

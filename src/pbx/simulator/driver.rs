@@ -6,7 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use ctigate_proto::Time;
 use ctigate_proto::message::Text;
-use ctigate_proto::telephony::{Event, Fact};
+use ctigate_proto::telephony::{Event, Fact, FaxState};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -80,14 +80,21 @@ impl Simulator {
 
 async fn write(folder: &Path, take: &Take) -> std::io::Result<()> {
     tokio::fs::create_dir_all(folder).await?;
-    tokio::fs::write(folder.join(&*take.file), take.wav()).await
+    tokio::fs::write(folder.join(&*take.file), take.bytes()).await
 }
 
-/// The event without the recordings that are not there.
+/// The event without the recordings that are not there; a fax that could not be written has failed.
 fn without(event: Event, missing: &BTreeSet<Text>) -> Event {
     match event {
         Event::Facts(mut facts) if !missing.is_empty() => {
             facts.retain(|fact| !matches!(fact, Fact::Recording { file, .. } if missing.contains(file)));
+            for fact in &mut facts {
+                if let Fact::Fax(fax) = fact
+                    && matches!(&fax.state, FaxState::Done { file, .. } if missing.contains(file))
+                {
+                    fax.state = FaxState::Failed;
+                }
+            }
             Event::Facts(facts)
         }
         event => event,

@@ -27,7 +27,7 @@ const PAST_LEGS: usize = 16;
 impl Machine {
     // Ids.
 
-    fn guid(&mut self) -> Text {
+    pub(super) fn guid(&mut self) -> Text {
         self.last_id += 1;
         Uuid::new_v5(&Uuid::from_u128(self.settings.seed), &self.last_id.to_be_bytes()).to_string().into()
     }
@@ -350,6 +350,7 @@ impl Machine {
 
     /// Makes one thing true; whether there was one.
     fn settle_once(&mut self, key: CallKey) -> bool {
+        self.settle_faxes(key);
         let Some(call) = self.calls.get(&key) else { return false };
         let left = call.legs.iter().copied().find(|leg| self.is_left(*leg));
         if let Some(left) = left {
@@ -438,6 +439,7 @@ impl Machine {
                 self.legs.remove(&key);
             }
         }
+        facts.extend(news.faxes);
         facts.extend(news.recordings);
         facts.extend(news.over);
         if !facts.is_empty() {

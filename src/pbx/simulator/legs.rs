@@ -149,6 +149,7 @@ pub(super) struct News {
     pub(super) calls: Vec<ctigate_proto::telephony::CallFact>,
     pub(super) conferences: Vec<ConferenceId>,
     pub(super) legs: Vec<LegKey>,
+    pub(super) faxes: Vec<ctigate_proto::telephony::Fact>,
     pub(super) recordings: Vec<ctigate_proto::telephony::Fact>,
     pub(super) over: Vec<ctigate_proto::telephony::Fact>,
 }

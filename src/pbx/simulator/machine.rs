@@ -8,10 +8,12 @@ use std::time::Duration;
 use ctigate_proto::Time;
 use ctigate_proto::message::Text;
 use ctigate_proto::telephony::{
-    Act, CallId, Command, ConferenceId, End, EndCause, Event, LegState, OrderId, Parties, Place, Refusal, RunId, TalkId,
+    Act, CallId, Command, ConferenceId, End, EndCause, Event, FaxId, LegState, OrderId, Parties, Place, Refusal, RunId,
+    TalkId,
 };
 
 use super::Settings;
+use super::fax::Fax;
 use super::flow::{Flow, FlowKey, Run};
 use super::legs::{Call, CallKey, Conference, Leg, LegKey, NewLeg, News, Talk};
 use super::lines::Lines;
@@ -39,6 +41,7 @@ pub struct Machine {
     pub(super) legs: BTreeMap<LegKey, Leg>,
     pub(super) talks: BTreeMap<TalkId, Talk>,
     pub(super) conferences: BTreeMap<ConferenceId, Conference>,
+    pub(super) faxes: BTreeMap<FaxId, Fax>,
     pub(super) flows: BTreeMap<FlowKey, Flow>,
     /// Flows that can take their next step.
     pub(super) ready: VecDeque<FlowKey>,
@@ -83,6 +86,8 @@ pub(super) enum Due {
     Unanswered(LegKey),
     /// A conversation has lasted long enough.
     Longest(CallKey),
+    /// The last page of a fax is there.
+    FaxIsThere(FaxId),
     /// A line of a timeline.
     Cue(Happening),
 }
@@ -150,6 +155,7 @@ impl Machine {
             legs: BTreeMap::new(),
             talks: BTreeMap::new(),
             conferences: BTreeMap::new(),
+            faxes: BTreeMap::new(),
             flows: BTreeMap::new(),
             ready: VecDeque::new(),
             runs: BTreeMap::new(),
@@ -214,6 +220,7 @@ impl Machine {
             Control::Hangup { number } => self.person_hangs_up(&number).map(|()| Done::Nothing),
             Control::Hold { number, held } => self.person_holds(&number, held).map(|()| Done::Nothing),
             Control::Keys { number, keys } => self.person_presses(&number, &keys).map(|()| Done::Nothing),
+            Control::Fax { number, pages } => self.person_faxes(&number, pages).map(|()| Done::Nothing),
             Control::Act { number, act } => self.person_acts(&number, act).map(|()| Done::Nothing),
             Control::Phone { number, connected } => self.plug(&number, connected).map(|()| Done::Nothing),
             Control::Play { timeline } => {
@@ -285,6 +292,7 @@ impl Machine {
             && self.legs.is_empty()
             && self.talks.is_empty()
             && self.conferences.is_empty()
+            && self.faxes.is_empty()
             && self.flows.is_empty()
             && self.runs.is_empty()
             && self.lines.in_use() == 0
@@ -303,6 +311,7 @@ impl Machine {
                 Due::HangUp(key) => self.release(key, EndCause::Hangup),
                 Due::Unanswered(key) => self.release(key, EndCause::NoAnswer),
                 Due::Longest(key) => self.cut(key),
+                Due::FaxIsThere(fax) => self.fax_is_there(&fax),
                 Due::Cue(what) => self.happen(what),
             }
             self.work();
@@ -368,6 +377,7 @@ impl Machine {
             Happening::Hangup(number) => self.person_hangs_up(&number),
             Happening::Hold(number, held) => self.person_holds(&number, held),
             Happening::Keys(number, keys) => self.person_presses(&number, &keys),
+            Happening::Fax(number, pages) => self.person_faxes(&number, pages),
             Happening::Phone(number, behaviour) => {
                 self.behave(&number, behaviour);
                 Ok(())

@@ -19,6 +19,7 @@ mod conferences;
 mod dialling;
 mod driver;
 mod exchange;
+mod fax;
 mod flow;
 mod legs;
 mod lines;

@@ -154,7 +154,7 @@ impl Machine {
     }
 
     /// The newest leg of somebody outside.
-    fn stranger(&self, number: &str) -> Option<LegKey> {
+    pub(super) fn stranger(&self, number: &str) -> Option<LegKey> {
         self.strangers.get(number)?.last().copied()
     }
 

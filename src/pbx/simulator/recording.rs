@@ -1,10 +1,12 @@
-//! Recordings: short files of tones that stand for what was said. The length and the tones follow from the talk alone, so the
+//! What the simulator writes: faxes as PDF (`fax.rs`), and recordings. These are short files of tones that stand for what was said. The length and the tones follow from the talk alone, so the
 //! same talk is always the same file.
 
 use std::time::Duration;
 
 use ctigate_proto::message::Text;
-use ctigate_proto::telephony::TalkId;
+use ctigate_proto::telephony::{FaxId, TalkId};
+
+use super::fax::Sheets;
 
 /// Samples in a second.
 const RATE: u32 = 8_000;
@@ -17,12 +19,23 @@ const TURN: usize = RATE as usize / 2;
 /// Pitches of the voices, in Hz.
 const PITCHES: [f64; 8] = [330.0, 370.0, 415.0, 440.0, 494.0, 554.0, 587.0, 659.0];
 
-/// A recording that is to be written.
+/// A file that is to be written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Take {
     /// The file's name, relative to the folder of recordings.
     pub file: Text,
-    /// How long it is to be.
+    content: Content,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Content {
+    Voices(Voices),
+    Fax(Sheets),
+}
+
+/// Two voices that take turns.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Voices {
     length: Duration,
     /// Which tones.
     pitches: [usize; 2],
@@ -34,15 +47,27 @@ impl Take {
         let sum = talk.0.bytes().fold(7_usize, |sum, b| sum.wrapping_mul(31).wrapping_add(usize::from(b)));
         let first = sum % PITCHES.len();
         let second = (first + 1 + sum / PITCHES.len() % (PITCHES.len() - 1)) % PITCHES.len();
-        Self {
-            file: format!("{}.wav", talk.0).into(),
-            length: length.clamp(SHORTEST, LONGEST),
-            pitches: [first, second],
-        }
+        let voices = Voices { length: length.clamp(SHORTEST, LONGEST), pitches: [first, second] };
+        Self { file: format!("{}.wav", talk.0).into(), content: Content::Voices(voices) }
     }
 
+    /// A fax that came.
+    pub(super) fn of_fax(fax: &FaxId, sheets: Sheets) -> Self {
+        Self { file: format!("fax-{}.pdf", fax.0).into(), content: Content::Fax(sheets) }
+    }
+
+    /// The file's content.
+    pub fn bytes(&self) -> Vec<u8> {
+        match &self.content {
+            Content::Voices(voices) => voices.wav(),
+            Content::Fax(sheets) => sheets.pdf(),
+        }
+    }
+}
+
+impl Voices {
     /// The file: RIFF WAVE, PCM of 16 bits, one channel, 8000 samples a second. Two voices take turns.
-    pub fn wav(&self) -> Vec<u8> {
+    fn wav(&self) -> Vec<u8> {
         let samples =
             usize::try_from(self.length.as_millis()).unwrap_or(usize::MAX).saturating_mul(RATE as usize) / 1000;
         let data = u32::try_from(samples * 2).unwrap_or(u32::MAX);
@@ -94,7 +119,7 @@ mod tests {
         for (length, millis) in
             [(Duration::ZERO, 200), (Duration::from_secs(1), 1000), (Duration::from_secs(3600), 3000)]
         {
-            let file = take("a talk", length).wav();
+            let file = take("a talk", length).bytes();
             assert_eq!((&file[..4], &file[8..16], &file[36..40]), (&b"RIFF"[..], &b"WAVEfmt "[..], &b"data"[..]));
             assert_eq!(number(&file, 4) as usize, file.len() - 8);
             assert_eq!(number(&file, 40) as usize, file.len() - 44);
@@ -108,11 +133,11 @@ mod tests {
     #[test]
     fn one_talk_is_one_file_and_another_talk_another() {
         let length = Duration::from_secs(1);
-        assert_eq!(take("one", length).wav(), take("one", length).wav());
+        assert_eq!(take("one", length).bytes(), take("one", length).bytes());
         assert_eq!(take("one", length).file, "one.wav");
-        assert_ne!(take("one", length).wav(), take("two", length).wav());
+        assert_ne!(take("one", length).bytes(), take("two", length).bytes());
         for talk in ["a", "b", "c", "d", "e", "f", "g"] {
-            let pitches = take(talk, length).pitches;
+            let Content::Voices(Voices { pitches, .. }) = take(talk, length).content else { panic!("a fax") };
             assert_ne!(pitches[0], pitches[1]);
         }
     }

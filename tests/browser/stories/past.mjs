@@ -200,3 +200,25 @@ story("a person changes the password; the old one serves no more, other sessions
   await deskIn(tab, browser).idle();
   assert.ok(gate);
 });
+
+story("a fax that comes in a talk is shown with its sender, and opened", async (ending) => {
+  const { gate, ivanov } = await at(ending, "ivanov");
+  await gate.sim({ op: "play", timeline: "speed 20" });
+  await gate.incoming(CALLER, "101");
+  await ivanov.says("Incoming call");
+  await ivanov.press("answer");
+  await ivanov.says("Talking");
+  await gate.sim({ op: "fax", number: CALLER, pages: 2 });
+  const note = ivanov.tab.locator(".notices .note.fax", { hasText: `${CALLER}, pages: 2` });
+  const open = note.getByRole("button", { name: "Open the fax" });
+  const asked = ivanov.tab.context().waitForEvent("request", (request) => request.url().includes("/fax/"));
+  await open.click();
+  const answer = await (await asked).response();
+  assert.equal(answer.status(), 200);
+  assert.equal(answer.headers()["content-type"], "application/pdf");
+  await note.getByRole("button", { name: "Dismiss" }).click();
+  await note.waitFor({ state: "detached" });
+  await ivanov.press("hangup");
+  await ivanov.idle();
+  assert.deepEqual(ivanov.browser.trouble(), []);
+});

@@ -38,6 +38,7 @@ impl Script {
                 Happening::Hangup(_)
                 | Happening::Hold(..)
                 | Happening::Keys(..)
+                | Happening::Fax(..)
                 | Happening::CallerLeaves
                 | Happening::AllOutside(_) => {}
             }

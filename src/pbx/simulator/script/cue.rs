@@ -17,7 +17,7 @@ impl Parser {
     /// What follows `at D`.
     pub(super) fn cue(&mut self, at: Duration) -> Result<Cue, Mistake> {
         const EXPECTED: &str = "what happens: incoming, answer, hangup, decline, dial, stop, hold, resume, swap, return, drop, \
-                                join, transfer, conference, widen, invite, takein, kick, leave, spy, mode, keys, redirect, away, \
+                                join, transfer, conference, widen, invite, takein, kick, leave, spy, mode, keys, fax, redirect, away, \
                                 available, outside, phone, caller";
         let start = self.spot();
         let word = self.word(EXPECTED)?;
@@ -29,6 +29,7 @@ impl Parser {
             "hold" => Happening::Hold(self.number()?, true),
             "resume" => Happening::Hold(self.number()?, false),
             "keys" => Happening::Keys(self.number()?, self.keys_pressed()?),
+            "fax" => Happening::Fax(self.number()?, self.pages()?),
             "phone" if self.keyword("outside") => Happening::AllOutside(self.behaviour()?),
             "phone" => Happening::Phone(self.number()?, self.behaviour()?),
             "outside" => self.outsider()?,
@@ -88,13 +89,14 @@ impl Parser {
 
     /// `NUMBER answers | holds | resumes | presses KEYS | hangs up`
     fn outsider(&mut self) -> Result<Happening, Mistake> {
-        const EXPECTED: &str = "what the person does: answers, holds, resumes, presses, hangs up";
+        const EXPECTED: &str = "what the person does: answers, holds, resumes, presses, faxes, hangs up";
         let number = self.number()?;
         let spot = self.spot();
         Ok(match &*self.word(EXPECTED)? {
             "answers" => Happening::Answer(number),
             "holds" => Happening::Hold(number, true),
             "resumes" => Happening::Hold(number, false),
+            "faxes" => Happening::Fax(number, self.pages()?),
             "presses" => Happening::Keys(number, self.keys_pressed()?),
             "hangs" => {
                 self.words(&["up"], "`hangs up`")?;
@@ -157,6 +159,19 @@ impl Parser {
             numbers.push(self.number()?);
         }
         Ok(numbers)
+    }
+
+    /// `N pages` or `N page`.
+    fn pages(&mut self) -> Result<u32, Mistake> {
+        const EXPECTED: &str = "how many pages: `1 page` to `50 pages`";
+        let spot = self.spot();
+        let number = self.number()?;
+        let pages = number.parse().ok().filter(|pages| (1..=50).contains(pages));
+        let pages = pages.ok_or_else(|| Mistake::new(spot, format!("`{}`", cut(&number)), EXPECTED))?;
+        if !self.keyword("pages") && !self.keyword("page") {
+            return Err(self.mistake(EXPECTED));
+        }
+        Ok(pages)
     }
 
     /// Keys of a telephone: a word, or a text in quotes where there is a `#`.

@@ -408,6 +408,8 @@ pub enum Happening {
     Hold(Text, bool),
     /// A person presses keys, inside or outside.
     Keys(Text, Text),
+    /// A person sends a fax of so many pages to whom they talk with, inside or outside.
+    Fax(Text, u32),
     /// The newest outside caller hangs up.
     CallerLeaves,
     /// A phone changes.

@@ -385,6 +385,25 @@ const ROWS: &[Story] = &[
         talk: 0,
         parts: (2, 0, 0),
     },
+    // A fax belongs to its talk, whether it comes or breaks off.
+    Story {
+        name: "a fax comes in a talk",
+        script: "phone 101 answers after 1s\nat 0s incoming 79001112233 101\nat 2s fax 79001112233 2 pages\nat 20s hangup 101",
+        outcome: How::Answered,
+        direction: Direction::Incoming,
+        wait: 1,
+        talk: 19,
+        parts: (2, 1, 0),
+    },
+    Story {
+        name: "a fax breaks off",
+        script: "phone 101 answers after 1s\nat 0s incoming 79001112233 101\nat 2s fax 101 9 pages\nat 5s hangup 101",
+        outcome: How::Answered,
+        direction: Direction::Incoming,
+        wait: 1,
+        talk: 4,
+        parts: (2, 1, 0),
+    },
     // Menu and failed.
     Story {
         name: "the caller never leaves the menu",

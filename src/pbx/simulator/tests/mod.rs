@@ -333,7 +333,7 @@ impl World {
                     _ => None,
                 }
             }
-            Fact::Conference(_) | Fact::Recording { .. } => None,
+            Fact::Conference(_) | Fact::Fax(_) | Fact::Recording { .. } => None,
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use ctigate_proto::telephony::{End, FormEnd, GhostMode};
+use ctigate_proto::telephony::{End, FaxId, FaxState, FormEnd, GhostMode};
 use proptest::prelude::*;
 
 use super::*;
@@ -16,6 +16,7 @@ enum Step {
     Hangup(usize),
     Hold(usize, bool),
     Keys(usize),
+    Fax(usize, u32),
     Phone(usize, bool),
     Person(usize, usize, usize, usize),
     Redirect(usize, usize, bool),
@@ -65,6 +66,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         2 => number.clone().prop_map(Step::Hangup),
         2 => (number.clone(), any::<bool>()).prop_map(|(n, held)| Step::Hold(n, held)),
         1 => number.clone().prop_map(Step::Keys),
+        2 => (number.clone(), 0u32..4).prop_map(|(n, pages)| Step::Fax(n, pages)),
         1 => (0usize..4, any::<bool>()).prop_map(|(n, c)| Step::Phone(n, c)),
         14 => (0usize..4, 0usize..22, number.clone(), 0usize..4)
             .prop_map(|(who, what, whom, which)| Step::Person(who, what, whom, which)),
@@ -133,6 +135,7 @@ fn perform(machine: &mut Machine, now: &mut Time, order: &mut u64, step: &Step) 
         Step::Answer(at) => control(machine, Control::Answer { number: number(*at) }),
         Step::Hangup(at) => control(machine, Control::Hangup { number: number(*at) }),
         Step::Hold(at, held) => control(machine, Control::Hold { number: number(*at), held: *held }),
+        Step::Fax(at, pages) => control(machine, Control::Fax { number: number(*at), pages: *pages }),
         Step::Keys(at) => control(machine, Control::Keys { number: number(*at), keys: text("1") }),
         Step::Phone(at, connected) => {
             control(machine, Control::Phone { number: number(*at), connected: *connected });
@@ -296,6 +299,8 @@ struct Watch {
     ended: BTreeSet<LegId>,
     conferences: BTreeMap<ConferenceId, (u64, bool)>,
     talks: BTreeSet<Text>,
+    /// Those on their way.
+    faxes: BTreeSet<FaxId>,
     runs: BTreeSet<RunId>,
     orders: BTreeSet<OrderId>,
 }
@@ -366,6 +371,15 @@ impl Watch {
             Fact::Recording { call, talk, file } => {
                 prop_assert!(self.open.contains(call) && self.talks.contains(&talk.0));
                 prop_assert_eq!(&**file, format!("{}.wav", talk.0));
+            }
+            Fact::Fax(fax) => {
+                prop_assert!(self.open.contains(&fax.call));
+                if fax.state == FaxState::Going {
+                    let known = [&fax.from, &fax.to].iter().all(|leg| self.legs.contains_key(*leg));
+                    prop_assert!(known && self.faxes.insert(fax.fax.clone()), "a fax of nobody, or told twice");
+                } else {
+                    prop_assert!(self.faxes.remove(&fax.fax), "a fax ends twice, or never began");
+                }
             }
             Fact::Over { call, .. } => {
                 prop_assert!(self.open.remove(call) && self.over.insert(call.clone()), "over twice");

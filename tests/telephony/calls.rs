@@ -385,8 +385,9 @@ fn competitor(list: &str, number: &str) -> String {
 
 /// What a tab heard of faxes, in order.
 fn faxes(o: &mut Office, who: &'static str) -> Vec<String> {
-    let of_fax =
-        |name: &str| name.strip_prefix("phoneevent_fax").or(name.strip_prefix("phoneevent_comm")).map(str::to_owned);
+    let of_fax = |name: &str| {
+        name.strip_prefix("phoneevent_fax").or_else(|| name.strip_prefix("phoneevent_comm")).map(str::to_owned)
+    };
     o.events(who).iter().filter_map(|heard| of_fax(heard.name())).collect()
 }
 

@@ -153,7 +153,8 @@ function phoneCard() {
     h("div", { role: "status", "aria-live": "polite" }, heard, said),
     asked,
     keys,
-    h("div", { class: "row both" }, hold, fax, hangup),
+    h("div", { class: "row both" }, hold, hangup),
+    h("div", { class: "row both" }, fax),
   );
   const node = h(
     "section",

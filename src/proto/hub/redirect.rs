@@ -56,8 +56,12 @@ impl Hub {
         if typed.id.is_empty() || typed.id.len() > 64 {
             return Err(CallError::new(Code::BadRequest, "redirectrule.id is empty or longer than 64 bytes"));
         }
-        if typed.userid.as_ref().is_some_and(|id| !id.is_empty() && self.users.by_id(id) != Some(user)) {
-            return Err(CallError::new(Code::AccessDenied, "redirectrule.userid is another's"));
+        if let Some(id) = typed.userid.as_ref().filter(|id| !id.is_empty()) {
+            match self.users.by_id(id) {
+                Some(named) if named == user => {}
+                Some(_) => return Err(CallError::new(Code::AccessDenied, "redirectrule.userid is another's")),
+                None => return Err(CallError::new(Code::NotFound, "redirectrule.userid names no user")),
+            }
         }
         let rule = match body.value("redirectrule") {
             Some(Value::Object(rule)) => rule,

@@ -8,13 +8,13 @@ use crate::hub::user::UserIx;
 use crate::message::{Body, CallError, Code, Object, Text, Value};
 use crate::telephony::FormEnd;
 
-use super::Form;
+use super::{Form, Gone};
 
 impl Hub {
     /// `dlgcard_values` of a tab.
     pub(in crate::hub) fn card_values(&mut self, caller: &Caller, body: &Body) -> Handled {
         let id = required(body, "cardid")?;
-        self.answer_form(caller, &id, body, &["values"])
+        self.answer_form(caller, "cardid", &id, body, &["values"])
     }
 
     /// `dlgcard_confirm` of a tab.
@@ -24,7 +24,7 @@ impl Hub {
             .flag("accept")
             .ok_or_else(|| CallError::new(Code::BadRequest, "accept is missing, expected true or false"))?;
         let user = self.acting(caller)?;
-        let form = self.form_of(user, &id)?;
+        let form = self.form_of(user, "cardid", &id)?;
         if form.kind != FormKind::Confirm {
             return Err(CallError::new(
                 Code::BadRequest,
@@ -38,21 +38,30 @@ impl Hub {
     /// `formresult` of a CRM, for one of its people.
     pub(in crate::hub) fn form_result(&mut self, caller: &Caller, body: &Body) -> Handled {
         let id = required(body, "formid")?;
-        self.answer_form(caller, &id, body, &["outputparameters", "values"])
+        self.answer_form(caller, "formid", &id, body, &["outputparameters", "values"])
     }
 
-    fn answer_form(&mut self, caller: &Caller, id: &Text, body: &Body, fields: &[&'static str]) -> Handled {
+    /// `names_it`: the field that names the form; `fields`: those that may hold what is answered.
+    fn answer_form(
+        &mut self,
+        caller: &Caller,
+        names_it: &'static str,
+        id: &Text,
+        body: &Body,
+        fields: &[&'static str],
+    ) -> Handled {
         let user = match caller.user {
             Some(user) => user,
             // A CRM may leave the user out: the form knows whose it is.
             None => {
                 let mine = |f: &&Form| caller.link.is_none_or(|l| self.links[l].has_user(f.user));
-                self.forms.open.get(id).filter(mine).map(|f| f.user).ok_or_else(|| self.form_gone(id))?
+                self.forms.open.get(id).filter(mine).map(|f| f.user).ok_or_else(|| self.form_gone(names_it, id))?
             }
         };
-        let form = self.form_of(user, id)?;
+        let form = self.form_of(user, names_it, id)?;
         if form.kind == FormKind::Reserve {
-            return Err(CallError::new(Code::BadRequest, "cardid: a reserve card is not answered"));
+            let detail = format!("{names_it}: a reserve card is not answered");
+            return Err(CallError::new(Code::BadRequest, detail));
         }
         let Value::Object(mut output) = object_part(body, fields)?.open() else { return Err(Code::BadRequest.into()) };
         if let Some(declared) = &form.output {
@@ -62,8 +71,7 @@ impl Hub {
         }
         let comment = body.text("comment").unwrap_or_default();
         self.finish_answer(caller, user, id, output, comment);
-        let field = if fields[0] == "values" { "cardid" } else { "formid" };
-        Ok(Some(Body::new().with(field, id.clone())))
+        Ok(Some(Body::new().with(names_it, id.clone())))
     }
 
     fn finish_answer(&mut self, caller: &Caller, user: UserIx, id: &Text, output: Object, comment: Text) {
@@ -71,13 +79,16 @@ impl Hub {
         self.end_form(id, FormEnd::Answered { by, output, comment }, Some(caller));
     }
 
-    fn form_of(&self, user: UserIx, id: &Text) -> Result<&Form, CallError> {
-        self.forms.open.get(id).filter(|f| f.user == user).ok_or_else(|| self.form_gone(id))
+    fn form_of(&self, user: UserIx, names_it: &str, id: &Text) -> Result<&Form, CallError> {
+        self.forms.open.get(id).filter(|f| f.user == user).ok_or_else(|| self.form_gone(names_it, id))
     }
 
-    pub(super) fn form_gone(&self, id: &Text) -> CallError {
-        let known = self.forms.ended.iter().rev().find(|(_, ended, _)| ended == id);
-        known
-            .map_or_else(|| CallError::new(Code::NotFound, "cardid: no such form is open"), |(.., error)| error.clone())
+    /// Why a form that this field names is not open.
+    pub(super) fn form_gone(&self, names_it: &str, id: &Text) -> CallError {
+        match self.forms.ended.iter().rev().find(|(_, ended, _)| ended == id) {
+            Some((.., Gone::Answered(by))) => CallError::new(Code::AlreadyAnswered, by.clone()),
+            Some((.., Gone::Over(how))) => CallError::new(Code::NotFound, format!("{names_it}: {how}")),
+            None => CallError::new(Code::NotFound, format!("{names_it}: no such form is open")),
+        }
     }
 }

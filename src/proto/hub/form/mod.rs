@@ -67,12 +67,21 @@ impl Form {
     }
 }
 
+/// What became of a form.
+#[derive(Debug)]
+enum Gone {
+    /// It was answered: by whom.
+    Answered(String),
+    /// It ended without an answer: how.
+    Over(&'static str),
+}
+
 /// All open forms, and what became of those that ended a moment ago.
 #[derive(Debug, Default)]
 pub(super) struct Forms {
     open: BTreeMap<Text, Form>,
     /// When, which, and what a late answer is told.
-    ended: VecDeque<(Time, Text, CallError)>,
+    ended: VecDeque<(Time, Text, Gone)>,
     /// Methods that form rules are asking.
     asking: Vec<(Text, RuleAsk)>,
     next: u64,
@@ -128,11 +137,11 @@ impl Forms {
         self.list().into_iter().filter(|(_, f)| f.user == user).map(|(id, _)| id.clone()).collect()
     }
 
-    fn remember(&mut self, now: Time, id: Text, error: CallError) {
+    fn remember(&mut self, now: Time, id: Text, gone: Gone) {
         if self.ended.len() >= MAX_REMEMBERED {
             self.ended.pop_front();
         }
-        self.ended.push_back((now, id, error));
+        self.ended.push_back((now, id, gone));
     }
 }
 
@@ -232,18 +241,15 @@ impl Hub {
     fn end_form(&mut self, id: &Text, end: FormEnd, answered: Option<&Caller>) {
         let Some(form) = self.forms.open.remove(id) else { return };
         self.timers.cancel(form.key);
-        let (reason, error) = match &end {
+        let (reason, gone) = match &end {
             FormEnd::Answered { by, .. } => {
                 let how = answered.map(|c| self.who(c)).unwrap_or_default();
-                let detail = format!("by {by} ({how})");
-                ("answered", CallError::new(Code::AlreadyAnswered, detail))
+                ("answered", Gone::Answered(format!("by {by} ({how})")))
             }
-            FormEnd::Expired => ("expired", CallError::new(Code::NotFound, "cardid: the form has expired")),
-            FormEnd::Closed | FormEnd::Refused(_) => {
-                ("closed", CallError::new(Code::NotFound, "cardid: the form is closed"))
-            }
+            FormEnd::Expired => ("expired", Gone::Over("the form has expired")),
+            FormEnd::Closed | FormEnd::Refused(_) => ("closed", Gone::Over("the form is closed")),
         };
-        self.forms.remember(self.now, id.clone(), error);
+        self.forms.remember(self.now, id.clone(), gone);
         let direct = answered.filter(|c| c.link.is_none()).map(|c| c.peer);
         let others: Vec<PeerId> = form.tabs.iter().filter(|t| Some(**t) != direct).copied().collect();
         let mut body = self.identity_body(form.user);
@@ -282,7 +288,7 @@ impl Hub {
                 self.end_form(&id, FormEnd::Closed, None);
                 Answer::Done
             }
-            Ask::CloseForm { id } => Answer::Refused(match self.form_gone(&id) {
+            Ask::CloseForm { id } => Answer::Refused(match self.form_gone("formid", &id) {
                 e if e.code == Some(Code::AlreadyAnswered) => e,
                 _ => CallError::new(Code::NotFound, format!("no form {id} is open")),
             }),

@@ -263,7 +263,7 @@ impl Hub {
             } else if let Some(id) = full(&invitee.userid) {
                 known(self.users.by_id(&id), "userid")?
             } else if let Some(number) = full(&invitee.number) {
-                dialled("competitors[].number", &number)?
+                dialled(&format!("competitors[{at}].number"), &number)?
             } else {
                 let detail = format!("competitors[{at}] names nobody, expected userlogin, userid or number");
                 return Err(CallError::new(Code::BadRequest, detail));

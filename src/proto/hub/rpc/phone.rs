@@ -159,7 +159,7 @@ impl Hub {
 ///
 /// # Errors
 /// 59002 when something else than digits, `*`, `#` and a leading `+` is left, or nothing, or more than 64 characters.
-pub(in crate::hub) fn dialled(field: &'static str, number: &str) -> Result<Text, CallError> {
+pub(in crate::hub) fn dialled(field: &str, number: &str) -> Result<Text, CallError> {
     let plain: String = number.chars().filter(|c| !matches!(c, ' ' | '-' | '(' | ')' | '.' | '\u{a0}')).collect();
     let digits = plain.strip_prefix('+').unwrap_or(&plain);
     let good = digits.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'*' | b'#'));

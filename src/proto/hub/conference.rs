@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::calls::{ConferenceView, Member, MemberState, Touched};
+use crate::calls::{ConferenceView, Member, MemberState, Phase, Touched};
 use crate::message::{Body, Envelope, Object, PeerId, Text, Value};
 use crate::telephony::{ConferenceId, GhostMode, LegId};
 
@@ -151,6 +151,14 @@ impl Hub {
     /// Whether the user listens in.
     pub(super) fn is_spy(&self, view: &ConferenceView, user: UserIx) -> bool {
         view.member_at(&self.users[user].account.number).is_some_and(|m| m.spy)
+    }
+
+    /// Whether all that the user's phone does is to listen in.
+    pub(super) fn only_listens(&self, user: UserIx) -> bool {
+        match &self.users[user].line.phase {
+            Phase::Conferring(id) => self.calls.conference(&id.0).is_some_and(|view| self.is_spy(&view, user)),
+            _ => false,
+        }
     }
 
     fn competitor(&self, view: &ConferenceView, member: &Member, user: UserIx) -> Object {

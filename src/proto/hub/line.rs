@@ -137,9 +137,7 @@ impl Hub {
         }
         let line = &u.line;
         // Who only listens in can but stop.
-        if let Phase::Conferring(id) = &line.phase
-            && self.calls.conference(&id.0).is_some_and(|view| self.is_spy(&view, user))
-        {
+        if self.only_listens(user) {
             return vec!["leave"];
         }
         possible(line)

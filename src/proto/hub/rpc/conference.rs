@@ -3,7 +3,7 @@
 use crate::calls::{ConferenceView, Phase};
 use crate::hub::Hub;
 use crate::hub::route::{Caller, Handled};
-use crate::hub::rpc::phone::{dialled, wrong_state};
+use crate::hub::rpc::phone::{ONLY_LISTENS, dialled, wrong_state};
 use crate::hub::user::UserIx;
 use crate::message::{Body, CallError, Code, Text, Value};
 use crate::method::Typed;
@@ -67,6 +67,9 @@ impl Hub {
         let user = self.phone_of(caller)?;
         let wanted = InviteToConference::from_body(body)?;
         let view = self.own_conference(user, &wanted.conferenceid)?;
+        if self.is_spy(&view, user) {
+            return Err(wrong_state(&self.users[user].line, ONLY_LISTENS));
+        }
         let members = self.invited(user, &wanted.competitors)?;
         if members.is_empty() {
             return Err(CallError::new(Code::BadRequest, "competitors names nobody but the user"));

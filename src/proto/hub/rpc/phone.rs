@@ -10,6 +10,9 @@ use crate::method::Typed;
 use crate::method::call::{FlashMode, PbxAutoCallStart, PbxMakeFlash, PbxMakeTransfer, PbxTransferCall, Sequence};
 use crate::telephony::{self, Act};
 
+/// What somebody is told who listens in and wants more of the conference than to hear and leave it.
+pub(in crate::hub) const ONLY_LISTENS: &str = "the user only listens in";
+
 /// The longest number that can be dialled.
 const LONGEST_NUMBER: usize = 64;
 
@@ -94,6 +97,9 @@ impl Hub {
         let user = self.phone_of(caller)?;
         let mode = PbxMakeFlash::from_body(body)?.mode.unwrap_or_default();
         let line = &self.users[user].line;
+        if self.only_listens(user) {
+            return Err(wrong_state(line, ONLY_LISTENS));
+        }
         let held = line.flashed.is_some();
         let connected = matches!(line.phase, Phase::Talking(_) | Phase::Conferring(_));
         let act = match mode {

@@ -129,12 +129,14 @@ impl Hub {
     /// What happened to a call so far: of the one named, else of the one the user has now.
     pub(in crate::hub) fn chain_content(&mut self, caller: &Caller, body: &Body) -> Handled {
         let named = body.text("chainid").filter(|c| !c.is_empty());
-        let own = || caller.user.and_then(|u| self.users[u].line.call.clone());
-        let call = match named {
-            Some(chain) => CallId(chain.to_ascii_lowercase().into()),
-            None => own().ok_or_else(|| {
+        let call = match (named, caller.user) {
+            (Some(chain), _) => CallId(chain.to_ascii_lowercase().into()),
+            (None, Some(user)) => self.users[user].line.call.clone().ok_or_else(|| {
                 CallError::new(Code::InvalidLineState, "there is no call now, and chainid is missing")
             })?,
+            (None, None) => {
+                return Err(CallError::new(Code::BadRequest, "chainid is missing: a CRM has no call of its own"));
+            }
         };
         match self.calls.trace(&call) {
             None => self.fetch(caller, "getchaincontent", Fetch::Call(call), Then::Steps),

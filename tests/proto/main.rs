@@ -31,6 +31,8 @@ mod phone;
 mod states;
 // The same rules at every door.
 mod doors;
+// Every method, and each way it fails.
+mod refusals;
 // What grows too long for a tab.
 mod fit;
 // Dynamic methods and their one outcome.

@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 
 use ctigate_proto::codec;
 use ctigate_proto::message::{Envelope, Format};
-use ctigate_proto::method::{Flow, MESSAGES};
+use ctigate_proto::method::{Failure, Flow, MESSAGES};
 use serde_json::Value;
 
 /// A file or folder of the specification.
@@ -39,7 +39,9 @@ pub(crate) fn assert_may_say(envelope: &Envelope, flow: Flow) {
         (Schemas::load(), MESSAGES.iter().map(|message| (message.name, Schemas::parse(message.name))).collect())
     });
     let Some(message) = ctigate_proto::method::find(&envelope.name) else { return };
-    assert!(message.flows(flow), "{} is not sent {}", message.name, flow.words());
+    // A refusal answers whatever was said, also what may not be said this way.
+    let may = message.flows(flow) || Failure::of(&envelope.body).is_some();
+    assert!(may, "{} is not sent {}", message.name, flow.words());
     let text = codec::encode(envelope, Format::Json);
     let value = serde_json::from_str(&text).expect("the codec writes JSON");
     if let Err(why) = ALL.0.check(&ALL.1[message.name], &value) {

@@ -124,6 +124,9 @@ fn people_routes(people: People) -> Router {
         .route("/upload", post(files::upload))
         .route("/record/{name}", get(files::record))
         .route("/fax/{id}", get(files::fax))
+        // Known clients put a link behind the address of their connection, which may end with a slash.
+        .route("//record/{name}", get(files::record))
+        .route("//fax/{id}", get(files::fax))
         .route("/downloadrecordbylink", get(files::record_by_link))
         .route("/photo/{name}", get(files::photo))
         .layer(middleware::from_fn_with_state(origins, Origins::share));

@@ -150,6 +150,9 @@ async fn a_call_is_in_the_journal_after_a_restart_and_its_recording_is_heard_by_
         assert_eq!(curl(&["--user", login, &format!("http://{web}{link}")]).await.status, status, "{login}");
     }
     assert_eq!(curl(&[&by_link]).await.status, 401);
+    // A client whose address ends with a slash.
+    let twice = curl(&[&format!("http://{web}/{link}?temppass={password}")]).await;
+    assert_eq!((twice.status, twice.body.len()), (200, 200_000));
     assert_eq!(curl(&[&format!("http://{web}{link}?temppass=guessed")]).await.status, 403);
     assert_eq!(curl(&[&format!("http://{web}/record/nonsense?temppass={password}")]).await.status, 404);
     std::fs::remove_file(config.recordings.folder.join("day/c1.wav")).unwrap();

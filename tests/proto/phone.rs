@@ -3,7 +3,9 @@
 
 use std::time::Duration;
 
+use ctigate_proto::hub::Rights;
 use ctigate_proto::message::{Format, Text};
+use ctigate_proto::method::Right;
 use ctigate_proto::telephony::{
     Act, CallFact, CallId, Command, ConferenceFact, ConferenceId, End, EndCause, Event, Fact, LegFact, LegId, LegState,
     OrderId, Parties, Place, Refusal, Role, Sequence, TalkId,
@@ -24,7 +26,10 @@ struct Phone {
 
 impl Phone {
     fn new() -> Self {
-        let mut w = World::with(settings());
+        Self::of(World::with(settings()))
+    }
+
+    fn of(mut w: World) -> Self {
         let tab = w.agent("ivanov", Format::Json);
         w.say(tab, &format!(r#"["subscribeevent",{{"qid":0,"eventmethod":{EVENTS}}}]"#));
         w.heard(tab);
@@ -335,6 +340,20 @@ fn without_a_phone_nothing_is_dialled() {
     p.refused("pbxautocallstart", r#""number":"102""#, 59005, "101");
     let line = p.line();
     assert_eq!((line.text("linestatestr"), line.json("actions")), ("lsDisconnected".into(), "[]".into()));
+}
+
+#[test]
+fn what_a_person_may_not_do_is_not_offered() {
+    for (right, left) in [
+        (Right::Ghost, r#"["call","intercom","conference"]"#),
+        (Right::Conference, r#"["call","intercom","ghost"]"#),
+        (Right::Call, r#"["conference","ghost"]"#),
+    ] {
+        let mut s = settings();
+        s.accounts[0].rights = Rights::role("supervisor").expect("a role").without(right);
+        let mut p = Phone::of(World::with(s));
+        assert_eq!(p.line().json("actions"), left);
+    }
 }
 
 #[test]

@@ -3,6 +3,7 @@
 
 use crate::calls::{Line, Party, Phase};
 use crate::message::{Object, Text, Value};
+use crate::method::Right;
 use crate::telephony::CallId;
 
 use super::Hub;
@@ -137,10 +138,18 @@ impl Hub {
         }
         let line = &u.line;
         // Who only listens in can but stop.
-        if self.only_listens(user) {
-            return vec!["leave"];
-        }
-        possible(line)
+        let mut actions = if self.only_listens(user) { vec!["leave"] } else { possible(line) };
+        actions.retain(|action| u.account.rights.has(needs(action)));
+        actions
+    }
+}
+
+/// The right that an action needs.
+fn needs(action: &str) -> Right {
+    match action {
+        "ghost" => Right::Ghost,
+        "conference" | "takein" | "invite" => Right::Conference,
+        _ => Right::Call,
     }
 }
 

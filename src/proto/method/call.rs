@@ -249,7 +249,7 @@ records! {
         flashed: Option<Abonent>,
         /// The present party; an object without members when there is none.
         abonent: Abonent,
-        /// What the user may do now (ctigate): some of `call`, `intercom`, `conference`, `ghost`,
+        /// What the user can and may do now (ctigate): some of `call`, `intercom`, `conference`, `ghost`,
         /// `answer`, `decline`, `stopdialling`, `hangup`, `hold`, `toggle`, `join`, `return`,
         /// `drophold`, `transfer`, `takein`, `invite`, `leave`.
         actions: Option<Vec<Text>>,

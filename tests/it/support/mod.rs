@@ -23,7 +23,7 @@ pub(crate) use peers::{FakeCrm, FakeTab};
 pub(crate) use ws::{Frame, Ws};
 
 /// How long anything may take that is to happen.
-pub(crate) const SOON: Duration = Duration::from_secs(10);
+pub(crate) const SOON: Duration = Duration::from_secs(30);
 
 /// A stream of bytes, whatever carries it.
 pub(crate) trait Bytes: AsyncRead + AsyncWrite + Unpin + Send {}

@@ -7,7 +7,9 @@
 //! - [`Picture`]: what goes on, for people.
 //! - [`supervise`]: runs a backend, starts it anew when it dies, and lets no call or wait of the dead one hang.
 //! - [`simulator`]: a telephone system without telephones.
+//! - [`asterisk`]: an Asterisk PBX.
 
+pub mod asterisk;
 mod control;
 mod directory;
 mod ledger;

@@ -1,0 +1,28 @@
+//! Telephony as people have it: the real gateway, tabs by WebSocket, and telephones. One list of stories is told twice: with
+//! the built-in simulator and with a real Asterisk and real SIP phones; others need the real thing. Every wait has a bound,
+//! and nothing waits for time to pass.
+
+#![allow(clippy::unwrap_used, reason = "a story that cannot go on has failed")]
+#![allow(dead_code, reason = "the stories of one telephone system do not need what those of the other do")]
+
+// A real Asterisk, and what it is told.
+mod dialplan;
+mod server;
+// Telephones by SIP.
+mod phones;
+mod sip;
+// The bed itself: phones call each other, with no gateway.
+mod bed;
+
+/// How long anything may take that is to happen.
+const SOON: std::time::Duration = std::time::Duration::from_secs(15);
+
+/// Asks again and again until the answer is yes.
+async fn until(what: &str, mut yes: impl FnMut() -> bool) {
+    let asked = async {
+        while !yes() {
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
+    };
+    assert!(tokio::time::timeout(SOON, asked).await.is_ok(), "{what}: not within {} s", SOON.as_secs());
+}

@@ -11,17 +11,28 @@ mod server;
 // Telephones by SIP.
 mod phones;
 mod sip;
+// A node with people, and either telephone system behind it.
+#[path = "../telephony/client.rs"]
+mod client;
+mod desk;
+mod office;
+mod real;
+mod simulated;
 // The bed itself: phones call each other, with no gateway.
 mod bed;
+// Stories for every telephone system.
+mod suite;
+
+use std::time::Duration;
 
 /// How long anything may take that is to happen.
-const SOON: std::time::Duration = std::time::Duration::from_secs(15);
+const SOON: Duration = Duration::from_secs(15);
 
 /// Asks again and again until the answer is yes.
 async fn until(what: &str, mut yes: impl FnMut() -> bool) {
     let asked = async {
         while !yes() {
-            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+            tokio::time::sleep(Duration::from_millis(5)).await;
         }
     };
     assert!(tokio::time::timeout(SOON, asked).await.is_ok(), "{what}: not within {} s", SOON.as_secs());

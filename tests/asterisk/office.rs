@@ -1,0 +1,214 @@
+//! An office: a whole node on ports of its own, with a telephone system behind it. All stories of one telephone system share
+//! one office; each has a team of people to itself.
+
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::LazyLock;
+use std::sync::atomic::{AtomicU16, Ordering};
+use std::time::Duration;
+
+use ctigate::app::{self, Node};
+use ctigate::config::{Config, Queue, Role, Secret, User};
+use ctigate::proto::calls::{Entry, JournalQuery};
+use ctigate::proto::message::Text;
+use ctigate::proto::telephony::CallId;
+use ctigate::shutdown::Shutdown;
+use ctigate::store::Store;
+use ctigate::telemetry::Telemetry;
+use tokio::runtime::Runtime;
+use tokio::time::Instant;
+
+use crate::SOON;
+use crate::desk::Desk;
+use crate::dialplan::{self, PEOPLE, TEAMS};
+
+/// What the world does to a telephone system: people inside with their hands, people outside.
+pub(crate) trait Pbx: Send + Sync + 'static {
+    /// The office of its stories.
+    fn office() -> &'static Office<Self>
+    where
+        Self: Sized;
+    /// The phones of these numbers are connected.
+    async fn ready(&self, numbers: &[String]);
+    /// Somebody outside calls.
+    async fn comes_in(&self, caller: &str, called: &str);
+    /// Waits until a phone rings, inside or outside, and picks it up.
+    async fn picks_up(&self, number: &str);
+    /// Somebody hangs up, or gives up a call that nobody has answered.
+    async fn hangs_up(&self, number: &str);
+    /// Waits until a phone rings, and refuses.
+    async fn refuses(&self, number: &str);
+    /// A phone is busy from now on.
+    async fn is_busy(&self, number: &str);
+    /// A phone is taken away, or comes back.
+    async fn is_away(&self, number: &str, away: bool);
+    /// Nothing is left of these numbers' calls.
+    async fn is_quiet(&self, numbers: &[String]);
+}
+
+/// A node with its telephone system.
+pub(crate) struct Office<P> {
+    pub(crate) pbx: P,
+    pub(crate) node: Node,
+    pub(crate) store: Store,
+    next: AtomicU16,
+    _folder: tempfile::TempDir,
+}
+
+/// Everything runs here, so that what the stories share outlives each of them.
+pub(crate) static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {
+    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime")
+});
+
+/// A configuration with all teams, its data below `folder`, on ports of the system's choice.
+pub(crate) fn configuration(folder: &Path) -> Config {
+    let mut config = Config::default();
+    let any: SocketAddr = "127.0.0.1:0".parse().expect("an address");
+    config.web.bind = any;
+    config.web.tls_bind = None;
+    config.web.admin_bind = any;
+    config.folder = folder.to_path_buf();
+    config.web.certificate = folder.join("server.pem");
+    config.web.key = folder.join("server.key");
+    config.files.folder = folder.join("files");
+    config.recordings.folder = folder.join("recordings");
+    config.store.url = format!("sqlite://{}", folder.join("ctigate.db").display()).parse().expect("a URL");
+    for team in 0..TEAMS {
+        for n in 1..=PEOPLE {
+            let number = dialplan::extension(team, n);
+            config.users.push(User {
+                login: login(&number),
+                name: format!("Person {number}"),
+                number,
+                password: Some(Secret::new("Secret1")),
+                role: if n == PEOPLE { Role::Supervisor } else { Role::Agent },
+                subordinates: if n == PEOPLE {
+                    (1..n).map(|n| login(&dialplan::extension(team, n))).collect()
+                } else {
+                    Vec::new()
+                },
+                ..User::default()
+            });
+        }
+        config.queues.push(Queue {
+            number: dialplan::queue(team),
+            name: format!("Queue {team}"),
+            users: (1..=3).map(|n| login(&dialplan::extension(team, n))).collect(),
+            ..Queue::default()
+        });
+    }
+    config
+}
+
+fn login(number: &str) -> String {
+    format!("u{number}")
+}
+
+impl<P> Office<P> {
+    /// Starts the node of this configuration.
+    pub(crate) async fn open(pbx: P, config: &Config, folder: tempfile::TempDir) -> Self {
+        let node = app::start(config, false, Shutdown::new()).await.unwrap();
+        let store = Store::open(&config.store, Telemetry::default()).await.unwrap();
+        Self { pbx, node, store, next: AtomicU16::new(0), _folder: folder }
+    }
+
+    pub(crate) fn web(&self) -> SocketAddr {
+        self.node.addresses.web.expect("it listens")
+    }
+
+    pub(crate) fn admin(&self) -> SocketAddr {
+        self.node.addresses.admin.expect("it listens")
+    }
+}
+
+/// What a story has to itself.
+pub(crate) struct Story<P: 'static> {
+    pub(crate) office: &'static Office<P>,
+    pub(crate) pbx: &'static P,
+    pub(crate) team: u16,
+}
+
+/// Tells a story of a telephone system.
+pub(crate) fn tell<P: Pbx, F: Future<Output = ()>>(story: impl FnOnce(Story<P>) -> F) {
+    RUNTIME.block_on(async {
+        let office = P::office();
+        let team = office.next.fetch_add(1, Ordering::Relaxed);
+        assert!(team < TEAMS, "there are more stories than teams");
+        let own = Story { office, pbx: &office.pbx, team };
+        office.pbx.ready(&own.numbers()).await;
+        story(own).await;
+    });
+}
+
+impl<P: Pbx> Story<P> {
+    /// The phones of the team.
+    pub(crate) fn numbers(&self) -> Vec<String> {
+        (1..=PEOPLE).map(|n| dialplan::extension(self.team, n)).collect()
+    }
+
+    /// Somebody outside, of this story alone.
+    pub(crate) fn outside(&self, n: u16) -> String {
+        format!("7900{:03}{n:04}", self.team)
+    }
+
+    pub(crate) fn queue(&self) -> String {
+        dialplan::queue(self.team)
+    }
+
+    /// The first people of the team at their desks, with free phones.
+    pub(crate) async fn desks<const N: usize>(&self) -> [Desk; N] {
+        let mut desks = Vec::new();
+        for n in 1..=N {
+            desks.push(self.desk(u16::try_from(n).expect("a team is small")).await);
+        }
+        desks.try_into().unwrap_or_else(|_| unreachable!("N were made"))
+    }
+
+    /// One of the team at the desk.
+    pub(crate) async fn desk(&self, n: u16) -> Desk {
+        let number = dialplan::extension(self.team, n);
+        let desk = Desk::open(self.office.web(), &login(&number), &number).await;
+        desk.asks_until("getextendedlineinfo", serde_json::json!({}), |line| line["linestatestr"] == "lsReady").await;
+        desk
+    }
+
+    /// What the ledger keeps of the newest conversation of a number, once it is over. `nth` counts conversations.
+    pub(crate) async fn entry(&self, number: &str, nth: usize) -> Entry {
+        let query = JournalQuery { number: Some(number.into()), limit: 100, ..JournalQuery::default() };
+        let until = Instant::now() + SOON;
+        loop {
+            let rows = self.office.store.journal(&query).await.unwrap();
+            let calls: BTreeSet<(i64, CallId)> = {
+                let mut began = std::collections::BTreeMap::new();
+                for (row, _) in rows.iter().rev() {
+                    began.entry(row.call.clone()).or_insert(row.began_ms);
+                }
+                began.into_iter().map(|(call, began)| (began, call)).collect()
+            };
+            if let Some((_, call)) = calls.iter().nth(nth) {
+                return self.office.store.call(call).await.unwrap().expect("a row has an entry");
+            }
+            assert!(Instant::now() < until, "the ledger has {} of {} conversations of {number}", calls.len(), nth + 1);
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// Everybody has hung up, and nothing is left.
+    pub(crate) async fn closes(self, desks: &[&Desk]) {
+        for desk in desks {
+            desk.is("ready").await;
+        }
+        self.pbx.is_quiet(&self.numbers()).await;
+        for desk in desks {
+            desk.asks_until("getextendedlineinfo", serde_json::json!({}), |line| line["linestatestr"] == "lsReady")
+                .await;
+            assert_eq!(desk.talks(), 0, "{desk}: talks that began and did not end");
+        }
+    }
+}
+
+/// A number as text of the house.
+pub(crate) fn text(number: &str) -> Text {
+    number.into()
+}

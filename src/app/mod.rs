@@ -20,6 +20,7 @@ use crate::config::{Config, PbxKind, Secret, TlsPort};
 use crate::engine::{Engine, Outlets};
 use crate::files::Files;
 use crate::pbx;
+use crate::pbx::asterisk::Asterisk;
 use crate::pbx::simulator::{self, ScriptError};
 use crate::shutdown::{Drained, Shutdown};
 use crate::store::{Accounts, Procedures, Store, StoreError, token};
@@ -92,6 +93,8 @@ pub struct Addresses {
     pub web_tls: Option<SocketAddr>,
     /// Administration.
     pub admin: Option<SocketAddr>,
+    /// The dialplan of Asterisk.
+    pub agi: Option<SocketAddr>,
     /// Each accepting link, by name.
     pub links: Vec<(String, SocketAddr)>,
 }
@@ -138,7 +141,8 @@ pub async fn start(config: &Config, demo: bool, shutdown: Shutdown) -> Result<No
     store.publish(&settings::people(config)).await?;
     let wall_ms = unix_ms();
 
-    let listeners = bind(config)?;
+    let mut listeners = bind(config)?;
+    let addresses = listeners.addresses();
     let procedures = Procedures::open(&config.procedures, &config.store.url).await;
     let procedures = procedures.map_err(|e| StartError::Other(e.to_string()))?;
     let files = Files::open(config).map_err(|e| StartError::Other(e.to_string()))?;
@@ -231,7 +235,8 @@ pub async fn start(config: &Config, demo: bool, shutdown: Shutdown) -> Result<No
             shutdown.spawn("simulator", pbx::supervise(simulator, backend_ports, shutdown.token()));
         }
         PbxKind::Asterisk => {
-            return Err(StartError::Pbx("kind = \"asterisk\" is not served by this version".to_owned()));
+            let asterisk = Asterisk::new(settings::asterisk(config)?, listeners.agi.take());
+            shutdown.spawn("asterisk", pbx::supervise(asterisk, backend_ports, shutdown.token()));
         }
     }
 
@@ -241,7 +246,6 @@ pub async fn start(config: &Config, demo: bool, shutdown: Shutdown) -> Result<No
     let transport = Transport::new(Arc::clone(&engine), telemetry.clone(), limits, shutdown.token());
     let house = House { engine: Arc::clone(&engine), phone, telemetry, transport: Arc::clone(&transport) };
     let house: Arc<dyn Door> = Arc::new(house);
-    let addresses = listeners.addresses();
     serve(config, demo, &transport, &shutdown, &house, &files, token, listeners)?;
     Ok(Node { addresses, engine, transport, store, shutdown, stop_grace: config.limits.stop_grace })
 }
@@ -297,6 +301,7 @@ struct Listeners {
     web: Option<TcpListener>,
     web_tls: Option<TcpListener>,
     admin: TcpListener,
+    agi: Option<TcpListener>,
     links: Vec<(usize, TcpListener)>,
     names: Vec<String>,
 }
@@ -320,10 +325,12 @@ fn bind(config: &Config) -> Result<Listeners, StartError> {
             links.push((i, one(format!("link[{i}].bind (link {})", link.name), address)?));
         }
     }
+    let agi = config.pbx.asterisk.agi_bind.filter(|_| config.pbx.kind == PbxKind::Asterisk);
     Ok(Listeners {
         web: Some(one("web.bind".to_owned(), config.web.bind)?),
         web_tls: config.web.tls_bind.map(|a| one("web.tls_bind".to_owned(), a)).transpose()?,
         admin: one("web.admin_bind".to_owned(), config.web.admin_bind)?,
+        agi: agi.map(|a| one("pbx.asterisk.agi_bind".to_owned(), a)).transpose()?,
         links,
         names: config.links.iter().map(|l| l.name.clone()).collect(),
     })
@@ -340,6 +347,7 @@ impl Listeners {
             web: self.web.as_ref().and_then(address),
             web_tls: self.web_tls.as_ref().and_then(address),
             admin: address(&self.admin),
+            agi: self.agi.as_ref().and_then(address),
             links: self.links.iter().filter_map(|(i, l)| Some((self.names[*i].clone(), address(l)?))).collect(),
         }
     }

@@ -15,10 +15,13 @@ use ctigate_proto::method::ZERO_GUID;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::config::{self, Config, FormEvent, FormPlace, Placeholder, QueueStrategy, Secret};
+use crate::config::{self, Config, FormEvent, FormPlace, NumberRule, PhoneAnswer, Placeholder, QueueStrategy, Secret};
 use crate::files::Files;
+use crate::pbx::asterisk::machine::{Answer, Numbering, Phone, Plan, Rewrite};
+use crate::pbx::asterisk::{self, agi, ami};
 use crate::pbx::{self, simulator};
 use crate::store::Person;
+use crate::transport::tls::Trust;
 use crate::transport::{Origins, listen};
 use crate::{admin, web};
 
@@ -178,6 +181,18 @@ pub(super) fn simulator(config: &Config, demo: bool) -> Result<simulator::Settin
         None if demo => simulator::DEMO.to_owned(),
         None => String::new(),
     };
+    Ok(simulator::Settings {
+        directory: directory(config),
+        timeline,
+        seed: rand::random(),
+        recordings: Some(config.recordings.folder.clone()),
+        lines: config.pbx.lines,
+        ..simulator::Settings::default()
+    })
+}
+
+/// The inside numbers are those of the users.
+fn directory(config: &Config) -> pbx::Directory {
     let extensions = config.users.iter().filter(|u| !u.number.is_empty()).map(|u| pbx::Extension {
         number: text(&u.number),
         name: text(u.display_name()),
@@ -197,9 +212,72 @@ pub(super) fn simulator(config: &Config, demo: bool) -> Result<simulator::Settin
             QueueStrategy::FewestCalls => pbx::Strategy::FewestCalls,
         },
     });
-    let directory = pbx::Directory { extensions: extensions.collect(), queues: queues.collect() };
-    let recordings = Some(config.recordings.folder.clone());
-    Ok(simulator::Settings { directory, timeline, seed: rand::random(), recordings, ..simulator::Settings::default() })
+    pbx::Directory { extensions: extensions.collect(), queues: queues.collect() }
+}
+
+/// An Asterisk PBX.
+pub(super) fn asterisk(config: &Config) -> Result<asterisk::Settings, StartError> {
+    let directory = directory(config);
+    let account = asterisk_account(config)?;
+    let asterisk = &config.pbx.asterisk;
+    let phone = |number: &Text| Phone {
+        endpoint: asterisk.endpoint_of(number),
+        answer: match asterisk.answer {
+            _ if asterisk.talk_notify.iter().any(|n| number == n.as_str()) => Answer::Notify,
+            PhoneAnswer::Intercom => Answer::Intercom,
+            PhoneAnswer::Never => Answer::Never,
+        },
+    };
+    let rule = |rule: &NumberRule| Rewrite {
+        begins: rule.begins.clone(),
+        length: rule.length,
+        cut: rule.cut,
+        put: rule.put.clone(),
+    };
+    let system = if asterisk.system.is_empty() {
+        format!("{}:{}", asterisk.host, asterisk.port)
+    } else {
+        asterisk.system.clone()
+    };
+    let queue = |queue: &config::Queue| (asterisk.queue_name(&queue.number).to_owned(), text(&queue.number));
+    let plan = Plan {
+        system,
+        phones: directory.extensions.iter().map(|e| (e.number.clone(), phone(&e.number))).collect(),
+        lines: asterisk.trunks.iter().cloned().collect(),
+        queues: config.queues.iter().map(queue).collect(),
+        services: asterisk.services.iter().map(|number| text(number)).collect(),
+        context: asterisk.context.clone(),
+        numbering: Numbering {
+            told: asterisk.number_told.iter().map(rule).collect(),
+            dialled: asterisk.number_dialled.iter().map(rule).collect(),
+        },
+        recordings: Some(asterisk.record_folder.trim_end_matches('/').to_owned()).filter(|folder| !folder.is_empty()),
+        ring: asterisk.ring,
+        directory: directory.clone(),
+        ..Plan::default()
+    };
+    let agi = agi::Settings {
+        allow: asterisk.agi_allow.clone(),
+        timeout: asterisk.agi_timeout,
+        route_method: asterisk.route_method.clone(),
+        directory,
+    };
+    Ok(asterisk::Settings { account, plan, agi })
+}
+
+/// Where an Asterisk PBX is, and who we are there.
+pub(super) fn asterisk_account(config: &Config) -> Result<ami::Account, StartError> {
+    let asterisk = &config.pbx.asterisk;
+    let trust = asterisk.ca_file.clone().map_or(Trust::System, Trust::File);
+    let tls = asterisk.tls.then(|| trust.connector()).transpose();
+    Ok(ami::Account {
+        host: asterisk.host.clone(),
+        port: asterisk.port,
+        user: asterisk.user.clone(),
+        secret: asterisk.secret.clone().unwrap_or_default(),
+        tls: tls.map_err(|why| StartError::Tls { key: "pbx.asterisk.ca_file".to_owned(), why })?,
+        patience: ami::Patience::default(),
+    })
 }
 
 pub(super) fn timeline_name(config: &Config) -> String {

@@ -166,6 +166,7 @@ impl Config {
         }
         self.pbx.timeline.iter_mut().for_each(settle);
         self.pbx.asterisk.secret_file.iter_mut().for_each(settle);
+        self.pbx.asterisk.ca_file.iter_mut().for_each(settle);
         for user in &mut self.users {
             [&mut user.password_file, &mut user.photo].into_iter().flatten().for_each(settle);
         }

@@ -35,7 +35,7 @@ pub use form::{Form, FormEvent, FormKind, FormPlace, Parameters, Piece, Placehol
 pub use limits::Limits;
 pub use link::{Auth, Link, LinkFormat, LinkMode, WebSocketVersion};
 pub use load::{DEFAULT_FILE, Loaded, Sources};
-pub use pbx::{Asterisk, Pbx, PbxKind};
+pub use pbx::{Asterisk, NumberRule, Pbx, PbxKind, PhoneAnswer};
 pub use plan::{Break, Files, Procedure, Queue, QueueStrategy, Recordings};
 pub use secret::Secret;
 pub use sql::Sql;

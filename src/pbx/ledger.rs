@@ -81,11 +81,13 @@ impl Ledger {
         }
     }
 
-    /// What has to be told because the backend can tell nothing any more. What lasts stays in the ledger.
-    pub(super) fn settle(&mut self, wall_ms: i64) -> Vec<Event> {
+    /// What has to be told because the backend can tell nothing any more. What lasts stays in the ledger. `over_ms`: when the
+    /// calls ended, unless they live on.
+    pub(super) fn settle(&mut self, over_ms: Option<i64>) -> Vec<Event> {
         let runs = std::mem::take(&mut self.runs).into_iter().map(|run| Event::AskCancelled { run });
         let calls = std::mem::take(&mut self.calls);
-        let calls = calls.into_iter().map(|call| Event::Facts(vec![Fact::Over { call, at_ms: wall_ms }]));
+        let over = |at_ms| calls.into_iter().map(move |call| Event::Facts(vec![Fact::Over { call, at_ms }]));
+        let calls = over_ms.map(over).into_iter().flatten();
         let phones = std::mem::take(&mut self.phones).into_iter();
         let phones = phones.map(|number| Event::Phone { number, connected: false });
         runs.chain(calls).chain(self.refusals()).chain(phones).collect()

@@ -128,9 +128,9 @@ impl Ports {
         }
     }
 
-    /// Tells in a dead backend's name that everything it had open has ended.
-    pub(super) async fn settle(&mut self) -> Result<(), BackendError> {
-        let events = self.ledger.settle(wall_ms());
+    /// Tells in a dead backend's name that everything it had open has ended; its calls only if they do not `live_on`.
+    pub(super) async fn settle(&mut self, live_on: bool) -> Result<(), BackendError> {
+        let events = self.ledger.settle((!live_on).then(wall_ms));
         self.tell_all(events).await
     }
 

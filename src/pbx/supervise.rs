@@ -16,6 +16,9 @@ use super::Ports;
 pub trait Backend: Send {
     /// Its name in logs, as in the configuration's `kind`.
     const KIND: &'static str;
+    /// Whether its calls live on without us. Then they are not told to be over when the node stops: its next life finds them
+    /// again.
+    const CALLS_LIVE_ON: bool = false;
 
     /// Works until `stop`, or until it cannot any more. A lost connection to the telephone system is the backend's own
     /// business as long as the calls there live on; it returns an error when what it told before is void. Then everything
@@ -66,7 +69,8 @@ pub async fn supervise<B: Backend>(mut backend: B, mut ports: Ports, stop: Cance
         ports.begin_again();
         let ended = AssertUnwindSafe(backend.run(&mut ports, &stop)).catch_unwind().await;
         let ended = ended.unwrap_or_else(|_| Err(BackendError::Again("it panicked".to_owned())));
-        if ports.settle().await.is_err() || stop.is_cancelled() {
+        let live_on = B::CALLS_LIVE_ON && stop.is_cancelled();
+        if ports.settle(live_on).await.is_err() || stop.is_cancelled() {
             return;
         }
         let (why, pause) = match ended {

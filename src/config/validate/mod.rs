@@ -2,6 +2,7 @@
 //! wrong is told at once.
 
 mod link;
+mod pbx;
 mod people;
 mod web;
 
@@ -79,7 +80,7 @@ impl From<Report> for Refused {
 pub(super) fn check(config: &Config, set: &dyn Fn(&str) -> bool, report: &mut Report) {
     web::check(config, report);
     ports(config, report);
-    pbx(config, report);
+    pbx::check(config, report);
     people::check(config, report);
     link::check(config, set, report);
 }
@@ -126,47 +127,6 @@ fn ports(config: &Config, report: &mut Report) {
                 );
             }
         }
-    }
-}
-
-fn pbx(config: &Config, report: &mut Report) {
-    let pbx = &config.pbx;
-    if pbx.kind == PbxKind::Simulator {
-        if let Some(path) = &pbx.timeline {
-            report.file("pbx.timeline", path);
-        }
-        return;
-    }
-    if pbx.timeline.is_some() {
-        report.error(
-            ["pbx.timeline", "pbx.kind"],
-            "a timeline is played by the simulator, but kind is \"asterisk\"",
-            "",
-        );
-    }
-    let asterisk = &pbx.asterisk;
-    for (key, text) in [("host", &asterisk.host), ("user", &asterisk.user), ("context", &asterisk.context)] {
-        line(&format!("pbx.asterisk.{key}"), text, report);
-    }
-    match &asterisk.secret {
-        None if asterisk.secret_file.is_none() && asterisk.secret_env.is_none() => {
-            report.error(
-                ["pbx.asterisk.secret"],
-                "kind is \"asterisk\", but there is no AMI secret",
-                "it stands in manager.conf",
-            );
-        }
-        Some(secret) if secret.is_empty() || secret.expose().contains(char::is_control) => {
-            report.error(["pbx.asterisk.secret"], "the AMI secret is empty or holds control characters", "");
-        }
-        _ => {}
-    }
-    if asterisk.port == 0 {
-        report.error(["pbx.asterisk.port"], "found 0; allowed: from 1 to 65535", "AMI listens on 5038 by default");
-    }
-    if asterisk.agi_bind.is_some() && asterisk.agi_allow.is_empty() {
-        let help = "name the addresses of Asterisk, or switch agi_bind off with \"\"";
-        report.error(["pbx.asterisk.agi_allow"], "the list is empty, so nobody could reach agi_bind", help);
     }
 }
 

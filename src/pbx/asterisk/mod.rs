@@ -1,7 +1,35 @@
 //! Asterisk as a telephone system: by its Manager Interface it is seen and told what to do, by FastAGI its dialplan asks.
 //!
 //! - [`ami`]: the Manager Interface.
+//! - [`agi`]: the FastAGI server.
 //! - [`machine`]: what is known of the PBX, the facts that follow, and the orders to it; pure.
+//! - [`Asterisk`]: the task that drives them, a [`super::Backend`].
 
+pub mod agi;
 pub mod ami;
+mod driver;
 pub mod machine;
+
+use tokio::net::TcpListener;
+use tokio::time::Instant;
+
+/// What an Asterisk is made of.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Where it is, and who we are there.
+    pub account: ami::Account,
+    /// What is known of it beforehand.
+    pub plan: machine::Plan,
+    /// What its dialplan may ask.
+    pub agi: agi::Settings,
+}
+
+/// An Asterisk as a backend.
+#[derive(Debug)]
+pub struct Asterisk {
+    settings: Settings,
+    listener: Option<TcpListener>,
+    runs: agi::Runs,
+    /// The machine's time zero.
+    started: Instant,
+}

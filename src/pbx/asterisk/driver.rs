@@ -1,0 +1,171 @@
+//! The Asterisk as a backend: drives the machine, the connection to AMI and the FastAGI server.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use ctigate_proto::Time;
+use tokio::net::TcpListener;
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::agi::{self, Desk, Runs, Whose, Wish};
+use super::ami::{self, Action, Message, Told};
+use super::machine::{Machine, Now, Out};
+use super::{Asterisk, Settings};
+use crate::pbx::{Backend, BackendError, Control, ControlError, Done, Heard, Ports};
+
+/// How many actions may wait for the connection.
+const ACTIONS: usize = 4096;
+/// How many messages of Asterisk's may wait for the machine. While it is full nothing is read.
+const MESSAGES: usize = 1024;
+/// How many wishes of the dialplan may wait.
+const WISHES: usize = 4 * agi::SESSIONS;
+
+impl Asterisk {
+    /// An Asterisk that is connected to when it is run. `listener`: where the dialplan asks.
+    pub fn new(settings: Settings, listener: Option<TcpListener>) -> Self {
+        Self { settings, listener, runs: Runs::default(), started: Instant::now() }
+    }
+}
+
+impl Backend for Asterisk {
+    const KIND: &'static str = "asterisk";
+    const CALLS_LIVE_ON: bool = true;
+
+    async fn run(&mut self, ports: &mut Ports, stop: &CancellationToken) -> Result<(), BackendError> {
+        let (actions, actions_in) = mpsc::channel(ACTIONS);
+        let (told, mut told_in) = mpsc::channel(MESSAGES);
+        let (wishes, mut wishes_in) = mpsc::channel(WISHES);
+        let dialplan = async {
+            match &self.listener {
+                Some(listener) => agi::serve(listener, self.settings.agi.clone(), wishes, self.runs.clone()).await,
+                None => std::future::pending().await,
+            }
+        };
+        let mut driver = Driver {
+            machine: Machine::new(self.settings.plan.clone()),
+            desk: Desk::default(),
+            up: false,
+            out: Out::default(),
+            actions,
+            started: self.started,
+        };
+        // One task: they share nothing but these channels, and end together.
+        tokio::select! {
+            ended = driver.run(ports, stop, &mut told_in, &mut wishes_in) => ended,
+            () = ami::run(&self.settings.account, actions_in, told) => {
+                Err(BackendError::Again("the connection to AMI was given up".to_owned()))
+            }
+            () = dialplan => Err(BackendError::Again("the FastAGI server ended".to_owned())),
+        }
+    }
+}
+
+/// What is in motion during one life of the backend.
+struct Driver {
+    machine: Machine,
+    desk: Desk,
+    /// Whether AMI is there.
+    up: bool,
+    out: Out,
+    actions: mpsc::Sender<Action>,
+    started: Instant,
+}
+
+impl Driver {
+    async fn run(
+        &mut self,
+        ports: &mut Ports,
+        stop: &CancellationToken,
+        told: &mut mpsc::Receiver<Told>,
+        wishes: &mut mpsc::Receiver<Wish>,
+    ) -> Result<(), BackendError> {
+        loop {
+            self.let_out(ports).await?;
+            let due = async {
+                match self.machine.due() {
+                    Some(at) => tokio::time::sleep_until(self.started + at.since(Time::ZERO)).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                () = stop.cancelled() => return Ok(()),
+                heard = ports.hear() => self.heard(heard?),
+                Some(told) = told.recv() => self.told(told),
+                Some(wish) = wishes.recv() => self.wish(wish),
+                () = due => self.machine.tick(now(self.started), &mut self.out),
+            }
+        }
+    }
+
+    /// Sends and tells what follows. An action that does not fit is answered at once, so that nobody waits for it.
+    async fn let_out(&mut self, ports: &mut Ports) -> Result<(), BackendError> {
+        loop {
+            let Out { actions, events } = std::mem::take(&mut self.out);
+            if actions.is_empty() && events.is_empty() {
+                return Ok(());
+            }
+            for action in actions {
+                if let Err(full) = self.actions.try_send(action) {
+                    let action = full.into_inner();
+                    tracing::warn!(action = action.name(), "not sent: {ACTIONS} actions wait for Asterisk");
+                    let why = "too many actions wait";
+                    let fields = [("Response", "Error"), ("ActionID", action.action_id()), ("Message", why)];
+                    self.machine.heard(now(self.started), &Message::from_fields(fields), &mut self.out);
+                }
+            }
+            for event in events {
+                ports.tell(event).await?;
+            }
+        }
+    }
+
+    fn heard(&mut self, heard: Heard) {
+        match heard {
+            Heard::Command(command) => {
+                if let Some(command) = self.desk.heard(command) {
+                    self.machine.command(now(self.started), command, &mut self.out);
+                }
+            }
+            Heard::Order(order) => {
+                let done = match order.control {
+                    Control::Picture => Ok(Done::Picture(Box::new(self.machine.picture(now(self.started))))),
+                    _ => Err(ControlError::NotSupported),
+                };
+                // Whoever asked may be gone.
+                let _ = order.answer.send(done);
+            }
+        }
+    }
+
+    fn told(&mut self, told: Told) {
+        let now = now(self.started);
+        match told {
+            Told::Up { .. } => {
+                self.up = true;
+                self.machine.connected(now, &mut self.out);
+            }
+            Told::Message(message) => self.machine.heard(now, &message, &mut self.out),
+            Told::Down(_) => {
+                // An attempt that failed takes nothing away.
+                if std::mem::take(&mut self.up) {
+                    self.machine.lost(now, &mut self.out);
+                }
+            }
+        }
+    }
+
+    fn wish(&mut self, wish: Wish) {
+        let whose = |uniqueid: &str| match self.machine.call_of(uniqueid) {
+            Some(call) => Whose::Call(call),
+            None if self.up => Whose::NotYet,
+            None => Whose::Unknown,
+        };
+        self.out.events.extend(self.desk.wish(wish, whose));
+    }
+}
+
+fn now(started: Instant) -> Now {
+    let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Now { mono: Time::ZERO + started.elapsed(), wall_ms: i64::try_from(wall.as_millis()).unwrap_or(i64::MAX) }
+}

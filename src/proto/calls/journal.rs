@@ -157,7 +157,7 @@ impl Entry {
 
 impl EndCause {
     /// Every cause.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Hangup,
         Self::OtherGone,
         Self::NoAnswer,
@@ -169,6 +169,7 @@ impl EndCause {
         Self::Transferred,
         Self::Kicked,
         Self::Failed,
+        Self::Unseen,
     ];
 
     /// The cause of this word.

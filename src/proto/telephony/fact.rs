@@ -183,6 +183,8 @@ pub enum EndCause {
     Kicked,
     /// The telephone system failed.
     Failed,
+    /// Nobody saw why: it was gone when the telephone system was heard again after a gap.
+    Unseen,
 }
 
 impl EndCause {
@@ -200,6 +202,7 @@ impl EndCause {
             Self::Transferred => "transferred",
             Self::Kicked => "kicked",
             Self::Failed => "failed",
+            Self::Unseen => "unseen",
         }
     }
 }

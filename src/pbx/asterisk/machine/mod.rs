@@ -1,15 +1,62 @@
 //! The Asterisk behind the facts, as a pure machine: what the Manager Interface says and what people want go in, actions for
 //! the Manager Interface and words of [`ctigate_proto::telephony`] come out, and time is given from outside.
+//!
+//! Events switch no states. They change a picture of the PBX (`board`: channels, bridges, who calls whom, queues, devices);
+//! a while after a change, when what belongs together has come, one looks at the picture (`look`: what each party does is a
+//! pure function of it, and of what the gateway asked for), and the difference from what was told before (`book`) is told as
+//! facts (`tell`). So events that come twice, late or in another order lead to the same end.
+//!
+//! - Orders (`orders`, `acts`, `conferences`) are steps of actions with a goal on the board and a deadline. While an order
+//!   moves a conversation, that one is not looked at.
+//! - A conversation is named by the `Linkedid` it began with. When two become one the older stays: the legs of the younger
+//!   that come over end as transferred, and new ones begin in the older, because a leg never changes its conversation; who
+//!   talks with whom keeps its talk. The younger is over when nobody is left in it.
+//! - A phone that calls while it has somebody on hold asks back: its second channel is a second leg of the same conversation.
+//! - After a connection all is read again (`again`). What ended meanwhile ends as unseen, so that no cause is made up.
+//! - The dialplan the gateway needs stands in [`dialplan`].
 
+mod acts;
+mod again;
+mod board;
+mod book;
+mod conferences;
+mod lasting;
+mod look;
+mod orders;
+mod places;
 mod plan;
+mod record;
+mod tell;
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::time::Duration;
 
 use ctigate_proto::Time;
-use ctigate_proto::telephony::{CallId, Command, Event};
+use ctigate_proto::message::Text;
+use ctigate_proto::telephony::{
+    CallId, Command, ConferenceId, EndCause, Event, FormEnd, GhostMode, Place, Refusal,
+};
 
 use super::ami::{Action, Message};
-use crate::pbx::Picture;
+use crate::pbx::{CallPicture, LegPicture, PhonePicture, Picture, QueuePicture, Sound};
+
+use again::Reading;
+use board::Board;
+use book::Book;
+use orders::Jobs;
+use places::Own;
 
 pub use plan::{Answer, Numbering, Phone, Plan, Rewrite};
+
+/// How the ids of its actions begin. Whoever shares the connection uses other ids.
+pub const ACTIONS: &str = "m-";
+
+/// After a change one looks when nothing has changed for so long, so that what belongs together is told together,
+const QUIET: Duration = Duration::from_millis(15);
+/// but not later than so long after the first change.
+const LATEST: Duration = Duration::from_millis(60);
+/// How long somebody may be on hold whose holder is gone. The dialplan connects them sooner, if anybody is left.
+const LEFT_ALONE: Duration = Duration::from_secs(2);
 
 /// The moment at which something is handled.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -29,46 +76,355 @@ pub struct Out {
     pub events: Vec<Event>,
 }
 
+/// What the gateway asked a channel for.
+#[derive(Clone, Debug)]
+struct Asked {
+    own: Own,
+    /// The inside number whose phone it is, or the number that is invited.
+    number: Text,
+    /// The number it is about.
+    toward: Text,
+    /// The conversation it belongs to; none: one of its own.
+    root: Option<String>,
+    /// The conference room it will come into.
+    room: Option<String>,
+    /// The channel that waits for it.
+    with: Option<String>,
+    /// The channel it listens in to, and the conference made for it.
+    target: Option<String>,
+    conference: Option<ConferenceId>,
+    /// Whether it is not there yet.
+    pending: bool,
+}
+
+impl Asked {
+    fn new(own: Own, number: &Text) -> Self {
+        let (toward, root, room, with, target, conference) = (Text::new(), None, None, None, None, None);
+        Self { own, number: number.clone(), toward, root, room, with, target, conference, pending: true }
+    }
+}
+
 /// The Asterisk as it is known.
 #[derive(Debug)]
 pub struct Machine {
     plan: Plan,
+    board: Board,
+    book: Book,
+    jobs: Jobs,
+    /// What channels the gateway made, or will have made, are for.
+    asked: HashMap<String, Asked>,
+    /// Who has put a channel aside.
+    holds: HashMap<String, String>,
+    /// The conference rooms that channels have put aside.
+    rooms_aside: HashMap<String, String>,
+    /// The numbers that channels dial for the gateway.
+    towards: HashMap<String, Text>,
+    /// Why channels will end, when the gateway ends them.
+    marks: HashMap<String, EndCause>,
+    ghost_modes: HashMap<String, GhostMode>,
+    /// Ringing channels that are rung anew: by the caller, and where.
+    replaced: HashMap<String, (String, String)>,
+    /// The channels that call anybody, as of the last look.
+    callers: HashSet<String>,
+    redirects: BTreeMap<Text, (Text, bool)>,
+    available: BTreeMap<Text, bool>,
+    /// Which phones were told to be connected.
+    phones: BTreeMap<Text, bool>,
+    /// Who is on hold without a holder, and until when it is waited for a better end.
+    lonely: BTreeMap<String, Time>,
+    reading: Option<Reading>,
+    up: bool,
+    /// Whether what is known may be old.
+    stale: bool,
+    shutting: bool,
+    now: Time,
+    /// When to look: not before, and not after.
+    look_at: Option<(Time, Time)>,
+    /// When it was made, so that ids of channels are not used twice.
+    began_ms: i64,
+    last_uid: u64,
 }
 
 impl Machine {
     /// Knows nothing yet, and is not connected.
     pub fn new(plan: Plan) -> Self {
-        Self { plan }
+        Self {
+            plan,
+            board: Board::default(),
+            book: Book::default(),
+            jobs: Jobs::default(),
+            asked: HashMap::new(),
+            holds: HashMap::new(),
+            rooms_aside: HashMap::new(),
+            towards: HashMap::new(),
+            marks: HashMap::new(),
+            ghost_modes: HashMap::new(),
+            replaced: HashMap::new(),
+            callers: HashSet::new(),
+            redirects: BTreeMap::new(),
+            available: BTreeMap::new(),
+            phones: BTreeMap::new(),
+            lonely: BTreeMap::new(),
+            reading: None,
+            up: false,
+            stale: true,
+            shutting: false,
+            now: Time::ZERO,
+            look_at: None,
+            began_ms: 0,
+            last_uid: 0,
+        }
     }
 
-    /// The connection stands, is logged in, and Asterisk has fully booted.
-    pub fn connected(&mut self, _now: Now, _out: &mut Out) {}
+    /// The connection stands, is logged in, and Asterisk has fully booted: everything is read again. What it was told while it
+    /// was away is sent.
+    pub fn connected(&mut self, now: Now, out: &mut Out) {
+        self.now = now.mono;
+        if self.began_ms == 0 {
+            self.began_ms = now.wall_ms;
+        }
+        self.up = true;
+        self.shutting = false;
+        self.read_all(now, out);
+    }
 
-    /// The connection is gone.
-    pub fn lost(&mut self, _now: Now, _out: &mut Out) {}
+    /// The connection is gone. What is known stays, and is stale: the house is told that no phone can be reached. Orders that were being followed are
+    /// answered with [`Refusal::Down`].
+    pub fn lost(&mut self, now: Now, out: &mut Out) {
+        self.now = now.mono;
+        if !self.up {
+            return;
+        }
+        // What was heard before the end is true.
+        self.look_now(now, out);
+        self.up = false;
+        self.stale = true;
+        self.reading = None;
+        self.look_at = None;
+        self.drop_jobs(now);
+        self.look_at = None;
+        self.tell_ended(out);
+        self.tell_phones(out);
+    }
 
-    /// Asterisk says something: an event, or the response to an action whose id begins with [`ACTIONS`].
-    pub fn heard(&mut self, _now: Now, _message: &Message, _out: &mut Out) {}
+    /// Asterisk says something: an event, or the response to an action whose id begins with [`ACTIONS`]. What it does not know
+    /// it leaves.
+    pub fn heard(&mut self, now: Now, message: &Message, out: &mut Out) {
+        self.now = now.mono;
+        if !self.up {
+            return;
+        }
+        if message.event() == "Shutdown" {
+            self.shutting = true;
+        }
+        if !message.event().is_empty() {
+            self.board.heard(now.wall_ms, message);
+            if let Some(asked) = self.asked.get_mut(message.get("Uniqueid")) {
+                asked.pending = false;
+            }
+        }
+        let known = self.read(now, message, out);
+        if !known && !message.action_id().is_empty() && !self.answered(now, message, out) {
+            self.tape_answered(message);
+        }
+        if self.board.take_changed() && self.reading.is_none() {
+            self.look_soon(now);
+            self.callers = self.board.callers();
+            self.go_on_all(now, out);
+        }
+    }
 
-    /// The house wants something.
-    pub fn command(&mut self, _now: Now, _command: Command, _out: &mut Out) {}
+    /// The house wants something. Every [`Command::Phone`] is answered by one [`Event::Done`], facts that follow from it first.
+    pub fn command(&mut self, now: Now, command: Command, out: &mut Out) {
+        self.now = now.mono;
+        if self.began_ms == 0 {
+            self.began_ms = now.wall_ms;
+        }
+        match command {
+            Command::Phone { order, .. } if !self.up || self.reading.is_some() => {
+                out.events.push(Event::Done { order, result: Err(Refusal::Down) });
+            }
+            Command::Phone { order, number, act } => {
+                self.look_now(now, out);
+                self.act(now, order, &number, act, out);
+            }
+            Command::Redirect { number, to, cascade } => self.redirect_number(&number, to, cascade, out),
+            Command::Agent { number, available } => self.make_available(&number, available, out),
+            // Scenarios are the dialplan's: who asks by FastAGI is answered there.
+            Command::Script { order, .. } => {
+                out.events.push(Event::ScriptDone { order, result: Err(Refusal::NoSuchScript) });
+            }
+            Command::AskDone { .. }
+            | Command::AskLate { .. }
+            | Command::FormDone { end: FormEnd::Answered { .. } | FormEnd::Closed | FormEnd::Expired | FormEnd::Refused(_), .. } => {}
+        }
+    }
 
     /// When [`Self::tick`] is to be called if nothing is handled before.
     pub fn due(&self) -> Option<Time> {
-        None
+        let look = self.look_at.map(|(at, latest)| at.min(latest));
+        let lonely = self.lonely.values().copied();
+        [look, self.jobs_due(), self.reading_due()].into_iter().flatten().chain(lonely).min()
     }
 
     /// Time has passed.
-    pub fn tick(&mut self, _now: Now, _out: &mut Out) {}
+    pub fn tick(&mut self, now: Now, out: &mut Out) {
+        self.now = now.mono;
+        self.time_out(now);
+        self.read_timed_out(now, out);
+        if self.look_at.is_some_and(|(at, latest)| at.min(latest) <= now.mono) {
+            self.look_now(now, out);
+        }
+        self.watch(now, out);
+    }
 
-    /// The conversation of a channel, by its `Uniqueid`.
-    pub fn call_of(&self, _uniqueid: &str) -> Option<CallId> {
-        None
+    /// Looks once nothing changes for a moment.
+    fn look_soon(&mut self, now: Now) {
+        let latest = self.look_at.map_or(now.mono + LATEST, |(_, latest)| latest);
+        self.look_at = Some((now.mono + QUIET, latest));
+    }
+
+    fn look_now(&mut self, now: Now, out: &mut Out) {
+        if self.reading.is_some() || !self.up {
+            return;
+        }
+        self.look_at = None;
+        let ended = self.jobs_ended();
+        self.look(now, out);
+        self.tell_phones(out);
+        self.tell_ended(out);
+        // Who was on the move is looked at when the move is over.
+        let again = self.moving_until().filter(|_| !ended);
+        if let Some(until) = again {
+            self.look_at = Some((until, until));
+        }
+        self.watch(now, out);
+    }
+
+    /// Looks after those on hold whose holder is gone: nobody would ever take them back.
+    fn watch(&mut self, now: Now, out: &mut Out) {
+        let alone = |c: &board::Channel| {
+            c.is_at(places::HOLD) && self.holds.get(&c.uid).is_some_and(|holder| self.board.live(holder).is_none())
+        };
+        let waits = |c: &board::Channel| {
+            let nobody = !self.holds.iter().any(|(uid, by)| *by == c.uid && self.board.live(uid).is_some());
+            c.is_at(places::WAIT) && nobody && !self.rooms_aside.contains_key(&c.uid)
+        };
+        let lonely: HashSet<String> =
+            self.board.channels().filter(|c| alone(c) || waits(c)).map(|c| c.uid.clone()).collect();
+        self.lonely.retain(|uid, _| lonely.contains(uid));
+        for uid in lonely {
+            self.lonely.entry(uid).or_insert(now.mono + LEFT_ALONE);
+        }
+        if !self.up || self.reading.is_some() {
+            self.lonely.values_mut().for_each(|until| *until = (*until).max(now.mono + LEFT_ALONE));
+            return;
+        }
+        let late: Vec<String> =
+            self.lonely.iter().filter(|(_, until)| **until <= now.mono).map(|(uid, _)| uid.clone()).collect();
+        for uid in late {
+            tracing::warn!(channel = uid, "on hold, and nobody is left who could take it back: it is hung up");
+            self.lonely.remove(&uid);
+            self.send_back(now, &uid, EndCause::OtherGone, out);
+            self.lonely.insert(uid, now.mono + LEFT_ALONE * 5);
+        }
+    }
+
+    /// The conversation of a channel, by its `Uniqueid`; also of one that has not been told of yet.
+    pub fn call_of(&self, uniqueid: &str) -> Option<CallId> {
+        let channel = self.board.channel(uniqueid);
+        let root = || Some(self.book.call_id(&self.plan.system, &channel?.linkedid));
+        self.call_id(uniqueid).or_else(root)
+    }
+
+    /// Whether what is known may be old, because Asterisk is not heard.
+    pub fn is_stale(&self) -> bool {
+        self.stale
+    }
+
+    /// How many channels are known.
+    pub fn channels(&self) -> usize {
+        self.board.len()
     }
 
     /// What goes on, for people.
-    pub fn picture(&self, _now: Now) -> Picture {
-        Picture::default()
+    pub fn picture(&self, now: Now) -> Picture {
+        let in_use = |number: &Text| self.book.legs.values().any(|l| l.fact.end.is_inside() && l.fact.end.number() == number);
+        let phones = self.plan.directory.extensions.iter().map(|extension| PhonePicture {
+            number: extension.number.clone(),
+            name: extension.name.clone(),
+            connected: self.phones.get(&extension.number) == Some(&true),
+            available: self.available.get(&extension.number).copied().unwrap_or(true),
+            redirect: self.redirects.get(&extension.number).map_or_else(Text::new, |(to, _)| to.clone()),
+            in_use: in_use(&extension.number),
+        });
+        let queues = self.plan.directory.queues.iter().map(|queue| {
+            let here = Place::Queue(queue.number.clone());
+            let waiting = self.book.legs.values().filter(|leg| leg.fact.place == here);
+            QueuePicture {
+                number: queue.number.clone(),
+                name: queue.name.clone(),
+                waiting: waiting.map(|leg| leg.fact.leg.clone()).collect(),
+            }
+        });
+        let outside = self.book.legs.values().filter(|leg| !leg.fact.end.is_inside()).count();
+        let mut calls: Vec<(u64, CallPicture)> = Vec::new();
+        for (root, call) in &self.book.calls {
+            let legs = self.book.legs.values().filter(|leg| leg.root == *root);
+            let picture = CallPicture {
+                call: call.fact.call.clone(),
+                began_ms: call.fact.at_ms,
+                ended_ms: None,
+                parties: call.fact.parties.clone(),
+                legs: legs.map(|leg| self.leg_picture(leg)).collect(),
+            };
+            calls.push((call.serial, picture));
+        }
+        calls.sort_by_key(|(serial, _)| *serial);
+        Picture {
+            at_ms: now.wall_ms,
+            lines_used: outside,
+            lines: outside,
+            phones: phones.collect(),
+            queues: queues.collect(),
+            calls: calls.into_iter().map(|(_, call)| call).collect(),
+        }
+    }
+
+    fn leg_picture(&self, leg: &book::Leg) -> LegPicture {
+        let fact = &leg.fact;
+        let there = |other: &&book::Leg| {
+            other.fact.place == fact.place && other.fact.leg != fact.leg && !other.fact.held && !fact.held
+        };
+        let talks = matches!(fact.place, Place::Talk(_) | Place::Conference(_));
+        let voices: Vec<Text> = match fact.state {
+            ctigate_proto::telephony::LegState::Up if talks => {
+                self.book.legs.values().filter(there).map(|other| other.fact.end.number().clone()).collect()
+            }
+            _ => Vec::new(),
+        };
+        let hears = match (fact.state, &fact.place) {
+            (ctigate_proto::telephony::LegState::Ringing, _) => Sound::Bell,
+            (_, Place::Queue(_)) => Sound::Music,
+            (_, Place::Menu { .. }) => Sound::Menu,
+            (ctigate_proto::telephony::LegState::Waiting, _) => Sound::Ringing,
+            _ if !voices.is_empty() => Sound::Voices,
+            (ctigate_proto::telephony::LegState::Up, Place::Talk(_)) => Sound::Music,
+            _ => Sound::Silence,
+        };
+        LegPicture {
+            leg: fact.leg.clone(),
+            end: fact.end.clone(),
+            state: fact.state,
+            place: fact.place.clone(),
+            toward: fact.toward.clone(),
+            held: fact.held,
+            since_ms: fact.at_ms,
+            hears,
+            voices,
+            said: Vec::new(),
+            keys: false,
+        }
     }
 
     /// What it was made of.
@@ -77,5 +433,8 @@ impl Machine {
     }
 }
 
-/// How the ids of its actions begin. Whoever shares the connection uses other ids.
-pub const ACTIONS: &str = "m-";
+/// The dialplan that the gateway needs, for a PBX in whose context `context` an inside user's number can be dialled: to be
+/// included in `extensions.conf`.
+pub fn dialplan(context: &str) -> String {
+    include_str!("../dialplan/extensions_cti.conf").replace("@CONTEXT@", context)
+}

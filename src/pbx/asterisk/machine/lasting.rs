@@ -1,0 +1,111 @@
+//! What lasts: where the calls of a number go, and whether queues may ring it. It stands in Asterisk too, so that it holds
+//! while the gateway is away.
+
+use std::collections::BTreeSet;
+
+use ctigate_proto::message::Text;
+
+use super::super::ami::Action;
+use super::places::REDIRECT;
+use super::{Machine, Out};
+
+/// How many redirections are followed.
+const REDIRECTIONS: usize = 8;
+
+impl Machine {
+    /// Calls to a number go elsewhere from now on.
+    pub(super) fn redirect_number(&mut self, number: &Text, to: Option<Text>, cascade: bool, out: &mut Out) {
+        if !self.plan.phones.contains_key(number) {
+            tracing::warn!(%number, "redirect: nobody has this number");
+            return;
+        }
+        match to {
+            Some(to) => self.redirects.insert(number.clone(), (to, cascade)),
+            None => self.redirects.remove(number),
+        };
+        let others = self.redirects.iter().filter(|(_, (_, cascade))| *cascade).map(|(other, _)| other.clone());
+        let numbers: BTreeSet<Text> = others.chain([number.clone()]).collect();
+        self.write_redirects(&numbers, out);
+    }
+
+    /// Writes where the calls of numbers go into Asterisk's own database: the end of the chain, so that the dialplan need not
+    /// follow it.
+    fn write_redirects(&mut self, numbers: &BTreeSet<Text>, out: &mut Out) {
+        if !self.up {
+            return;
+        }
+        for number in numbers {
+            let key = |action: Action| action.with("Family", REDIRECT).with("Key", &**number);
+            let action = match self.end_of_chain(number) {
+                Some(to) => key(Action::new("DBPut")).with("Val", self.plan.for_dialling(&to)),
+                None => key(Action::new("DBDel")),
+            };
+            self.send(action, out);
+        }
+    }
+
+    /// The number whose phone rings when this one is called; `None`: its own. Of a circle the last number is taken.
+    fn end_of_chain(&self, number: &Text) -> Option<Text> {
+        let mut seen = vec![number.clone()];
+        let mut follow = true;
+        while let Some((to, cascade)) = self.redirects.get(&seen[seen.len() - 1]) {
+            if !follow || !self.plan.leads(to) || seen.contains(to) || seen.len() > REDIRECTIONS {
+                break;
+            }
+            follow = *cascade;
+            seen.push(to.clone());
+        }
+        (seen.len() > 1).then(|| seen.swap_remove(seen.len() - 1))
+    }
+
+    /// Whether queues may ring a number.
+    pub(super) fn make_available(&mut self, number: &Text, available: bool, out: &mut Out) {
+        if !self.plan.phones.contains_key(number) {
+            tracing::warn!(%number, "agent: nobody has this number");
+            return;
+        }
+        self.available.insert(number.clone(), available);
+        self.write_available(number, out);
+    }
+
+    fn write_available(&mut self, number: &Text, out: &mut Out) {
+        let Some(endpoint) = self.plan.endpoint(number).filter(|_| self.up).map(str::to_owned) else { return };
+        let available = self.available.get(number).copied().unwrap_or(true);
+        let serves: Vec<String> = self
+            .plan
+            .queues
+            .iter()
+            .filter(|(_, queue)| self.plan.directory.queue(queue).is_some_and(|q| q.members.contains(number)))
+            .map(|(name, _)| name.clone())
+            .collect();
+        let name = self.plan.name_of(number);
+        for queue in serves {
+            let there = self.board.serving.get(&(queue.clone(), endpoint.clone())).copied();
+            let action = match there {
+                // Whoever is no member yet comes in, ready or not.
+                None => Action::new("QueueAdd")
+                    .with("Queue", queue)
+                    .with("Interface", &*endpoint)
+                    .with("MemberName", if name.is_empty() { &**number } else { &*name })
+                    .with("Paused", if available { "false" } else { "true" }),
+                Some(paused) if paused == available => Action::new("QueuePause")
+                    .with("Queue", queue)
+                    .with("Interface", &*endpoint)
+                    .with("Paused", if available { "false" } else { "true" })
+                    .with("Reason", if available { "" } else { "ctigate" }),
+                Some(_) => continue,
+            };
+            self.send(action, out);
+        }
+    }
+
+    /// After a time in which Asterisk heard nothing, it is told again.
+    pub(super) fn write_lasting(&mut self, out: &mut Out) {
+        let numbers: BTreeSet<Text> = self.redirects.keys().cloned().collect();
+        self.write_redirects(&numbers, out);
+        let numbers: Vec<Text> = self.available.keys().cloned().collect();
+        for number in numbers {
+            self.write_available(&number, out);
+        }
+    }
+}

@@ -2,6 +2,7 @@
 
 mod admin_port;
 mod archive;
+mod doctor;
 mod door;
 mod settings;
 
@@ -33,6 +34,9 @@ use crate::transport::post::{self, Posted};
 use crate::transport::tls::{Certificates, TlsError};
 use crate::transport::{Transport, limit, tls};
 use crate::web;
+
+pub use crate::pbx::{Check, Verdict};
+pub use doctor::{asterisk_config, examine};
 
 use archive::Archive;
 use door::House;
@@ -353,6 +357,13 @@ impl Listeners {
     }
 }
 
+/// Whether anything listens with the certificate of `[web]`.
+fn needs_certificate(config: &Config) -> bool {
+    let web = config.web.tls_bind.is_some() || config.web.tls == TlsPort::Both;
+    web || config.web.admin_tls
+        || config.links.iter().any(|l| l.mode.accepts() && l.mode.tls() && l.certificate.is_none())
+}
+
 /// Starts everything that listens, dials or posts.
 #[expect(clippy::too_many_arguments, reason = "the parts of a node, handed on once")]
 fn serve(
@@ -372,9 +383,7 @@ fn serve(
         certificates.push(Arc::clone(&loaded));
         Ok::<_, StartError>(loaded)
     };
-    let web_needs_tls = listeners.web_tls.is_some() || config.web.tls == TlsPort::Both;
-    let links_need_tls = config.links.iter().any(|l| l.mode.accepts() && l.mode.tls() && l.certificate.is_none());
-    let web = if web_needs_tls || links_need_tls || config.web.admin_tls {
+    let web = if needs_certificate(config) {
         let (bound, host) = settings::certificate_names(config);
         tls::make_if_missing(&config.web.certificate, &config.web.key, &bound, host)
             .map_err(|why| StartError::Tls { key: "web.certificate".to_owned(), why })?;

@@ -217,8 +217,20 @@ fn directory(config: &Config) -> pbx::Directory {
 
 /// An Asterisk PBX.
 pub(super) fn asterisk(config: &Config) -> Result<asterisk::Settings, StartError> {
-    let directory = directory(config);
     let account = asterisk_account(config)?;
+    let plan = asterisk_plan(config);
+    let agi = agi::Settings {
+        allow: config.pbx.asterisk.agi_allow.clone(),
+        timeout: config.pbx.asterisk.agi_timeout,
+        route_method: config.pbx.asterisk.route_method.clone(),
+        directory: plan.directory.clone(),
+    };
+    Ok(asterisk::Settings { account, plan, agi })
+}
+
+/// What is known of an Asterisk PBX beforehand.
+pub(super) fn asterisk_plan(config: &Config) -> Plan {
+    let directory = directory(config);
     let asterisk = &config.pbx.asterisk;
     let phone = |number: &Text| Phone {
         endpoint: asterisk.endpoint_of(number),
@@ -234,39 +246,28 @@ pub(super) fn asterisk(config: &Config) -> Result<asterisk::Settings, StartError
         cut: rule.cut,
         put: rule.put.clone(),
     };
-    let system = if asterisk.system.is_empty() {
-        format!("{}:{}", asterisk.host, asterisk.port)
-    } else {
-        asterisk.system.clone()
-    };
+    let rules = |rules: &[NumberRule]| rules.iter().map(rule).collect();
     let queue = |queue: &config::Queue| (asterisk.queue_name(&queue.number).to_owned(), text(&queue.number));
-    let plan = Plan {
-        system,
+    Plan {
+        system: match asterisk.system.as_str() {
+            "" => format!("{}:{}", asterisk.host, asterisk.port),
+            system => system.to_owned(),
+        },
         phones: directory.extensions.iter().map(|e| (e.number.clone(), phone(&e.number))).collect(),
         lines: asterisk.trunks.iter().cloned().collect(),
         queues: config.queues.iter().map(queue).collect(),
         services: asterisk.services.iter().map(|number| text(number)).collect(),
         context: asterisk.context.clone(),
-        numbering: Numbering {
-            told: asterisk.number_told.iter().map(rule).collect(),
-            dialled: asterisk.number_dialled.iter().map(rule).collect(),
-        },
+        numbering: Numbering { told: rules(&asterisk.number_told), dialled: rules(&asterisk.number_dialled) },
         recordings: Some(asterisk.record_folder.trim_end_matches('/').to_owned()).filter(|folder| !folder.is_empty()),
         ring: asterisk.ring,
-        directory: directory.clone(),
-        ..Plan::default()
-    };
-    let agi = agi::Settings {
-        allow: asterisk.agi_allow.clone(),
-        timeout: asterisk.agi_timeout,
-        route_method: asterisk.route_method.clone(),
         directory,
-    };
-    Ok(asterisk::Settings { account, plan, agi })
+        ..Plan::default()
+    }
 }
 
 /// Where an Asterisk PBX is, and who we are there.
-pub(super) fn asterisk_account(config: &Config) -> Result<ami::Account, StartError> {
+fn asterisk_account(config: &Config) -> Result<ami::Account, StartError> {
     let asterisk = &config.pbx.asterisk;
     let trust = asterisk.ca_file.clone().map_or(Trust::System, Trust::File);
     let tls = asterisk.tls.then(|| trust.connector()).transpose();

@@ -29,6 +29,7 @@ Try it, no files needed:
 Run it:
   ctigate check-config                    says what is wrong with ctigate.toml, or sums it up
   ctigate serve                           runs with ./ctigate.toml, or with --config FILE
+  ctigate doctor                          looks whether everything is there, and says what to do
   ctigate call FindClient phone=1234567   asks the CRM by a dynamic method
 
 More:
@@ -155,6 +156,30 @@ Secrets are masked.")]
     PrintConfig {
         #[command(flatten)]
         choice: Choice,
+    },
+    /// Look whether everything is there that the gateway needs, and say what to do where
+    #[command(after_help = "\
+It looks at the configuration, certificates, store, folders and ports, tries to connect to the CRMs that are dialed, and asks
+Asterisk: whether the login works, which rights and modules are missing, whether the dialplan, phones and queues are there.
+It changes nothing. Whether the gateway runs does not matter.
+
+Examples:
+  ctigate doctor
+  ctigate doctor --config /etc/ctigate/ctigate.toml
+  ctigate doctor --json | jq '.[] | select(.verdict == \"BAD\")'
+
+Exit code 1: something does not work.")]
+    Doctor {
+        #[command(flatten)]
+        choice: Choice,
+        /// Print for programs
+        #[arg(long)]
+        json: bool,
+    },
+    /// Help with the configuration of Asterisk
+    Asterisk {
+        #[command(subcommand)]
+        order: AsteriskOrder,
     },
     /// Make a password_hash for [[user]] or [[link]]
     #[command(after_help = "\
@@ -310,6 +335,51 @@ fn json_object(text: &str) -> Result<serde_json::Value, String> {
         Ok(value @ serde_json::Value::Object(_)) => Ok(value),
         Ok(_) => Err("this is JSON, but no object like {\"clientid\":\"42\"}".to_owned()),
         Err(error) => Err(format!("this is not JSON: {error}")),
+    }
+}
+
+/// What `asterisk` does.
+#[derive(Debug, Subcommand)]
+pub(super) enum AsteriskOrder {
+    /// Print ready-made pieces of Asterisk's configuration for this gateway
+    #[command(after_help = "\
+Examples:
+  ctigate asterisk config                                                  all of it
+  ctigate asterisk config manager                                          the account, for manager.conf
+  ctigate asterisk config dialplan > /etc/asterisk/extensions_cti.conf     the places for calls, as they are
+  ctigate asterisk config routes                                           what to choose from, for extensions.conf
+
+The names, numbers and addresses are those of [pbx.asterisk], [[user]] and [[queue]]. No secret is printed.")]
+    Config {
+        /// Only this piece
+        #[arg(value_enum)]
+        piece: Option<Piece>,
+        #[command(flatten)]
+        choice: Choice,
+    },
+}
+
+/// A piece of Asterisk's configuration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Piece {
+    /// The account, for manager.conf
+    Manager,
+    /// The file extensions_cti.conf
+    Dialplan,
+    /// Routes to choose from, for extensions.conf
+    Routes,
+    /// Hints for pjsip.conf and the phones
+    Phones,
+}
+
+impl Piece {
+    pub(super) const fn word(self) -> &'static str {
+        match self {
+            Self::Manager => "manager",
+            Self::Dialplan => "dialplan",
+            Self::Routes => "routes",
+            Self::Phones => "phones",
+        }
     }
 }
 

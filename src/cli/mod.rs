@@ -6,6 +6,7 @@ mod args;
 mod call;
 mod check;
 mod convert;
+mod doctor;
 mod password;
 mod serve;
 mod sim;
@@ -18,7 +19,7 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use crate::config::{Loaded, Sources};
-use args::{Args, Choice, Command};
+use args::{Args, AsteriskOrder, Choice, Command};
 use terminal::Terminal;
 
 /// How a command ended, for whoever called it.
@@ -100,6 +101,10 @@ fn run(args: Args, terminal: &mut Terminal) -> Result<(), Failure> {
         Command::DemoCrm(crm) => serve::demo_crm(crm),
         Command::CheckConfig { choice } => check::check(&choice, terminal),
         Command::PrintConfig { choice } => check::print(&choice, terminal),
+        Command::Doctor { choice, json } => doctor::doctor(&choice, json, terminal),
+        Command::Asterisk { order: AsteriskOrder::Config { choice, piece } } => {
+            doctor::asterisk_config(&choice, piece, terminal)
+        }
         Command::HashPassword => password::hash(terminal),
         Command::Convert { to, file } => convert::convert(to, file.as_deref(), terminal),
         Command::Call(call) => call::call(&call, terminal),

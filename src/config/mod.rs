@@ -25,6 +25,7 @@ mod user;
 mod validate;
 mod web;
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -87,6 +88,20 @@ pub struct Config {
 }
 
 impl Config {
+    /// Every address that the gateway listens on, with its key.
+    pub fn listeners(&self) -> Vec<(String, SocketAddr)> {
+        let mut all = vec![("web.bind".to_owned(), self.web.bind)];
+        all.extend(self.web.tls_bind.map(|address| ("web.tls_bind".to_owned(), address)));
+        all.push(("web.admin_bind".to_owned(), self.web.admin_bind));
+        for (index, link) in self.links.iter().enumerate().filter(|(_, link)| link.mode.accepts()) {
+            all.extend(link.bind.map(|address| (format!("link[{index}].bind"), address)));
+        }
+        if self.pbx.kind == PbxKind::Asterisk {
+            all.extend(self.pbx.asterisk.agi_bind.map(|address| ("pbx.asterisk.agi_bind".to_owned(), address)));
+        }
+        all
+    }
+
     /// The file with the token that the admin port demands.
     pub fn admin_token(&self) -> PathBuf {
         self.folder.join(Path::new("data/admin.token"))

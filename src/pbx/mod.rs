@@ -5,11 +5,13 @@
 //! - [`Directory`]: the inside numbers and queues a backend is told of at the start.
 //! - [`Handle`]: how the house reaches a backend; never waits, a full queue gives the command back.
 //! - [`Picture`]: what goes on, for people.
+//! - [`Check`]: what an examination finds, for people.
 //! - [`supervise`]: runs a backend, starts it anew when it dies, and lets no call or wait of the dead one hang.
 //! - [`simulator`]: a telephone system without telephones.
 //! - [`asterisk`]: an Asterisk PBX.
 
 pub mod asterisk;
+mod check;
 mod control;
 mod directory;
 mod ledger;
@@ -18,6 +20,7 @@ mod ports;
 pub mod simulator;
 mod supervise;
 
+pub use check::{Check, Verdict};
 pub use control::{Control, ControlError, Done};
 pub use directory::{Directory, Extension, Queue, Strategy};
 pub use picture::{CallPicture, LegPicture, PhonePicture, Picture, QueuePicture, Said, Sound};

@@ -6,13 +6,13 @@ mod pbx;
 mod people;
 mod web;
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::path::Path;
 
 use ctigate_proto::auth::same_login;
 
+use super::Config;
 use super::finding::{Finding, Refused};
-use super::{Config, PbxKind};
 
 /// What was found so far.
 #[derive(Debug, Default)]
@@ -87,7 +87,7 @@ pub(super) fn check(config: &Config, set: &dyn Fn(&str) -> bool, report: &mut Re
 
 /// The demo shows people and passwords to everybody, so it stays on this machine.
 pub(super) fn check_demo(config: &Config, report: &mut Report) {
-    for (key, address) in listeners(config) {
+    for (key, address) in config.listeners() {
         if !is_loopback(address.ip()) {
             report.error(
                 [key],
@@ -98,23 +98,9 @@ pub(super) fn check_demo(config: &Config, report: &mut Report) {
     }
 }
 
-/// Every address that the gateway listens on, with its key.
-pub(super) fn listeners(config: &Config) -> Vec<(String, SocketAddr)> {
-    let mut all = vec![("web.bind".to_owned(), config.web.bind)];
-    all.extend(config.web.tls_bind.map(|address| ("web.tls_bind".to_owned(), address)));
-    all.push(("web.admin_bind".to_owned(), config.web.admin_bind));
-    for (index, link) in config.links.iter().enumerate().filter(|(_, link)| link.mode.accepts()) {
-        all.extend(link.bind.map(|address| (format!("link[{index}].bind"), address)));
-    }
-    if config.pbx.kind == PbxKind::Asterisk {
-        all.extend(config.pbx.asterisk.agi_bind.map(|address| ("pbx.asterisk.agi_bind".to_owned(), address)));
-    }
-    all
-}
-
 /// No two listeners may want the same port. Port 0 lets the system choose, so it never meets another.
 fn ports(config: &Config, report: &mut Report) {
-    let all = listeners(config);
+    let all = config.listeners();
     for (at, (key, address)) in all.iter().enumerate() {
         for (earlier_key, earlier) in &all[..at] {
             let same_host =

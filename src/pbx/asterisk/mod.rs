@@ -3,11 +3,15 @@
 //! - [`ami`]: the Manager Interface.
 //! - [`agi`]: the FastAGI server.
 //! - [`machine`]: what is known of the PBX, the facts that follow, and the orders to it; pure.
+//! - [`doctor`]: looks whether everything is there that the gateway needs.
+//! - [`fragments`]: ready-made pieces of Asterisk's configuration.
 //! - [`Asterisk`]: the task that drives them, a [`super::Backend`].
 
 pub mod agi;
 pub mod ami;
+pub mod doctor;
 mod driver;
+pub mod fragments;
 pub mod machine;
 
 use tokio::net::TcpListener;

@@ -223,7 +223,7 @@ impl Session {
         let (io, write) = tokio::io::split(stream);
         let mut read = Reading { io, reader: Reader::default(), chunk: vec![0; CHUNK] };
         let greeting = timeout(patience.answer, read.greeting()).await;
-        let greeting = greeting.map_err(|_| Fault::Other("nothing".to_owned()))?.map_err(|fault| match fault {
+        let greeting = greeting.map_err(|_| Fault::Silent(patience.answer))?.map_err(|fault| match fault {
             Fault::Unreadable(_) => Fault::Other("a line without an end".to_owned()),
             other => other,
         })?;
@@ -258,15 +258,8 @@ impl Session {
     /// # Errors
     /// [`Fault`]; also when the answer does not come in time, or the action cannot be sent.
     pub async fn ask(&mut self, action: Action) -> Result<(Message, Vec<Message>), Fault> {
-        self.asked += 1;
-        let id = format!("{OWN}{}", self.asked);
-        let mut bytes = Vec::new();
-        action.id(&id).encode(&mut bytes).map_err(|wrong| Fault::Broken(wrong.to_string()))?;
+        let id = self.send(action).await?;
         let patience = self.patience;
-        timeout(patience.write, self.write.write_all(&bytes))
-            .await
-            .map_err(|_| Fault::Stuck(patience.write))?
-            .map_err(broken)?;
         let answered = async {
             let mut response = None;
             let mut events = Vec::new();
@@ -289,6 +282,35 @@ impl Session {
             }
         };
         timeout(patience.answer, answered).await.map_err(|_| Fault::Silent(patience.answer))?
+    }
+
+    /// Sends an action under an id of ours.
+    async fn send(&mut self, action: Action) -> Result<String, Fault> {
+        self.asked += 1;
+        let id = format!("{OWN}{}", self.asked);
+        let mut bytes = Vec::new();
+        action.id(&id).encode(&mut bytes).map_err(|wrong| Fault::Broken(wrong.to_string()))?;
+        let patience = self.patience;
+        let written = async {
+            self.write.write_all(&bytes).await?;
+            self.write.flush().await
+        };
+        timeout(patience.write, written).await.map_err(|_| Fault::Stuck(patience.write))?.map_err(broken)?;
+        Ok(id)
+    }
+
+    /// Asks one thing, and gives the event that `wanted` is true of, if it comes in time; before or after the response.
+    ///
+    /// # Errors
+    /// [`Fault`].
+    pub async fn ask_and_see(
+        &mut self,
+        action: Action,
+        within: Duration,
+        wanted: impl Fn(&Message) -> bool,
+    ) -> Result<Option<Message>, Fault> {
+        self.send(action).await?;
+        self.event(within, wanted).await
     }
 
     /// The next event that `wanted` is true of, if it comes in time.

@@ -32,7 +32,7 @@ const EVENTS: [&str; 8] = [
     "phoneevent",
     "confcompositionchanged",
     "confcompetitorstatechanged",
-    "forms",
+    "dlgcard",
 ];
 
 /// A tab of somebody, who has a phone beside it.

@@ -21,6 +21,10 @@ pub(crate) const TRUNK_IP: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
 pub(crate) const SIPP_IP: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 3);
 /// Where sipp answers.
 pub(crate) const LOAD_IP: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 4);
+/// Phones of the browser's stories.
+pub(crate) const HOUSE: std::ops::RangeInclusive<u16> = 101..=110;
+/// Their queue, and who serves it.
+const HOUSE_QUEUE: (&str, [&str; 2]) = ("500", ["101", "102"]);
 /// How long a phone is rung, in seconds, where the story does not choose a number that rings shortly.
 const RING: u16 = 30;
 
@@ -54,11 +58,28 @@ pub(crate) fn asking(team: u16) -> String {
     format!("{}", 7000 + team)
 }
 
+/// A number that rings the team's first three phones at once.
+pub(crate) fn group(team: u16) -> String {
+    format!("{}", 2000 + team)
+}
+
+/// Every phone that registers.
+fn phones() -> impl Iterator<Item = String> {
+    let teams = (0..TEAMS).flat_map(|team| (1..=PEOPLE).map(move |n| extension(team, n)));
+    teams.chain(HOUSE.map(|number| number.to_string()))
+}
+
+/// The numbers that are neither phones nor queues.
+pub(crate) fn services() -> Vec<String> {
+    (0..TEAMS).flat_map(|team| [group(team), short(team), menu(team), patience(team), asking(team)]).collect()
+}
+
 /// The same in the scenario language of the simulator.
 pub(crate) fn scenarios() -> String {
     let mut text = String::new();
     for team in 0..TEAMS {
-        let first = extension(team, 1);
+        let [first, second, third] = [1, 2, 3].map(|n| extension(team, n));
+        let _ = writeln!(text, "on {} {{\n  ring {first}, {second}, {third} for 30s\n}}", group(team));
         let _ = writeln!(text, "on {} {{\n  ring {first} for 2s\n}}", short(team));
         let _ = writeln!(text, "on {} \"menu\" {{\n  answer\n  wait 60s\n}}", menu(team));
         let _ = writeln!(text, "on {} {{\n  queue {} for 3s\n}}", patience(team), queue(team));
@@ -178,15 +199,15 @@ fn manager(ports: &Ports) -> String {
 
 fn queues() -> String {
     let mut text = "[general]\npersistentmembers = no\nautofill = yes\n".to_owned();
-    for team in 0..TEAMS {
+    let of_team = |team| (queue(team), [1, 2, 3].map(|n| extension(team, n)).to_vec());
+    let house = (HOUSE_QUEUE.0.to_owned(), HOUSE_QUEUE.1.map(str::to_owned).to_vec());
+    for (queue, members) in (0..TEAMS).map(of_team).chain([house]) {
         let _ = write!(
             text,
-            "[{}]\nmusicclass = default\nstrategy = ringall\ntimeout = 15\nretry = 1\nwrapuptime = 0\nringinuse = no\n\
+            "[{queue}]\nmusicclass = default\nstrategy = ringall\ntimeout = 15\nretry = 1\nwrapuptime = 0\nringinuse = no\n\
              joinempty = yes\nleavewhenempty = no\nannounce-frequency = 0\nannounce-position = no\n",
-            queue(team)
         );
-        for n in 1..=3 {
-            let number = extension(team, n);
+        for number in members {
             let _ = writeln!(text, "member => PJSIP/{number},0,Agent {number},PJSIP/{number}");
         }
     }
@@ -202,7 +223,7 @@ fn pjsip(ports: &Ports) -> String {
          [place](!)\ntype = aor\nmax_contacts = 1\nremove_existing = yes\ndefault_expiration = 3600\nqualify_frequency = 0\n",
         ports.sip
     );
-    for number in (0..TEAMS).flat_map(|team| (1..=PEOPLE).map(move |n| extension(team, n))) {
+    for number in phones() {
         let _ = writeln!(
             text,
             "[{number}](phone)\naors = {number}\ncallerid = Agent {number} <{number}>\n[{number}](place)"
@@ -229,10 +250,7 @@ fn pjsip(ports: &Ports) -> String {
 
 fn extensions(menu_sound: &Path, ports: &Ports) -> String {
     let agi = format!("agi://127.0.0.1:{}", ports.agi);
-    let hints: String = (0..TEAMS)
-        .flat_map(|team| (1..=PEOPLE).map(move |n| extension(team, n)))
-        .map(|number| format!("exten => {number},hint,PJSIP/{number}\n"))
-        .collect();
+    let hints: String = phones().map(|number| format!("exten => {number},hint,PJSIP/{number}\n")).collect();
     format!(
         "[general]\nstatic = yes\nwriteprotect = yes\n\
          [from-trunk]\nexten => _X!,1,Goto(internal,${{EXTEN}},1)\n\
@@ -240,15 +258,18 @@ fn extensions(menu_sound: &Path, ports: &Ports) -> String {
          [parked]\n\
          [internal]\ninclude => hints\ninclude => parked\n\
          ; a phone\n\
-         exten => _1XXX,1,Set(TO=${{DB(ctigate/redirect/${{EXTEN}})}})\n\
-         \x20same => n,GotoIf($[\"${{TO}}\" != \"\"]?${{TO}},1)\n\
+         exten => _1X.,1,Gosub(cti-redirect,${{EXTEN}},1)\n\
          \x20same => n,Dial(PJSIP/${{EXTEN}},{RING},tTkK)\n\
          \x20same => n,Goto(over-${{DIALSTATUS}},1)\n\
          ; a number of the load\n\
          exten => _8XXX,1,Dial(PJSIP/${{EXTEN}},{RING})\n\
          \x20same => n,Goto(over-${{DIALSTATUS}},1)\n\
          ; a ring that does not last\n\
-         exten => _30XX,1,Dial(PJSIP/${{MATH(1001+${{EXTEN:2}}*10,int)}},2,tT)\n\
+         exten => _30XX,1,Dial(PJSIP/1${{EXTEN:2}}1,2,tT)\n\
+         \x20same => n,Goto(over-${{DIALSTATUS}},1)\n\
+         ; three phones at once\n\
+         exten => _20XX,1,Set(N=1${{EXTEN:2}})\n\
+         \x20same => n,Dial(PJSIP/${{N}}1&PJSIP/${{N}}2&PJSIP/${{N}}3,{RING},tT)\n\
          \x20same => n,Goto(over-${{DIALSTATUS}},1)\n\
          ; a voice menu\n\
          exten => _40XX,1,Answer()\n\
@@ -256,9 +277,8 @@ fn extensions(menu_sound: &Path, ports: &Ports) -> String {
          \x20same => n,WaitExten(50)\n\
          \x20same => n,Hangup(16)\n\
          ; a queue, and one that has not much patience\n\
-         exten => _60XX,1,Answer()\n\
-         \x20same => n,Queue(${{EXTEN}},tT,,,120)\n\
-         \x20same => n,Hangup(16)\n\
+         exten => _60XX,1,Goto(queues,${{EXTEN}},1)\n\
+         exten => {house_queue},1,Goto(queues,${{EXTEN}},1)\n\
          exten => _50XX,1,Answer()\n\
          \x20same => n,Queue(60${{EXTEN:2}},tT,,,3)\n\
          \x20same => n,Hangup(19)\n\
@@ -279,39 +299,16 @@ fn extensions(menu_sound: &Path, ports: &Ports) -> String {
          exten => _70XX,1,AGI({agi}/dynamic/GetManager?phone=${{CALLERID(num)}})\n\
          \x20same => n,GotoIf($[\"${{CTI_STATUS}}\" = \"OK\" & \"${{CTI_MANAGER}}\" != \"\"]?internal,${{CTI_MANAGER}},1)\n\
          \x20same => n,Goto(internal,60${{EXTEN:2}},1)\n\
-         [hints]\n{hints}\n{CTI}",
+         [queues]\n\
+         exten => _X.,1,Answer()\n\
+         \x20same => n,Queue(${{EXTEN}},tT,,,120)\n\
+         \x20same => n,Hangup(16)\n\
+         [hints]\n{hints}\n{cti}",
+        cti = CTI.replace("@CONTEXT@", "internal"),
+        house_queue = HOUSE_QUEUE.0,
         menu = menu_sound.display(),
     )
 }
 
-/// The places to which the gateway sends channels, as its documentation gives them.
-const CTI: &str = r#"
-[cti-c2c]
-exten => _X!,1,Set(CALLERID(all)=${CTI_CLID})
- same => n,Set(CONNECTEDLINE(all,i)=)
- same => n,Goto(internal,${EXTEN},1)
-[cti]
-exten => wait,1,Answer()
- same => n,Wait(3600)
-exten => hold,1,Answer()
- same => n,MusicOnHold(default)
-exten => conf,1,Answer()
- same => n,ConfBridge(${CTI_CONF},default_bridge,default_user)
-exten => bridge,1,Answer()
- same => n,Bridge(${CTI_BRIDGE_CHAN},F(cti,left,1))
-exten => left,1,GotoIf($["${CTI_HELD}" = ""]?end)
- same => n,Set(__CTI_PEER=${CTI_HELD})
- same => n,Set(__CTI_HELD=)
- same => n,Bridge(${CTI_PEER},F(cti,left,1))
- same => n(end),Hangup(16)
-[cti-consult]
-exten => _X!,1,Dial(Local/${EXTEN}@internal/n,20,tTF(cti,left,1))
- same => n,Goto(back-${DIALSTATUS},1)
-exten => _back-.,1,Goto(cti,left,1)
-[cti-intercom]
-exten => _X!,1,Dial(PJSIP/${EXTEN},20,tTb(cti-autoanswer^s^1))
-[cti-autoanswer]
-exten => s,1,Set(PJSIP_HEADER(add,Call-Info)=<sip:127.0.0.1>\;answer-after=0)
- same => n,Set(PJSIP_HEADER(add,Alert-Info)=<http://127.0.0.1>\;info=alert-autoanswer)
- same => n,Return()
-"#;
+/// The places to which the gateway sends channels, as it gives them to operators.
+const CTI: &str = include_str!("../../src/pbx/asterisk/dialplan/extensions_cti.conf");

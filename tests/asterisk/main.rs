@@ -14,14 +14,18 @@ mod sip;
 // A node with people, and either telephone system behind it.
 #[path = "../telephony/client.rs"]
 mod client;
+mod crm;
 mod desk;
 mod office;
+mod proxy;
 mod real;
 mod simulated;
 // The bed itself: phones call each other, with no gateway.
 mod bed;
 // Stories for every telephone system.
 mod suite;
+// Stories for Asterisk alone.
+mod only;
 
 use std::time::Duration;
 
@@ -36,4 +40,10 @@ async fn until(what: &str, mut yes: impl FnMut() -> bool) {
         }
     };
     assert!(tokio::time::timeout(SOON, asked).await.is_ok(), "{what}: not within {} s", SOON.as_secs());
+}
+
+/// Waits for what is to happen soon.
+async fn soon<T>(what: &str, future: impl Future<Output = T>) -> T {
+    let done = tokio::time::timeout(SOON, future).await;
+    done.unwrap_or_else(|_| panic!("{what}: not within {} s", SOON.as_secs()))
 }

@@ -2,16 +2,15 @@
 //! one office; each has a team of people to itself.
 
 use std::collections::BTreeSet;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
-use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU16, Ordering};
+use std::sync::{LazyLock, Mutex};
 use std::time::Duration;
 
 use ctigate::app::{self, Node};
-use ctigate::config::{Config, Queue, Role, Secret, User};
+use ctigate::config::{Config, Form, Link, LinkMode, Parameters, Queue, Role, Secret, User};
 use ctigate::proto::calls::{Entry, JournalQuery};
-use ctigate::proto::message::Text;
 use ctigate::proto::telephony::CallId;
 use ctigate::shutdown::Shutdown;
 use ctigate::store::Store;
@@ -21,7 +20,8 @@ use tokio::time::Instant;
 
 use crate::SOON;
 use crate::desk::Desk;
-use crate::dialplan::{self, PEOPLE, TEAMS};
+use crate::dialplan::{self, LOAD, PEOPLE, TEAMS};
+use crate::server::free_tcp;
 
 /// What the world does to a telephone system: people inside with their hands, people outside.
 pub(crate) trait Pbx: Send + Sync + 'static {
@@ -50,8 +50,9 @@ pub(crate) trait Pbx: Send + Sync + 'static {
 /// A node with its telephone system.
 pub(crate) struct Office<P> {
     pub(crate) pbx: P,
-    pub(crate) node: Node,
+    pub(crate) config: Config,
     pub(crate) store: Store,
+    node: Mutex<Option<Node>>,
     next: AtomicU16,
     _folder: tempfile::TempDir,
 }
@@ -64,10 +65,11 @@ pub(crate) static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {
 /// A configuration with all teams, its data below `folder`, on ports of the system's choice.
 pub(crate) fn configuration(folder: &Path) -> Config {
     let mut config = Config::default();
-    let any: SocketAddr = "127.0.0.1:0".parse().expect("an address");
-    config.web.bind = any;
+    // Not of the system's choice: a node that starts again is found where it was.
+    let here = || SocketAddr::from((Ipv4Addr::LOCALHOST, free_tcp()));
+    config.web.bind = here();
     config.web.tls_bind = None;
-    config.web.admin_bind = any;
+    config.web.admin_bind = here();
     config.folder = folder.to_path_buf();
     config.web.certificate = folder.join("server.pem");
     config.web.key = folder.join("server.key");
@@ -98,6 +100,25 @@ pub(crate) fn configuration(folder: &Path) -> Config {
             ..Queue::default()
         });
     }
+    for number in LOAD.map(|n| n.to_string()) {
+        config.users.push(User {
+            login: login(&number),
+            number,
+            password: Some(Secret::new("Secret1")),
+            ..User::default()
+        });
+    }
+    config.links.push(Link {
+        name: "crm".to_owned(),
+        mode: LinkMode::AcceptWs,
+        bind: Some((Ipv4Addr::LOCALHOST, free_tcp()).into()),
+        ..Link::default()
+    });
+    config.forms.push(Form {
+        name: "clientcard".to_owned(),
+        parameters: Parameters(vec![("phone".to_owned(), "{caller}".parse().expect("a template"))]),
+        ..Form::default()
+    });
     config
 }
 
@@ -107,18 +128,31 @@ fn login(number: &str) -> String {
 
 impl<P> Office<P> {
     /// Starts the node of this configuration.
-    pub(crate) async fn open(pbx: P, config: &Config, folder: tempfile::TempDir) -> Self {
-        let node = app::start(config, false, Shutdown::new()).await.unwrap();
+    pub(crate) async fn open(pbx: P, config: Config, folder: tempfile::TempDir) -> Self {
         let store = Store::open(&config.store, Telemetry::default()).await.unwrap();
-        Self { pbx, node, store, next: AtomicU16::new(0), _folder: folder }
+        let office = Self { pbx, config, store, node: Mutex::default(), next: AtomicU16::new(0), _folder: folder };
+        office.start().await;
+        office
+    }
+
+    /// Starts the node, the first time or again.
+    pub(crate) async fn start(&self) {
+        let node = app::start(&self.config, false, Shutdown::new()).await.unwrap();
+        *self.node.lock().unwrap() = Some(node);
+    }
+
+    /// Stops the node.
+    pub(crate) async fn stop(&self) {
+        let node = self.node.lock().unwrap().take().expect("it runs");
+        assert!(node.stop().await, "it stops cleanly");
     }
 
     pub(crate) fn web(&self) -> SocketAddr {
-        self.node.addresses.web.expect("it listens")
+        self.config.web.bind
     }
 
     pub(crate) fn admin(&self) -> SocketAddr {
-        self.node.addresses.admin.expect("it listens")
+        self.config.web.admin_bind
     }
 }
 
@@ -132,13 +166,20 @@ pub(crate) struct Story<P: 'static> {
 /// Tells a story of a telephone system.
 pub(crate) fn tell<P: Pbx, F: Future<Output = ()>>(story: impl FnOnce(Story<P>) -> F) {
     RUNTIME.block_on(async {
-        let office = P::office();
-        let team = office.next.fetch_add(1, Ordering::Relaxed);
-        assert!(team < TEAMS, "there are more stories than teams");
-        let own = Story { office, pbx: &office.pbx, team };
-        office.pbx.ready(&own.numbers()).await;
+        let own = P::office().team().await;
         story(own).await;
     });
+}
+
+impl<P: Pbx> Office<P> {
+    /// What the next story has to itself.
+    pub(crate) async fn team(&'static self) -> Story<P> {
+        let team = self.next.fetch_add(1, Ordering::Relaxed);
+        assert!(team < TEAMS, "there are more stories than teams");
+        let own = Story { office: self, pbx: &self.pbx, team };
+        self.pbx.ready(&own.numbers()).await;
+        own
+    }
 }
 
 impl<P: Pbx> Story<P> {
@@ -165,11 +206,17 @@ impl<P: Pbx> Story<P> {
         desks.try_into().unwrap_or_else(|_| unreachable!("N were made"))
     }
 
-    /// One of the team at the desk.
-    pub(crate) async fn desk(&self, n: u16) -> Desk {
+    /// One of the team at the desk, whatever the phone does.
+    pub(crate) async fn desk_as_it_is(&self, n: u16) -> Desk {
         let number = dialplan::extension(self.team, n);
-        let desk = Desk::open(self.office.web(), &login(&number), &number).await;
-        desk.asks_until("getextendedlineinfo", serde_json::json!({}), |line| line["linestatestr"] == "lsReady").await;
+        Desk::open(self.office.web(), &login(&number), &number).await
+    }
+
+    /// One of the team at the desk, with a free phone.
+    pub(crate) async fn desk(&self, n: u16) -> Desk {
+        let desk = self.desk_as_it_is(n).await;
+        desk.is("ready").await;
+        desk.states();
         desk
     }
 
@@ -206,9 +253,4 @@ impl<P: Pbx> Story<P> {
             assert_eq!(desk.talks(), 0, "{desk}: talks that began and did not end");
         }
     }
-}
-
-/// A number as text of the house.
-pub(crate) fn text(number: &str) -> Text {
-    number.into()
 }

@@ -9,10 +9,8 @@ use tokio::net::UdpSocket;
 use tokio::sync::Notify;
 use tokio::time::{Duration, Instant};
 
+use crate::SOON;
 use crate::sip::{self, Sip};
-
-/// How long a phone may take to get where a story wants it.
-const SOON: Duration = Duration::from_secs(15);
 
 /// What a phone does when it is rung.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -180,6 +178,15 @@ impl Phones {
         self.over(&call.id, 1);
     }
 
+    /// Waits until the phone rings, and sends the caller elsewhere (RFC 3261, 302).
+    pub(crate) async fn forward(&self, own: &str, to: &str) {
+        let call = self.wait(own, "rings", |c| c.stage == Stage::Ringing).await;
+        let contact = format!("<sip:{to}@{}>", self.0.server);
+        let reply = call.invite.reply("302 Moved Temporarily", sip::tag(&call.from)).with("Contact", contact);
+        self.send(&reply.encode()).await;
+        self.over(&call.id, 302);
+    }
+
     /// Ends the newest live call of a number, whatever its stage.
     pub(crate) async fn hang_up(&self, own: &str) {
         let call = self.wait(own, "has a call", Call::live).await;
@@ -238,6 +245,12 @@ impl Phones {
         );
         let cseq = self.request(&first.id, "REFER", &[("Refer-To", &to)]).await;
         self.answered(&first.id, cseq, "the transfer").await;
+    }
+
+    /// Forgets every call: the other side is gone.
+    pub(crate) fn forget(&self) {
+        self.state().calls.clear();
+        self.0.changed.notify_waiters();
     }
 
     /// Speaks from now on, or no more: sound that nobody takes for silence.

@@ -8,7 +8,9 @@ use ctigate::config::{Config, PbxKind, Secret};
 use tokio::time::Instant;
 
 use crate::SOON;
-use crate::dialplan::TRUNK_IP;
+use crate::crm::Crm;
+use crate::desk::Desk;
+use crate::dialplan::{self, TEAMS, TRUNK_IP};
 use crate::office::{Office, Pbx, RUNTIME, configuration};
 use crate::phones::{Manner, Phones};
 use crate::server::{Asterisk, Ports, SECRET, USER};
@@ -28,7 +30,26 @@ async fn open() -> Office<Real> {
     let real = Real::start().await;
     let mut config = configuration(folder.path());
     real.configure(&mut config, real.asterisk.ports.ami);
-    Office::open(real, &config, folder).await
+    let office = Office::open(real, config, folder).await;
+    office.is_seen().await;
+    office
+}
+
+/// The CRM that is linked with the office.
+pub(crate) fn crm() -> &'static Crm {
+    static CRM: LazyLock<Crm> = LazyLock::new(|| {
+        let link = OFFICE.config.links[0].bind.expect("it waits for a CRM");
+        std::thread::spawn(move || RUNTIME.block_on(Crm::connect(link))).join().expect("the CRM connects")
+    });
+    &CRM
+}
+
+impl Office<Real> {
+    /// Waits until the gateway has read what is there: a phone that nobody has connected is away then.
+    pub(crate) async fn is_seen(&self) {
+        let number = dialplan::extension(TEAMS - 1, 1);
+        Desk::open(self.web(), &format!("u{number}"), &number).await.is("disconnected").await;
+    }
 }
 
 impl Real {
@@ -50,6 +71,11 @@ impl Real {
         config.pbx.asterisk.user = USER.to_owned();
         config.pbx.asterisk.secret = Some(Secret::new(SECRET));
         config.pbx.asterisk.agi_bind = Some((Ipv4Addr::LOCALHOST, self.asterisk.ports.agi).into());
+        config.pbx.asterisk.agi_timeout = Duration::from_secs(2);
+        config.pbx.asterisk.services = dialplan::services();
+        config.pbx.asterisk.talk_notify = (0..TEAMS).map(|team| dialplan::extension(team, 4)).collect();
+        config.pbx.asterisk.system = "bed".to_owned();
+        config.pbx.asterisk.record_folder = self.asterisk.recordings().display().to_string();
         config.recordings.folder = self.asterisk.recordings();
     }
 

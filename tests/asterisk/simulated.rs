@@ -29,7 +29,7 @@ async fn open() -> Office<Simulated> {
     std::fs::write(&timeline, dialplan::scenarios()).unwrap();
     config.pbx.timeline = Some(timeline);
     let pbx = Simulated { token: config.admin_token() };
-    Office::open(pbx, &config, folder).await
+    Office::open(pbx, config, folder).await
 }
 
 impl Simulated {

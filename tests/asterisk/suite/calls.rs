@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use crate::desk::Desk;
+use crate::dialplan;
 use crate::office::{Pbx, Story};
 
 /// Two people talk; the first called.
@@ -352,6 +353,23 @@ pub(crate) async fn a_queue_rings_its_people<P: Pbx>(s: Story<P>) {
     let queue = a.wants("getcurrentqueue").await;
     assert_eq!(queue["queue"], json!([]), "{queue}");
     s.pbx.hangs_up(&client).await;
+    s.closes(&[&a, &b, &c]).await;
+}
+
+pub(crate) async fn a_group_rings<P: Pbx>(s: Story<P>) {
+    let [a, b, c] = s.desks().await;
+    let client = s.outside(1);
+    s.pbx.comes_in(&client, &dialplan::group(s.team)).await;
+    for desk in [&a, &b, &c] {
+        desk.is(&format!("ring {client}")).await;
+    }
+    s.pbx.picks_up(&b.number).await;
+    b.is(&format!("talk {client}")).await;
+    a.is("ready").await;
+    c.is("ready").await;
+    s.pbx.hangs_up(&b.number).await;
+    let entry = s.entry(&client, 0).await;
+    assert_eq!((entry.legs.len(), entry.talks.len(), entry.outcome.word()), (4, 1, "answered"), "{entry:#?}");
     s.closes(&[&a, &b, &c]).await;
 }
 

@@ -50,6 +50,7 @@ stories! {
         a_call_to_nobody,
         a_phone_is_away,
         a_queue_rings_its_people,
+        a_group_rings,
         a_caller_leaves_a_queue,
         who_has_a_break_is_not_rung,
         a_redirection_redirects,

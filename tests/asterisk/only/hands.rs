@@ -1,0 +1,193 @@
+//! What people do at the telephone itself, and what the PBX does by itself: the gateway only looks, and sees one conversation.
+
+use serde_json::json;
+
+use crate::desk::Desk;
+use crate::office::{Story, tell};
+use crate::real::Real;
+
+type Own = Story<Real>;
+
+/// Somebody outside has called and talks with one of ours; gives who.
+async fn visit(s: &Own, a: &Desk) -> String {
+    let client = s.outside(1);
+    s.pbx.world.dial(&client, "", &a.number).await;
+    s.pbx.phones.answer(&a.number).await;
+    a.is(&format!("talk {client}")).await;
+    client
+}
+
+#[test]
+fn a_call_that_the_gateway_has_no_hand_in() {
+    tell(async |s: Own| {
+        let [a, b] = s.desks().await;
+        s.pbx.phones.dial(&a.number, "", &b.number).await;
+        b.is(&format!("ring {a}")).await;
+        a.is(&format!("call {b}")).await;
+        s.pbx.phones.answer(&b.number).await;
+        a.is(&format!("talk {b}")).await;
+        b.is(&format!("talk {a}")).await;
+        assert_eq!(a.states(), ["ready".to_owned(), format!("call {b}"), format!("talk {b}")]);
+        s.pbx.phones.hang_up(&b.number).await;
+        let entry = s.entry(&a.number, 0).await;
+        assert_eq!((entry.outcome.word(), entry.direction.word()), ("answered", "internal"), "{entry:#?}");
+        s.closes(&[&a, &b]).await;
+    });
+}
+
+#[test]
+fn hold_by_the_phone() {
+    tell(async |s: Own| {
+        let [a] = s.desks().await;
+        let client = visit(&s, &a).await;
+        s.pbx.phones.hold(&a.number, true).await;
+        a.is(&format!("ready + {client}")).await;
+        s.pbx.phones.hold(&a.number, false).await;
+        a.is(&format!("talk {client}")).await;
+        s.pbx.phones.hang_up(&a.number).await;
+        let entry = s.entry(&client, 0).await;
+        assert_eq!((entry.talks.len(), entry.outcome.word()), (2, "answered"), "{entry:#?}");
+        s.closes(&[&a]).await;
+    });
+}
+
+#[test]
+fn a_blind_transfer_by_the_phone() {
+    tell(async |s: Own| {
+        let [a, b] = s.desks().await;
+        let client = visit(&s, &a).await;
+        s.pbx.phones.refer(&a.number, &b.number).await;
+        a.is("ready").await;
+        b.is(&format!("ring {client}")).await;
+        s.pbx.phones.answer(&b.number).await;
+        b.is(&format!("talk {client}")).await;
+        assert_eq!(a.chain(), b.chain(), "one conversation");
+        s.pbx.world.hang_up(&client).await;
+        let entry = s.entry(&client, 0).await;
+        assert_eq!((entry.legs.len(), entry.talks.len()), (3, 2), "{entry:#?}");
+        s.closes(&[&a, &b]).await;
+    });
+}
+
+#[test]
+fn an_attended_transfer_by_the_phone() {
+    tell(async |s: Own| {
+        let [a, b] = s.desks().await;
+        let client = visit(&s, &a).await;
+        s.pbx.phones.hold(&a.number, true).await;
+        a.is(&format!("ready + {client}")).await;
+        s.pbx.phones.dial(&a.number, "", &b.number).await;
+        a.is(&format!("call {b} + {client}")).await;
+        s.pbx.phones.answer(&b.number).await;
+        a.is(&format!("talk {b} + {client}")).await;
+        s.pbx.phones.refer_to_second(&a.number).await;
+        b.is(&format!("talk {client}")).await;
+        a.is("ready").await;
+        s.pbx.world.hang_up(&client).await;
+        let entry = s.entry(&client, 0).await;
+        assert_eq!(entry.outcome.word(), "answered", "{entry:#?}");
+        s.closes(&[&a, &b]).await;
+    });
+}
+
+#[test]
+fn a_call_is_parked_and_taken_from_there() {
+    tell(async |s: Own| {
+        let [a, b] = s.desks().await;
+        let client = visit(&s, &a).await;
+        s.pbx.phones.refer(&a.number, "700").await;
+        a.is("ready").await;
+        // Which place it got, only Asterisk knows.
+        let place = crate::soon("a parked call", async {
+            loop {
+                let lots = s.pbx.asterisk.ask(&[("Action", "ParkedCalls")]).await;
+                let field = |packet: &[(String, String)], name: &str| {
+                    packet.iter().find(|(n, _)| n == name).map(|(_, v)| v.clone()).unwrap_or_default()
+                };
+                let ours = lots.iter().find(|p| field(p, "ParkeeCallerIDNum") == client);
+                match ours {
+                    Some(packet) => return field(packet, "ParkingSpace"),
+                    None => tokio::time::sleep(std::time::Duration::from_millis(20)).await,
+                }
+            }
+        })
+        .await;
+        s.pbx.phones.dial(&b.number, "", &place).await;
+        b.is(&format!("talk {client}")).await;
+        assert_eq!(a.chain(), b.chain(), "one conversation");
+        s.pbx.phones.hang_up(&b.number).await;
+        let entry = s.entry(&client, 0).await;
+        assert_eq!((entry.talks.len(), entry.outcome.word()), (2, "answered"), "{entry:#?}");
+        s.closes(&[&a, &b]).await;
+    });
+}
+
+#[test]
+fn somebody_elses_ringing_call_is_picked_up() {
+    tell(async |s: Own| {
+        let [a, b] = s.desks().await;
+        let client = s.outside(1);
+        s.pbx.world.dial(&client, "", &a.number).await;
+        a.is(&format!("ring {client}")).await;
+        s.pbx.phones.dial(&b.number, "", &format!("*8{}", a.number)).await;
+        b.is(&format!("talk {client}")).await;
+        a.is("ready").await;
+        assert_eq!(a.chain(), b.chain(), "one conversation");
+        s.pbx.world.hang_up(&client).await;
+        let entry = s.entry(&client, 0).await;
+        assert_eq!((entry.talks.len(), entry.outcome.word()), (1, "answered"), "{entry:#?}");
+        s.closes(&[&a, &b]).await;
+    });
+}
+
+#[test]
+fn a_phone_sends_its_caller_elsewhere() {
+    tell(async |s: Own| {
+        let [a, b] = s.desks().await;
+        let client = s.outside(1);
+        s.pbx.world.dial(&client, "", &a.number).await;
+        s.pbx.phones.forward(&a.number, &b.number).await;
+        b.is(&format!("ring {client}")).await;
+        a.is("ready").await;
+        s.pbx.phones.answer(&b.number).await;
+        b.is(&format!("talk {client}")).await;
+        s.pbx.phones.hang_up(&b.number).await;
+        let entry = s.entry(&client, 0).await;
+        assert_eq!((entry.talks.len(), entry.outcome.word()), (1, "answered"), "{entry:#?}");
+        s.closes(&[&a, &b]).await;
+    });
+}
+
+#[test]
+fn a_phone_that_understands_it_answers_by_itself() {
+    tell(async |s: Own| {
+        let d = s.desk(4).await;
+        let client = s.outside(1);
+        s.pbx.world.dial(&client, "", &d.number).await;
+        d.is(&format!("ring {client}")).await;
+        d.wants("pbxanswercall").await;
+        d.is(&format!("talk {client}")).await;
+        assert_eq!(s.pbx.phones.calls(&d.number).len(), 1, "the ringing call itself was answered");
+        d.wants("pbxabortcall").await;
+        s.closes(&[&d]).await;
+    });
+}
+
+/// What three people hear of each other, by the sound that really comes.
+#[test]
+fn who_helps_is_heard_by_one_and_who_listens_by_nobody() {
+    tell(async |s: Own| {
+        let [a] = s.desks().await;
+        let boss = s.desk(5).await;
+        let client = visit(&s, &a).await;
+        let me = a.wants("getmyuserinfo").await["userid"].clone();
+        boss.does("attachasghost", json!({ "ghostedid": me })).await;
+        s.pbx.phones.answer(&boss.number).await;
+        boss.is("talk conference").await;
+        s.pbx.world.speaks(&client, true);
+        let ears = s.pbx.phones.talks(&boss.number).await;
+        crate::until("the listener hears the client", || s.pbx.phones.heard(&ears) > 50).await;
+        s.pbx.world.hang_up(&client).await;
+        s.closes(&[&a, &boss]).await;
+    });
+}

@@ -190,29 +190,9 @@ impl Machine {
             || Own::of(&channel.uid) == Some(Own::Dial(Sequence::User));
         let hears = matches!(
             &*voice.app,
-            "AGI"
-                | "EAGI"
-                | "AsyncAGI"
-                | "BackGround"
-                | "Background"
-                | "Playback"
-                | "Read"
-                | "WaitExten"
-                | "Echo"
-                | "MusicOnHold"
-                | "Milliwatt"
-                | "Record"
-                | "VoiceMail"
-                | "VoiceMailMain"
-                | "Stasis"
-                | "SayDigits"
-                | "SayNumber"
-                | "ControlPlayback"
-                | "Directory"
-                | "DISA"
-                | "MeetMe"
-                | "SayAlpha"
-                | "Morsecode"
+            "AGI" | "EAGI" | "AsyncAGI" | "BackGround" | "Background" | "Playback" | "Read" | "WaitExten" | "Echo"
+                | "MusicOnHold" | "Milliwatt" | "Record" | "VoiceMail" | "VoiceMailMain" | "Stasis" | "SayDigits"
+                | "SayNumber" | "ControlPlayback" | "Directory" | "DISA" | "MeetMe" | "SayAlpha" | "Morsecode"
         );
         if hears && voice.context != places::CONTEXT {
             return Spot::Menu(voice.context.clone());
@@ -271,9 +251,7 @@ impl Machine {
                 _ => {}
             }
         }
-        for talk in
-            self.book.talks.iter_mut().filter(|(key, talk)| !moving.contains(&talk.root) && !now.contains_key(*key))
-        {
+        for talk in self.book.talks.iter_mut().filter(|(key, talk)| !moving.contains(&talk.root) && !now.contains_key(*key)) {
             talk.1.together = false;
         }
         for (key, held) in now {

@@ -33,7 +33,9 @@ use std::time::Duration;
 
 use ctigate_proto::Time;
 use ctigate_proto::message::Text;
-use ctigate_proto::telephony::{CallId, Command, ConferenceId, EndCause, Event, FormEnd, GhostMode, Place, Refusal};
+use ctigate_proto::telephony::{
+    CallId, Command, ConferenceId, EndCause, Event, FormEnd, GhostMode, Place, Refusal,
+};
 
 use super::ami::{Action, Message};
 use crate::pbx::{CallPicture, LegPicture, PhonePicture, Picture, QueuePicture, Sound};
@@ -254,10 +256,7 @@ impl Machine {
             }
             Command::AskDone { .. }
             | Command::AskLate { .. }
-            | Command::FormDone {
-                end: FormEnd::Answered { .. } | FormEnd::Closed | FormEnd::Expired | FormEnd::Refused(_),
-                ..
-            } => {}
+            | Command::FormDone { end: FormEnd::Answered { .. } | FormEnd::Closed | FormEnd::Expired | FormEnd::Refused(_), .. } => {}
         }
     }
 
@@ -350,8 +349,7 @@ impl Machine {
 
     /// What goes on, for people.
     pub fn picture(&self, now: Now) -> Picture {
-        let in_use =
-            |number: &Text| self.book.legs.values().any(|l| l.fact.end.is_inside() && l.fact.end.number() == number);
+        let in_use = |number: &Text| self.book.legs.values().any(|l| l.fact.end.is_inside() && l.fact.end.number() == number);
         let phones = self.plan.directory.extensions.iter().map(|extension| PhonePicture {
             number: extension.number.clone(),
             name: extension.name.clone(),

@@ -131,8 +131,13 @@ impl Machine {
             role: view.role,
         };
         let key = LegKey(self.book.next());
-        let leg =
-            Leg { uid: view.uid.clone(), root: view.root.clone(), fact, partner: view.partner.clone(), mark: None };
+        let leg = Leg {
+            uid: view.uid.clone(),
+            root: view.root.clone(),
+            fact,
+            partner: view.partner.clone(),
+            mark: None,
+        };
         self.book.add(key, leg);
         Some(key)
     }
@@ -193,7 +198,11 @@ impl Machine {
         let fact = ctigate_proto::telephony::CallFact {
             call: self.book.call_id(&self.plan.system, root),
             at_ms: now.wall_ms,
-            parties: Parties { caller: number.clone(), caller_name: self.plan.name_of(number), called: toward.clone() },
+            parties: Parties {
+                caller: number.clone(),
+                caller_name: self.plan.name_of(number),
+                called: toward.clone(),
+            },
         };
         let origin = uid.to_owned();
         let made = [(uid.to_owned(), 1)].into();
@@ -473,8 +482,7 @@ impl Machine {
             .filter_map(|c| self.book.root_of.get(&c.uid).or_else(|| self.book.roots.get(&c.linkedid)))
             .map(String::as_str)
             .collect();
-        let pending =
-            |root: &str| self.asked.values().any(|asked| asked.pending && asked.root.as_deref() == Some(root));
+        let pending = |root: &str| self.asked.values().any(|asked| asked.pending && asked.root.as_deref() == Some(root));
         let gone = |root: &&String| {
             !legs.contains(&***root) && !channels.contains(&***root) && !moving.contains(*root) && !pending(root)
         };

@@ -341,12 +341,14 @@ impl Board {
     }
 
     fn dial_ends(&mut self, wall_ms: i64, message: &Message) {
-        let by = self.see(wall_ms, message, "").map(|c| c.uid.clone());
+        let by = self.see(wall_ms, message, "").map(|c| (c.uid.clone(), c.exten.clone()));
         let Some(channel) = self.see(wall_ms, message, "Dest") else { return };
         let dial = channel.dial.get_or_insert_default();
-        // Who picks up somebody else's call was called by Asterisk before, and now answers that caller.
-        if by.is_some() {
-            dial.by = by;
+        // Who picks up somebody else's call calls itself, or is called by Asterisk; now it answers that caller.
+        if let Some((by, exten)) = by
+            && dial.by.as_ref() != Some(&by)
+        {
+            (dial.by, dial.exten) = (Some(by), exten);
         }
         let status = message.get("DialStatus");
         if dial.status.as_deref() != Some("ANSWER") && !status.is_empty() {
@@ -477,13 +479,6 @@ impl Board {
         }
     }
 
-    /// The PBX has stopped: nothing of it is left.
-    pub(super) fn all_end(&mut self, how: Gone) {
-        let all: Vec<String> = self.channels.values().filter(|c| c.lives()).map(|c| c.uid.clone()).collect();
-        all.iter().for_each(|uid| self.ends(uid, how));
-        self.bridges.clear();
-    }
-
     // Looking.
 
     pub(super) fn channel(&self, uid: &str) -> Option<&Channel> {
@@ -596,6 +591,12 @@ impl Board {
             self.gone.push_back(uid.clone());
             self.gone_set.insert(uid);
         }
+    }
+
+    /// Forgets one channel.
+    pub(super) fn forget(&mut self, uid: &str) {
+        self.ends(uid, Gone::Hung(26));
+        self.bury(|channel| channel.uid == uid);
     }
 
     /// How many channels are known.

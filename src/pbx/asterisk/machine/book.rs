@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
+use ctigate_proto::Time;
 use ctigate_proto::message::Text;
 use ctigate_proto::telephony::{CallFact, CallId, ConferenceFact, ConferenceId, EndCause, LegFact, LegId, TalkId};
 
@@ -68,6 +69,8 @@ pub(super) struct Talk {
     pub(super) held: bool,
     /// Whether they are together, one aside or not.
     pub(super) together: bool,
+    /// Since when they are not, if they are not.
+    pub(super) apart: Time,
     pub(super) root: String,
     /// The recording: the channel on which it is made, and the file.
     pub(super) recording: Option<Tape>,
@@ -96,15 +99,13 @@ pub(super) struct Room {
     /// The listener and the one listened to, by channel.
     pub(super) ghost: Option<(String, String)>,
     pub(super) tape: Option<Text>,
-    /// When nobody was in it for the first time since somebody was expected, milliseconds since 1970.
-    pub(super) empty_ms: Option<i64>,
 }
 
 impl Room {
     pub(super) fn new(id: ConferenceId, root: String) -> Self {
         let fact = ConferenceFact { id, ..ConferenceFact::default() };
         let (told, social, own) = (false, false, false);
-        Self { fact, root, told, social, own, ghost: None, tape: None, empty_ms: None }
+        Self { fact, root, told, social, own, ghost: None, tape: None }
     }
 }
 

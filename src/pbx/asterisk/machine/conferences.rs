@@ -73,7 +73,8 @@ impl Machine {
         let mut actions = Vec::new();
         for number in members {
             let there = self.book.legs.values().any(|l| l.fact.place == here && l.fact.end.number() == number);
-            let called = self.asked.values().any(|a| a.room.as_deref() == Some(room) && a.pending && a.toward == *number);
+            let called = |a: &Asked| a.own == Own::Member && a.pending && a.number == *number;
+            let called = self.asked.values().any(|a| a.room.as_deref() == Some(room) && called(a));
             if number == own || there || called {
                 continue;
             }

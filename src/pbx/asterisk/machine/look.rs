@@ -11,6 +11,9 @@ use super::book::{Call, LegKey, Room, Talk, pair};
 use super::places::{self, HOLD, Own, WAIT};
 use super::{Machine, Now};
 
+/// A leg whose talk is over, and that does nothing else, is told as alone after so long: mostly it is hung up at once.
+const APART: std::time::Duration = std::time::Duration::from_millis(500);
+
 /// What a channel does.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Spot {
@@ -183,6 +186,10 @@ impl Machine {
         if let Some(queue) = &voice.queue {
             return Spot::Queue(self.plan.queues.get(queue).cloned().unwrap_or_else(|| Text::from(queue.as_str())));
         }
+        // Who was called first waits for the user, whose phone is called now.
+        if voice.uid != channel.uid && Own::of(&voice.uid) == Some(Own::Dial(Sequence::Abonent)) {
+            return Spot::Still;
+        }
         if self.callers.contains(&voice.uid) || channel.state != State::Up {
             return Spot::Calls;
         }
@@ -237,24 +244,26 @@ impl Machine {
     }
 
     /// Which talks there are now, and which were interrupted. Talks of conversations that are on the move stay as they were.
-    pub(super) fn find_talks(&mut self, moving: &BTreeSet<String>) {
-        let mut now: BTreeMap<(String, String), bool> = BTreeMap::new();
+    pub(super) fn find_talks(&mut self, now: Now, moving: &BTreeSet<String>) {
+        let mut found: BTreeMap<(String, String), bool> = BTreeMap::new();
         for channel in self.board.parties() {
             match self.spot(channel) {
                 Spot::Talks(other) => {
                     let aside = channel.hold || self.board.channel(&other).is_some_and(|c| c.hold);
-                    *now.entry(pair(&channel.uid, &other)).or_default() |= aside;
+                    *found.entry(pair(&channel.uid, &other)).or_default() |= aside;
                 }
                 Spot::Held(holder) if self.board.live(&holder).is_some() => {
-                    now.insert(pair(&channel.uid, &holder), true);
+                    found.insert(pair(&channel.uid, &holder), true);
                 }
                 _ => {}
             }
         }
-        for talk in self.book.talks.iter_mut().filter(|(key, talk)| !moving.contains(&talk.root) && !now.contains_key(*key)) {
-            talk.1.together = false;
+        for (key, talk) in &mut self.book.talks {
+            if !moving.contains(&talk.root) && !found.contains_key(key) && std::mem::take(&mut talk.together) {
+                talk.apart = now.mono;
+            }
         }
-        for (key, held) in now {
+        for (key, held) in found {
             let root = self.book.root_of.get(&key.0).cloned().unwrap_or_default();
             if moving.contains(&root) {
                 continue;
@@ -273,6 +282,19 @@ impl Machine {
         self.book.talks.retain(|(one, other), talk| {
             talk.together || talk.recording.is_some() || board.live(one).is_some() && board.live(other).is_some()
         });
+    }
+
+    /// Whether a place is a talk that has been over for a while.
+    fn is_past(&self, now: Now, place: &Place) -> bool {
+        let Place::Talk(id) = place else { return false };
+        let talk = self.book.talks.values().find(|talk| talk.id == *id);
+        talk.is_none_or(|talk| !talk.together && now.mono.since(talk.apart) >= APART)
+    }
+
+    /// When a talk that is over has been so for a while, for legs that still say they are in it.
+    pub(super) fn apart_due(&self, now: Now) -> Option<ctigate_proto::Time> {
+        let apart = self.book.talks.values().filter(|talk| !talk.together && now.mono.since(talk.apart) < APART);
+        apart.map(|talk| talk.apart + APART).min()
     }
 
     fn talk_place(&self, one: &str, other: &str) -> Place {
@@ -300,19 +322,19 @@ impl Machine {
     }
 
     /// Every leg as it looks now, but for those of conversations that are on the move.
-    pub(super) fn views(&mut self, moving: &BTreeSet<String>) -> Vec<View> {
+    pub(super) fn views(&mut self, now: Now, moving: &BTreeSet<String>) -> Vec<View> {
         let parties: Vec<Channel> = self.board.parties().into_iter().cloned().collect();
         let mut views = Vec::new();
         for channel in &parties {
             let Some(root) = self.book.root_of.get(&channel.uid).cloned() else { continue };
             if !moving.contains(&root) {
-                self.views_of(channel, &root, &mut views);
+                self.views_of(now, channel, &root, &mut views);
             }
         }
         views
     }
 
-    fn views_of(&mut self, channel: &Channel, root: &str, views: &mut Vec<View>) {
+    fn views_of(&mut self, now: Now, channel: &Channel, root: &str, views: &mut Vec<View>) {
         let uid = &channel.uid;
         // A leg of another conversation ends there; here a new one begins.
         let legs: Vec<LegKey> =
@@ -361,6 +383,13 @@ impl Machine {
         };
         let facing = partner.as_ref().and_then(|p| self.book.facing(uid, p)).filter(|key| free.contains(key));
         let leg = facing.or_else(|| free.first().copied());
+        let mut base = base;
+        if leg.is_none() {
+            base.toward = match channel.dial {
+                Some(_) => self.toward_of_called(channel, &base),
+                None => self.toward_of_caller(channel, &base),
+            };
+        }
         // Who waits for nobody but those aside has no other leg.
         if spot == Spot::Waits {
             return;
@@ -409,13 +438,12 @@ impl Machine {
             }
             Spot::Calls => {
                 let toward = self.toward_of_caller(channel, &kept);
-                View { state: LegState::Waiting, toward, partner: None, ..kept }
+                View { state: LegState::Waiting, place: Place::None, toward, partner: None, ..kept }
             }
             Spot::Still => match told {
-                Some(LegState::Up | LegState::Waiting) => {
-                    let (state, place, held) = (told.unwrap_or(LegState::Up), kept.place.clone(), kept.held);
-                    View { state, place, held, ..kept }
-                }
+                // Whose talk has been over for a while hears nobody.
+                Some(LegState::Up) if self.is_past(now, &kept.place) => View { place: Place::None, ..kept },
+                Some(state @ (LegState::Up | LegState::Waiting)) => View { state, ..kept },
                 _ => View { state: if channel.was_up { LegState::Up } else { LegState::Ringing }, ..kept },
             },
         };

@@ -57,6 +57,8 @@ const QUIET: Duration = Duration::from_millis(15);
 const LATEST: Duration = Duration::from_millis(60);
 /// How long somebody may be on hold whose holder is gone. The dialplan connects them sooner, if anybody is left.
 const LEFT_ALONE: Duration = Duration::from_secs(2);
+/// How long somebody waits whose held party is gone: nobody can come any more.
+const LEFT_WAITING: Duration = Duration::from_millis(100);
 
 /// The moment at which something is handled.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -280,8 +282,9 @@ impl Machine {
 
     /// Looks once nothing changes for a moment.
     fn look_soon(&mut self, now: Now) {
-        let latest = self.look_at.map_or(now.mono + LATEST, |(_, latest)| latest);
-        self.look_at = Some((now.mono + QUIET, latest));
+        let latest = self.look_at.map_or(Time::ZERO, |(_, latest)| latest);
+        let open = latest > now.mono && latest <= now.mono + LATEST;
+        self.look_at = Some((now.mono + QUIET, if open { latest } else { now.mono + LATEST }));
     }
 
     fn look_now(&mut self, now: Now, out: &mut Out) {
@@ -293,9 +296,9 @@ impl Machine {
         self.look(now, out);
         self.tell_phones(out);
         self.tell_ended(out);
-        // Who was on the move is looked at when the move is over.
-        let again = self.moving_until().filter(|_| !ended);
-        if let Some(until) = again {
+        // Who was on the move is looked at when the move is over; who was left, when it has been alone for a while.
+        let moved = self.moving_until().filter(|_| !ended);
+        if let Some(until) = moved.into_iter().chain(self.apart_due(now)).min() {
             self.look_at = Some((until, until));
         }
         self.watch(now, out);
@@ -310,11 +313,15 @@ impl Machine {
             let nobody = !self.holds.iter().any(|(uid, by)| *by == c.uid && self.board.live(uid).is_some());
             c.is_at(places::WAIT) && nobody && !self.rooms_aside.contains_key(&c.uid)
         };
-        let lonely: HashSet<String> =
-            self.board.channels().filter(|c| alone(c) || waits(c)).map(|c| c.uid.clone()).collect();
-        self.lonely.retain(|uid, _| lonely.contains(uid));
-        for uid in lonely {
-            self.lonely.entry(uid).or_insert(now.mono + LEFT_ALONE);
+        let after = |c: &board::Channel| match (alone(c), waits(c)) {
+            (true, _) => Some((c.uid.clone(), LEFT_ALONE)),
+            (_, true) => Some((c.uid.clone(), LEFT_WAITING)),
+            _ => None,
+        };
+        let lonely: HashMap<String, Duration> = self.board.channels().filter_map(after).collect();
+        self.lonely.retain(|uid, _| lonely.contains_key(uid));
+        for (uid, after) in lonely {
+            self.lonely.entry(uid).or_insert(now.mono + after);
         }
         if !self.up || self.reading.is_some() {
             self.lonely.values_mut().for_each(|until| *until = (*until).max(now.mono + LEFT_ALONE));

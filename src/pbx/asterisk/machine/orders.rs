@@ -51,8 +51,8 @@ pub(super) struct Step {
 pub(super) struct Job {
     order: Option<OrderId>,
     steps: VecDeque<Step>,
-    /// The actions that were not answered yet.
-    open: BTreeSet<String>,
+    /// The actions that were not answered yet, with their names.
+    open: BTreeMap<String, &'static str>,
     goal: Goal,
     until: Time,
     /// The conversation that is on the move, and until when it is not looked at.
@@ -99,7 +99,7 @@ impl Machine {
         let makes = steps.iter().flat_map(|step| &step.actions).find(|action| action.name() == "Originate");
         let job = Job {
             order,
-            open: BTreeSet::new(),
+            open: BTreeMap::new(),
             goal: Goal::Yes,
             until: now.mono + self.plan.patience,
             moves: root.map(|root| (root, now.mono + MOVING)),
@@ -121,10 +121,11 @@ impl Machine {
                 return self.finish(now, key, Ok(()));
             };
             for action in step.actions {
+                let name = action.name();
                 let id = self.send(action, out);
                 self.jobs.by_action.insert(id.clone(), key);
                 if let Some(job) = self.jobs.jobs.get_mut(&key) {
-                    job.open.insert(id);
+                    job.open.insert(id, name);
                 }
             }
             if let Some(job) = self.jobs.jobs.get_mut(&key) {
@@ -169,8 +170,9 @@ impl Machine {
         }
         let Some(key) = self.jobs.by_action.remove(id) else { return false };
         let Some(job) = self.jobs.jobs.get_mut(&key) else { return true };
-        job.open.remove(id);
-        if message.response() == "Success" {
+        let name = job.open.remove(id);
+        // Whoever is to be hung up may have gone by itself, or by an action before.
+        if message.response() == "Success" || name == Some("Hangup") {
             if job.makes.is_some() {
                 // Whether a channel comes of it is said under the same id.
                 self.jobs.by_action.insert(id.to_owned(), key);

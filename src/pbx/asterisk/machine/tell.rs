@@ -33,9 +33,9 @@ impl Machine {
         self.adopt();
         self.find_roots(now);
         let moving = self.moving();
-        self.find_talks(&moving);
+        self.find_talks(now, &moving);
         let mut news = News::default();
-        let views = self.views(&moving);
+        let views = self.views(now, &moving);
         let seen = self.tell_views(now, views, &mut news);
         self.tell_ends(now, &seen, &moving, &mut news);
         self.tell_rooms(now, &moving, &mut news, out);
@@ -69,6 +69,30 @@ impl Machine {
                 asked.with = Some(uid);
             }
         }
+        self.adopt_again();
+    }
+
+    /// A phone that is rung anew, so that it answers by itself, goes on with the leg that rang.
+    fn adopt_again(&mut self) {
+        let mut found = Vec::new();
+        for (before, (caller, endpoint)) in &self.replaced {
+            let again = |c: &&Channel| {
+                let by = c.dial.as_ref().and_then(|dial| dial.by.as_ref());
+                c.lives() && c.uid != *before && c.endpoint() == endpoint && by == Some(caller)
+            };
+            let key = self.book.legs_of(before).next().map(|(key, _)| key);
+            if let (Some(key), Some(channel)) = (key, self.board.channels().find(again)) {
+                found.push((key, before.clone(), channel.uid.clone()));
+            }
+        }
+        for (key, before, uid) in found {
+            self.book.give(key, &uid);
+            self.replaced.remove(&before);
+            // The channel that rang before has no leg any more, and is not told of again.
+            self.board.forget(&before);
+        }
+        let board = &self.board;
+        self.replaced.retain(|before, _| board.channel(before).is_some());
     }
 
     fn tell_views(&mut self, now: Now, views: Vec<View>, news: &mut News) -> HashSet<LegKey> {

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a story that cannot go on has failed")]
 
+// The dialplan of Asterisk.
+mod agi;
 // The commands.
 mod cli;
 mod config;

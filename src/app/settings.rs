@@ -225,7 +225,12 @@ pub(super) fn asterisk(config: &Config) -> Result<asterisk::Settings, StartError
         route_method: config.pbx.asterisk.route_method.clone(),
         directory: plan.directory.clone(),
     };
-    Ok(asterisk::Settings { account, plan, agi })
+    let extensions = asterisk::Extensions {
+        inside: config.pbx.asterisk.inside.clone(),
+        endpoint: config.pbx.asterisk.endpoint.clone(),
+        answer: phone_answer(config.pbx.asterisk.answer),
+    };
+    Ok(asterisk::Settings { account, plan, extensions, agi })
 }
 
 /// What is known of an Asterisk PBX beforehand.
@@ -236,8 +241,7 @@ pub(super) fn asterisk_plan(config: &Config) -> Plan {
         endpoint: asterisk.endpoint_of(number),
         answer: match asterisk.answer {
             _ if asterisk.talk_notify.iter().any(|n| number == n.as_str()) => Answer::Notify,
-            PhoneAnswer::Intercom => Answer::Intercom,
-            PhoneAnswer::Never => Answer::Never,
+            other => phone_answer(other),
         },
     };
     let rule = |rule: &NumberRule| Rewrite {
@@ -263,6 +267,13 @@ pub(super) fn asterisk_plan(config: &Config) -> Plan {
         ring: asterisk.ring,
         directory,
         ..Plan::default()
+    }
+}
+
+fn phone_answer(answer: PhoneAnswer) -> Answer {
+    match answer {
+        PhoneAnswer::Intercom => Answer::Intercom,
+        PhoneAnswer::Never => Answer::Never,
     }
 }
 

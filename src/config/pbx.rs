@@ -84,6 +84,9 @@ pub struct Asterisk {
     pub endpoint: String,
     /// Endpoints of numbers for which `endpoint` does not fit. Default none.
     pub phones: BTreeMap<String, String>,
+    /// Patterns of inside numbers (`1XX`): devices of Asterisk that fit are phones of the house, though no user has them.
+    /// Default none.
+    pub inside: Vec<String>,
     /// How phones are made to answer. Default `intercom`.
     pub answer: PhoneAnswer,
     /// Inside numbers whose phones answer to a NOTIFY with the event `talk`. Others lose the call by it. Default none.
@@ -147,6 +150,7 @@ impl Default for Asterisk {
             context: "internal".to_owned(),
             endpoint: "PJSIP/{number}".to_owned(),
             phones: BTreeMap::new(),
+            inside: Vec::new(),
             answer: PhoneAnswer::Intercom,
             talk_notify: Vec::new(),
             trunks: Vec::new(),

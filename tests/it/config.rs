@@ -296,6 +296,52 @@ fn rules_of_the_smaller_tables() {
 }
 
 #[test]
+fn rules_of_the_telephone_system() {
+    refused("[pbx]\nlines = 10001", "pbx.lines", 2, "from 0 to 10000");
+    refused("[pbx]\nlines = -1", "pbx.lines", 2, "expected a whole number");
+    let people = "[[user]]\nlogin = \"a\"\npassword = \"x\"\nnumber = \"101\"\n[[queue]]\nnumber = \"500\"\n\
+                  [pbx]\nkind = \"asterisk\"\n[pbx.asterisk]\nsecret = \"x\"\n";
+    // The line behind these.
+    let line = people.lines().count() + 1;
+    let wrong = |rest: &str, key: &str, phrase: &str| {
+        refused(&format!("{people}{rest}"), &format!("pbx.asterisk.{key}"), line, phrase);
+    };
+    wrong("context = \"a b\"", "context", "no context");
+    wrong("ca_file = \"x\"", "ca_file", "tls = true");
+    wrong("endpoint = \"PJSIP/101\"", "endpoint", "{number}");
+    wrong("endpoint = \"PJSIP/{number}&PJSIP/9\"", "endpoint", "{number}");
+    wrong("phones = { \"102\" = \"SIP/x\" }", "phones.102", "no [[user]] with the number \"102\"; did you mean \"101\"?");
+    wrong("phones = { \"101\" = \"x\" }", "phones.101", "no endpoint");
+    wrong("inside = [\"1 X\"]", "inside[0]", "no pattern");
+    wrong("answer = \"interkom\"", "answer", "did you mean \"intercom\"?");
+    wrong("talk_notify = [\"1\"]", "talk_notify[0]", "no [[user]]");
+    wrong("trunks = [\"PJSIP/101\"]", "trunks[0]", "is the phone of 101");
+    wrong("trunks = [\"trunk\"]", "trunks[0]", "no endpoint");
+    wrong("queues = { \"600\" = \"x\" }", "queues.600", "no [[queue]]");
+    wrong("services = [\"500\"]", "services[0]", "a queue's");
+    wrong("number_told = [{ begin = \"8\" }]", "number_told[0].begin", "unknown");
+    wrong("number_told = [{ begins = \"8 \" }]", "number_told[0].begins", "no number begins with");
+    wrong("number_told = [{ length = 3, cut = 4 }]", "number_told[0].length", "to cut");
+    wrong("number_dialled = [{ cut = 1 }, { begins = \"8\" }]", "number_dialled[1]", "never reached: rule 1");
+    wrong("record_folder = \"calls\"", "record_folder", "cannot record into");
+    wrong("record_folder = \"/a,b\"", "record_folder", "cannot record into");
+    wrong("ring = \"0s\"", "ring", "from \"1s\"");
+    wrong("agi_timeout = \"2m\"", "agi_timeout", "to \"1m\"");
+    wrong("route_method = \"\"", "route_method", "empty");
+    warned(&format!("{people}agi_allow = [\"0.0.0.0/0\"]"), "pbx.asterisk.agi_allow[0]", "no passwords");
+    warned(&format!("{people}number_told = [{{}}]"), "pbx.asterisk.number_told[0]", "changes nothing");
+
+    let config = accepted(&format!(
+        "{people}queues = {{ \"500\" = \"sales\" }}\nphones = {{ \"101\" = \"SIP/desk\" }}\n\
+         number_told = [{{ begins = \"8\", length = 11, cut = 1, put = \"+7\" }}, {{ length = 10, put = \"+7\" }}]"
+    ));
+    let asterisk = &config.pbx.asterisk;
+    assert_eq!((asterisk.queue_name("500"), asterisk.queue_name("501")), ("sales", "501"));
+    assert_eq!((asterisk.endpoint_of("101"), asterisk.endpoint_of("102")), ("SIP/desk".into(), "PJSIP/102".into()));
+    assert_eq!(asterisk.number_told[1].length, Some(10));
+}
+
+#[test]
 fn rules_of_the_forms() {
     refused("[[form]]\non = \"ring\"", "form[0].name", 1, "empty");
     refused("[[form]]\nname = \"a\"\nclose_on = [\"ring\"]", "form[0].close_on[0]", 3, "closed by what opens it");

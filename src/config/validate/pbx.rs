@@ -94,6 +94,13 @@ fn people(config: &Config, report: &mut Report) {
     }
     let endpoints = asterisk.phones.iter().map(|(n, e)| (format!("pbx.asterisk.phones.{n}"), e.as_str()));
     unique(endpoints, false, "endpoint", report);
+    for (at, pattern) in asterisk.inside.iter().enumerate() {
+        if !is_number(pattern) {
+            let message = format!("found \"{}\", which is no pattern of a number", pattern.escape_debug());
+            let help = "write it like \"1XX\": X is any digit, Z one from 1, N one from 2";
+            report.error([format!("pbx.asterisk.inside[{at}]")], message, help);
+        }
+    }
     for (at, number) in asterisk.talk_notify.iter().enumerate() {
         known_number(config, &format!("pbx.asterisk.talk_notify[{at}]"), number, report);
     }

@@ -1,6 +1,6 @@
 //! The Asterisk as a backend: drives the machine, the connection to AMI and the FastAGI server.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use ctigate_proto::Time;
 use tokio::net::TcpListener;
@@ -11,13 +11,16 @@ use tokio_util::sync::CancellationToken;
 use super::agi::{self, Desk, Runs, Whose, Wish};
 use super::ami::{self, Action, Message, Told};
 use super::machine::{Machine, Now, Out};
-use super::{Asterisk, Settings};
+use super::{Asterisk, Extensions, Settings};
 use crate::pbx::{Backend, BackendError, Control, ControlError, Done, Heard, Ports};
 
 /// How many actions may wait for the connection.
 const ACTIONS: usize = 4096;
 /// How many messages of Asterisk's may wait for the machine. While it is full nothing is read.
 const MESSAGES: usize = 1024;
+/// The id of the question which devices there are, and how long the answer may take.
+const DEVICES: &str = "x-devices";
+const DEVICES_TIME: Duration = Duration::from_secs(5);
 /// How many wishes of the dialplan may wait.
 const WISHES: usize = 4 * agi::SESSIONS;
 
@@ -44,6 +47,8 @@ impl Backend for Asterisk {
         };
         let mut driver = Driver {
             machine: Machine::new(self.settings.plan.clone()),
+            extensions: &self.settings.extensions,
+            reading: None,
             desk: Desk::default(),
             up: false,
             out: Out::default(),
@@ -62,8 +67,11 @@ impl Backend for Asterisk {
 }
 
 /// What is in motion during one life of the backend.
-struct Driver {
+struct Driver<'a> {
     machine: Machine,
+    extensions: &'a Extensions,
+    /// The devices so far, and how long they are waited for: the machine is not told of the connection before.
+    reading: Option<(Vec<String>, Instant)>,
     desk: Desk,
     /// Whether AMI is there.
     up: bool,
@@ -72,7 +80,7 @@ struct Driver {
     started: Instant,
 }
 
-impl Driver {
+impl Driver<'_> {
     async fn run(
         &mut self,
         ports: &mut Ports,
@@ -83,8 +91,9 @@ impl Driver {
         loop {
             self.let_out(ports).await?;
             let due = async {
-                match self.machine.due() {
-                    Some(at) => tokio::time::sleep_until(self.started + at.since(Time::ZERO)).await,
+                let machine = self.machine.due().map(|at| self.started + at.since(Time::ZERO));
+                match self.reading.as_ref().map_or(machine, |(_, until)| Some(*until)) {
+                    Some(at) => tokio::time::sleep_until(at).await,
                     None => std::future::pending().await,
                 }
             };
@@ -93,7 +102,7 @@ impl Driver {
                 heard = ports.hear() => self.heard(heard?),
                 Some(told) = told.recv() => self.told(told),
                 Some(wish) = wishes.recv() => self.wish(wish),
-                () = due => self.machine.tick(now(self.started), &mut self.out),
+                () = due => self.time_has_passed(),
             }
         }
     }
@@ -141,17 +150,54 @@ impl Driver {
     fn told(&mut self, told: Told) {
         let now = now(self.started);
         match told {
-            Told::Up { .. } => {
-                self.up = true;
-                self.machine.connected(now, &mut self.out);
+            Told::Up { .. } if !self.extensions.inside.is_empty() => {
+                self.reading = Some((Vec::new(), Instant::now() + DEVICES_TIME));
+                self.out.actions.push(Action::new("DeviceStateList").id(DEVICES));
             }
+            Told::Up { .. } => self.connected(),
+            Told::Message(message) if message.action_id() == DEVICES => self.device(&message),
             Told::Message(message) => self.machine.heard(now, &message, &mut self.out),
             Told::Down(_) => {
+                self.reading = None;
                 // An attempt that failed takes nothing away.
                 if std::mem::take(&mut self.up) {
                     self.machine.lost(now, &mut self.out);
                 }
             }
+        }
+    }
+
+    /// One line of the list of devices, or its end.
+    fn device(&mut self, message: &Message) {
+        let Some((devices, _)) = &mut self.reading else { return };
+        match (message.event(), message.response()) {
+            ("DeviceStateChange", _) => devices.push(message.get("Device").to_owned()),
+            ("DeviceStateListComplete", _) => self.connected(),
+            (_, "Error") => {
+                tracing::warn!(why = message.get("Message"), "the inside numbers cannot be read from Asterisk");
+                self.connected();
+            }
+            _ => {}
+        }
+    }
+
+    /// The connection stands, and the phones are known.
+    fn connected(&mut self) {
+        if let Some((devices, _)) = self.reading.take() {
+            let phones = self.extensions.of(devices.iter().map(String::as_str));
+            tracing::info!(devices = devices.len(), inside = phones.len(), "read the inside numbers from Asterisk");
+            self.machine.learn(phones);
+        }
+        self.up = true;
+        self.machine.connected(now(self.started), &mut self.out);
+    }
+
+    fn time_has_passed(&mut self) {
+        if self.reading.is_some() {
+            tracing::warn!("Asterisk did not list its devices in time");
+            self.connected();
+        } else {
+            self.machine.tick(now(self.started), &mut self.out);
         }
     }
 

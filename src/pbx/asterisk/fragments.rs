@@ -3,10 +3,7 @@
 use std::fmt::Write as _;
 use std::net::{IpAddr, SocketAddr};
 
-use super::machine::{Answer, Plan};
-
-/// The places to which the gateway sends calls, with `@CONTEXT@` for the context of inside numbers.
-const CTI: &str = include_str!("dialplan/extensions_cti.conf");
+use super::machine::{self, Answer, Plan};
 
 /// What the pieces depend on.
 #[derive(Clone, Debug)]
@@ -29,7 +26,7 @@ pub struct Subject<'a> {
 
 /// The file `extensions_cti.conf`.
 pub fn dialplan(plan: &Plan) -> String {
-    CTI.replace("@CONTEXT@", &plan.context)
+    machine::dialplan(&plan.context)
 }
 
 impl Subject<'_> {

@@ -11,11 +11,14 @@ pub mod agi;
 pub mod ami;
 pub mod doctor;
 mod driver;
+mod extensions;
 pub mod fragments;
 pub mod machine;
 
 use tokio::net::TcpListener;
 use tokio::time::Instant;
+
+pub use extensions::Extensions;
 
 /// What an Asterisk is made of.
 #[derive(Clone, Debug)]
@@ -24,6 +27,8 @@ pub struct Settings {
     pub account: ami::Account,
     /// What is known of it beforehand.
     pub plan: machine::Plan,
+    /// Which inside numbers are read from it.
+    pub extensions: Extensions,
     /// What its dialplan may ask.
     pub agi: agi::Settings,
 }

@@ -434,6 +434,13 @@ impl Machine {
         }
     }
 
+    /// Takes in phones of inside numbers that the plan did not know. Call it before [`Self::connected`].
+    pub fn learn(&mut self, phones: impl IntoIterator<Item = (Text, Phone)>) {
+        for (number, phone) in phones {
+            self.plan.phones.entry(number).or_insert(phone);
+        }
+    }
+
     /// What it was made of.
     pub fn plan(&self) -> &Plan {
         &self.plan

@@ -112,7 +112,8 @@ fn reply(name: &str, body: &Value, says: &Mutex<BTreeMap<String, Says>>) -> Opti
             let said = says.lock().unwrap().get(phone).cloned();
             match said {
                 Some(Says::Manager(number)) => {
-                    json!(["methodresult", { "executionid": id, "result": 1, "outputparameters": { "manager": number, "route": number } }])
+                    let output = if body["name"] == "GetRoute" { "route" } else { "manager" };
+                    json!(["methodresult", { "executionid": id, "result": 1, "outputparameters": { output: number } }])
                 }
                 Some(Says::Failure) => {
                     json!(["methodresult", { "executionid": id, "result": 0, "error": 1, "errormsg": "no database" }])

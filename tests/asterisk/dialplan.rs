@@ -100,7 +100,7 @@ const MODULES: &str = "
     res_parking res_pjproject res_pjsip res_pjsip_acl res_pjsip_authenticator_digest res_pjsip_caller_id res_pjsip_dialog_info_body_generator
     res_pjsip_diversion res_pjsip_dtmf_info res_pjsip_endpoint_identifier_ip res_pjsip_endpoint_identifier_user
     res_pjsip_exten_state res_pjsip_header_funcs res_pjsip_messaging res_pjsip_mwi res_pjsip_nat res_pjsip_notify
-    res_pjsip_outbound_authenticator_digest res_pjsip_path res_pjsip_pidf_body_generator res_pjsip_pubsub res_pjsip_refer
+    res_pjsip_outbound_authenticator_digest res_pjsip_outbound_publish res_pjsip_path res_pjsip_pidf_body_generator res_pjsip_pubsub res_pjsip_refer
     res_pjsip_registrar res_pjsip_rfc3326 res_pjsip_sdp_rtp res_pjsip_session res_rtp_asterisk res_sorcery_astdb
     res_sorcery_config res_sorcery_memory res_speech res_srtp res_timing_timerfd";
 
@@ -175,9 +175,8 @@ pub(crate) fn write(folder: &Path, data: &Path, modules: &Path, ports: &Ports) {
         "sorcery",
         "stasis",
         "udptl",
-        "users",
     ] {
-        put(&format!("{empty}.conf"), "[general]\n".into());
+        put(&format!("{empty}.conf"), String::new());
     }
     put(
         "indications.conf",
@@ -285,7 +284,7 @@ fn extensions(menu_sound: &Path, ports: &Ports) -> String {
          ; outside\n\
          exten => _XXXXX!,1,Dial(PJSIP/${{EXTEN}}@trunk,{RING},tT)\n\
          \x20same => n,Goto(over-${{DIALSTATUS}},1)\n\
-         exten => _*8XXXX,1,Pickup(PJSIP/${{EXTEN:2}}&${{EXTEN:2}}@PICKUPMARK)\n\
+         exten => _*8XXXX,1,PickupChan(PJSIP/${{EXTEN:2}}-,p)\n\
          \x20same => n,Hangup()\n\
          exten => over-BUSY,1,Hangup(17)\n\
          exten => over-NOANSWER,1,Hangup(19)\n\

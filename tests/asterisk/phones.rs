@@ -247,6 +247,20 @@ impl Phones {
         self.answered(&first.id, cseq, "the transfer").await;
     }
 
+    /// Ends whatever goes on, and forgets it.
+    pub(crate) async fn quiet(&self) {
+        let live: Vec<String> = self.state().calls.iter().filter(|c| c.live()).map(|c| c.own.clone()).collect();
+        for own in &live {
+            if self.calls(own).iter().any(Call::live) {
+                self.hang_up(own).await;
+            }
+        }
+        for own in &live {
+            self.is_free(own).await;
+        }
+        self.forget();
+    }
+
     /// Forgets every call: the other side is gone.
     pub(crate) fn forget(&self) {
         self.state().calls.clear();
@@ -511,6 +525,12 @@ impl Phones {
                     }
                 }
                 self.send(&reply.encode()).await;
+                let over = request.header("Event").starts_with("refer") && request.body.starts_with("SIP/2.0 2");
+                if let Some(call) = known.as_ref().filter(|c| method == "NOTIFY" && over && c.stage == Stage::Up) {
+                    // The one who was handed on is there: whoever did it leaves.
+                    self.request(&call.id, "BYE", &[]).await;
+                    self.over(&call.id, 1);
+                }
                 if let Some(call) = known.filter(|c| method == "NOTIFY" && c.stage == Stage::Ringing)
                     && request.header("Event") == "talk"
                 {

@@ -2,7 +2,7 @@
 //! is answered with a line. It ends with its input.
 //!
 //! The orders are those of the simulator's interface: `incoming`, `answer`, `hangup`, `hold`, `keys`, `phone`; and `dial`
-//! (`number`, `to`), `refer` (`number`, `to`), `busy` (`number`, `busy`), `forget`, and `end`.
+//! (`number`, `to`), `refer` (`number`, `to`), `busy` (`number`, `busy`), `quiet`, and `end`.
 
 #![allow(clippy::unwrap_used, reason = "a stage that cannot be set is none")]
 #![allow(dead_code, reason = "the stories beside this need more")]
@@ -16,7 +16,7 @@ use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::sync::mpsc;
 
 use dialplan::{HOUSE, TRUNK_IP};
 use phones::{Manner, Phones};
@@ -32,9 +32,6 @@ async fn main() {
     let world = Phones::at(TRUNK_IP, sip).await;
     let house = Phones::at(Ipv4Addr::LOCALHOST, sip).await;
     let asterisk = Asterisk::start(Ports { trunk: world.address(), ..ports }).await;
-    for number in HOUSE {
-        house.register(&number.to_string()).await;
-    }
     say(&json!({
         "ami": asterisk.ports.ami,
         "agi": asterisk.ports.agi,
@@ -42,8 +39,9 @@ async fn main() {
         "secret": SECRET,
         "recordings": asterisk.recordings(),
     }));
-    let mut lines = BufReader::new(tokio::io::stdin()).lines();
-    while let Some(line) = lines.next_line().await.unwrap() {
+    let (orders, mut lines) = mpsc::unbounded_channel();
+    std::thread::spawn(move || std::io::stdin().lines().map_while(Result::ok).try_for_each(|line| orders.send(line)));
+    while let Some(line) = lines.recv().await {
         let order: Value = serde_json::from_str(&line).unwrap();
         if order["op"] == "end" {
             break;
@@ -84,9 +82,13 @@ async fn follow(house: &Phones, world: &Phones, order: &Value) {
         "phone" if flag("connected") => house.register(&number).await,
         "phone" => house.unregister(&number).await,
         "busy" => bank.manner(&number, if flag("busy") { Manner::Busy } else { Manner::Rings }),
-        "forget" => {
-            house.forget();
-            world.forget();
+        "quiet" => {
+            house.quiet().await;
+            world.quiet().await;
+            for number in HOUSE {
+                house.manner(&number.to_string(), Manner::Rings);
+                house.register(&number.to_string()).await;
+            }
         }
         other => panic!("there is no order {other}"),
     }

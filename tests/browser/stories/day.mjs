@@ -6,6 +6,7 @@ import { story } from "../../peers/support/stories.mjs";
 import { browserOf } from "../support/chromium.mjs";
 import { CALLER, deskIn, desks, office } from "../support/office.mjs";
 import { direct } from "../support/tabs.mjs";
+import { real } from "../support/telephones.mjs";
 
 async function at(ending, ...logins) {
   const gate = await office(ending);
@@ -126,6 +127,11 @@ story("the gateway is killed and started again: the pages come back by themselve
   await ivanov.tab.locator(".link", { hasText: "No connection" }).waitFor();
   await gate.start();
   await Promise.all([ivanov, petrov].map(({ tab }) => tab.waitForSelector(".bar .pill.good")));
+  if (real) {
+    // Calls of a real telephone system go on meanwhile.
+    await ivanov.says("Talking", CALLER);
+    await ivanov.press("hangup");
+  }
   await ivanov.idle();
   await petrov.shows("101", "Ready");
   await gate.incoming(CALLER, "101");

@@ -4,6 +4,7 @@ import { gateway } from "../../peers/support/gateway.mjs";
 import { until } from "../../peers/support/stories.mjs";
 import { browserOf } from "./chromium.mjs";
 import { direct } from "./tabs.mjs";
+import { configuration, real, telephones } from "./telephones.mjs";
 
 export const CALLER = "79001112233";
 
@@ -32,9 +33,17 @@ id = 2
 name = "Call-back"
 `;
 
-/** A running gateway with the office. */
-export const office = (ending, more = "") =>
-  gateway(ending, (ports) => OFFICE + (typeof more === "function" ? more(ports) : more));
+/** A running gateway with the office; behind it the simulator, or real telephones. */
+export async function office(ending, more = "") {
+  const phones = real ? await telephones(ending) : null;
+  const behind = phones ? configuration(phones.about) : "";
+  const gate = await gateway(ending, (ports) => OFFICE + (typeof more === "function" ? more(ports) : more) + behind);
+  if (phones) {
+    gate.sim = phones.order;
+    gate.incoming = (caller, called) => phones.order({ op: "incoming", caller, called });
+  }
+  return gate;
+}
 
 /** Opens the desks of these people, each in a browser of its own; gives them by login. */
 export async function desks(ending, gate, ...logins) {

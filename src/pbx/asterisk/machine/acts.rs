@@ -555,6 +555,7 @@ impl Machine {
     pub(super) fn mark_leg(&mut self, key: LegKey, cause: EndCause) {
         if let Some(leg) = self.book.legs.get_mut(&key) {
             leg.mark = Some(cause);
+            self.dirty.insert(leg.root.clone());
         }
     }
 

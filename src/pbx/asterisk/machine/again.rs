@@ -7,6 +7,7 @@ use std::time::Duration;
 use ctigate_proto::Time;
 use ctigate_proto::message::Text;
 use ctigate_proto::telephony::Event;
+use uuid::Uuid;
 
 use super::super::ami::{Action, Message};
 use super::places::{CONSULT, CONTEXT};
@@ -34,6 +35,8 @@ enum Question {
     Aside(String),
     /// The state of a phone, by number.
     Phone(Text),
+    /// Into which file a channel is recorded.
+    Tape(String),
 }
 
 impl Machine {
@@ -58,7 +61,7 @@ impl Machine {
         let done = match &question {
             // Of a list only the last event ends it; there is no list of nothing but an error.
             Question::List => message.get("EventList") == "Complete" || message.response() == "Error",
-            Question::Aside(_) | Question::Phone(_) => !message.response().is_empty(),
+            Question::Aside(_) | Question::Phone(_) | Question::Tape(_) => !message.response().is_empty(),
         };
         if !done {
             return false;
@@ -70,6 +73,12 @@ impl Machine {
                 let aside = self.board.by_name(message.get("Value")).map(|c| c.uid.clone());
                 if let Some(aside) = aside {
                     self.holds.insert(aside, uid);
+                }
+            }
+            Question::Tape(uid) => {
+                let file = message.get("Value").rsplit('/').next().unwrap_or_default();
+                if let Some(id) = file.strip_suffix(".wav").filter(|id| Uuid::parse_str(id).is_ok()) {
+                    self.taped.insert(uid, id.into());
                 }
             }
             Question::Phone(number) => {
@@ -105,6 +114,19 @@ impl Machine {
             let ask = Action::new("Getvar").with("Channel", name).with("Variable", "CTI_HELD");
             open.insert(self.send(ask, out), Question::Aside(uid));
         }
+        let taped = |c: &&super::board::Channel| c.lives() && c.bridge.is_some() && self.number_of(c.endpoint()).is_some();
+        let known = |c: &&super::board::Channel| self.book.root_of.contains_key(&c.uid);
+        let taped: Vec<(String, String)> = match self.plan.recordings {
+            None => Vec::new(),
+            Some(_) => {
+                let channels = self.board.channels().filter(taped).filter(|c| !known(c));
+                channels.map(|c| (c.uid.clone(), c.name.clone())).collect()
+            }
+        };
+        for (uid, name) in taped {
+            let ask = Action::new("Getvar").with("Channel", name).with("Variable", "MIXMONITOR_FILENAME");
+            open.insert(self.send(ask, out), Question::Tape(uid));
+        }
         let unknown: Vec<(Text, String)> = self
             .plan
             .phones
@@ -127,6 +149,8 @@ impl Machine {
         self.asked.values_mut().for_each(|asked| asked.pending = false);
         self.write_lasting(out);
         self.stale = false;
+        self.board.touch_all();
+        self.dirty.extend(self.book.calls.keys().cloned());
         self.look_soon(now);
     }
 

@@ -27,11 +27,17 @@ pub(super) struct Board {
     pub(super) devices: BTreeMap<String, String>,
     /// Who serves which queue: queue and interface, and whether it pauses.
     pub(super) serving: BTreeMap<(String, String), bool>,
+    /// Who calls, or called, which channels.
+    called: HashMap<String, BTreeSet<String>>,
     gone: VecDeque<String>,
     gone_set: HashSet<String>,
     serial: u64,
     /// Whether anything has changed since it was last asked.
     changed: bool,
+    /// Channels about which anything was said since they were last looked at.
+    touched: BTreeSet<String>,
+    /// Channels that are gone and were not forgotten yet.
+    dead: BTreeSet<String>,
 }
 
 /// One channel.
@@ -293,6 +299,9 @@ impl Board {
         if !channel.lives() {
             return None;
         }
+        if !self.touched.contains(&uid) {
+            self.touched.insert(uid.clone());
+        }
         let name = field("Channel");
         if !name.is_empty() && name != channel.name {
             self.names.remove(&channel.name);
@@ -326,7 +335,8 @@ impl Board {
                 *to = if value == "<unknown>" { String::new() } else { value };
             }
         }
-        if channel.first_exten.is_empty() && !matches!(&*channel.exten, "s" | "h" | "") {
+        let dialled = !matches!(&*channel.exten, "s" | "h" | "") && !places::is_ours(&channel.context);
+        if channel.first_exten.is_empty() && dialled {
             channel.first_exten.clone_from(&channel.exten);
         }
         Some(channel)
@@ -335,15 +345,16 @@ impl Board {
     fn dial_begins(&mut self, wall_ms: i64, message: &Message) {
         let by = self.see(wall_ms, message, "").map(|c| (c.uid.clone(), c.exten.clone()));
         let Some(channel) = self.see(wall_ms, message, "Dest") else { return };
-        let status = channel.dial.take().and_then(|dial| dial.status);
+        let status = channel.dial.as_ref().and_then(|dial| dial.status.clone());
         let (by, exten) = by.map_or((None, String::new()), |(by, exten)| (Some(by), exten));
-        channel.dial = Some(Dial { by, string: message.get("DialString").to_owned(), exten, status });
+        let uid = channel.uid.clone();
+        self.set_dial(&uid, Dial { by, string: message.get("DialString").to_owned(), exten, status });
     }
 
     fn dial_ends(&mut self, wall_ms: i64, message: &Message) {
         let by = self.see(wall_ms, message, "").map(|c| (c.uid.clone(), c.exten.clone()));
         let Some(channel) = self.see(wall_ms, message, "Dest") else { return };
-        let dial = channel.dial.get_or_insert_default();
+        let mut dial = channel.dial.clone().unwrap_or_default();
         // Who picks up somebody else's call calls itself, or is called by Asterisk; now it answers that caller.
         if let Some((by, exten)) = by
             && dial.by.as_ref() != Some(&by)
@@ -353,6 +364,30 @@ impl Board {
         let status = message.get("DialStatus");
         if dial.status.as_deref() != Some("ANSWER") && !status.is_empty() {
             dial.status = Some(status.to_owned());
+        }
+        let uid = channel.uid.clone();
+        self.set_dial(&uid, dial);
+    }
+
+    fn set_dial(&mut self, uid: &str, dial: Dial) {
+        let Some(channel) = self.channels.get_mut(uid) else { return };
+        let before = channel.dial.replace(dial).and_then(|dial| dial.by);
+        let by = channel.dial.as_ref().and_then(|dial| dial.by.clone());
+        if before != by {
+            self.uncall(before.as_deref(), uid);
+        }
+        if let Some(by) = by {
+            self.called.entry(by).or_default().insert(uid.to_owned());
+        }
+    }
+
+    fn uncall(&mut self, by: Option<&str>, uid: &str) {
+        let Some(by) = by else { return };
+        if let Some(called) = self.called.get_mut(by) {
+            called.remove(uid);
+            if called.is_empty() {
+                self.called.remove(by);
+            }
         }
     }
 
@@ -406,6 +441,8 @@ impl Board {
         if let Some(channel) = self.channels.get_mut(uid)
             && channel.gone.is_none()
         {
+            self.touched.insert(uid.to_owned());
+            self.dead.insert(uid.to_owned());
             channel.gone = Some(how);
             channel.queue = None;
             channel.spies = None;
@@ -468,9 +505,7 @@ impl Board {
         }
         for (uid, by, status) in dials {
             let (by, exten) = by.map_or((None, String::new()), |(by, exten)| (Some(by), exten));
-            if let Some(channel) = self.channels.get_mut(&uid) {
-                channel.dial = Some(Dial { by, string: String::new(), exten, status });
-            }
+            self.set_dial(&uid, Dial { by, string: String::new(), exten, status });
         }
         for (uid, spied) in spies {
             if let Some(channel) = self.channels.get_mut(&uid) {
@@ -494,11 +529,17 @@ impl Board {
         self.names.get(name).and_then(|uid| self.channels.get(uid))
     }
 
-    /// All parties, those that have just gone included, in the order in which they came.
-    pub(super) fn parties(&self) -> Vec<&Channel> {
-        let mut parties: Vec<&Channel> = self.channels.values().filter(|c| c.kind == Kind::Party).collect();
-        parties.sort_by_key(|c| c.serial);
-        parties
+    /// The channels about which anything was said since this was last asked, in the order in which they came.
+    pub(super) fn take_touched(&mut self) -> Vec<Channel> {
+        let touched = std::mem::take(&mut self.touched);
+        let mut touched: Vec<Channel> = touched.iter().filter_map(|uid| self.channels.get(uid)).cloned().collect();
+        touched.sort_by_key(|c| c.serial);
+        touched
+    }
+
+    /// Everything has to be looked at.
+    pub(super) fn touch_all(&mut self) {
+        self.touched.extend(self.channels.keys().cloned());
     }
 
     pub(super) fn channels(&self) -> impl Iterator<Item = &Channel> {
@@ -553,19 +594,35 @@ impl Board {
 
     /// The parties that are called by a channel now, seen through local channels.
     pub(super) fn called_by(&self, uid: &str) -> Vec<&Channel> {
-        let calls = |c: &&Channel| {
-            c.kind == Kind::Party
-                && c.lives()
-                && c.dial.as_ref().is_some_and(|dial| dial.status.is_none())
-                && self.caller_of(c).is_some_and(|by| by.uid == uid)
-        };
-        self.channels.values().filter(calls).collect()
+        let mut found = Vec::new();
+        let mut callers = vec![uid];
+        for _ in 0..64 {
+            let Some(by) = callers.pop() else { break };
+            for channel in self.calling(by) {
+                match channel.kind {
+                    Kind::Local => callers.extend(self.half(channel).map(|half| &*half.uid)),
+                    _ => found.push(channel),
+                }
+            }
+        }
+        found
     }
 
-    /// The channels that call anybody now.
-    pub(super) fn callers(&self) -> HashSet<String> {
-        let open = |c: &Channel| c.dial.as_ref().filter(|d| d.status.is_none() && c.lives()).and_then(|d| d.by.clone());
-        self.channels.values().filter_map(open).collect()
+    /// The channels that are called by a channel now.
+    fn calling(&self, by: &str) -> impl Iterator<Item = &Channel> {
+        let open = |c: &&Channel| c.dial.as_ref().is_some_and(|dial| dial.status.is_none());
+        self.called.get(by).into_iter().flatten().filter_map(|uid| self.live(uid)).filter(open)
+    }
+
+    /// Whether a channel calls anybody now.
+    pub(super) fn calls(&self, by: &str) -> bool {
+        self.calling(by).next().is_some()
+    }
+
+    /// Whether somebody whom a channel called has answered.
+    pub(super) fn was_answered(&self, by: &str) -> bool {
+        let answered = |c: &Channel| c.dial.as_ref().is_some_and(|dial| dial.status.as_deref() == Some("ANSWER"));
+        self.called.get(by).into_iter().flatten().filter_map(|uid| self.channel(uid)).any(answered)
     }
 
     /// The channels in a bridge.
@@ -573,30 +630,39 @@ impl Board {
         self.members.get(bridge).into_iter().flatten().filter_map(|uid| self.live(uid))
     }
 
-    /// Forgets channels that are gone, once they have been looked at.
-    pub(super) fn bury(&mut self, ready: impl Fn(&Channel) -> bool) {
-        let dead = self.channels.values().filter(|c| !c.lives() && ready(c));
-        let dead: Vec<String> = dead.map(|c| c.uid.clone()).collect();
-        for uid in dead {
-            if let Some(channel) = self.channels.remove(&uid)
-                && self.names.get(&channel.name) == Some(&uid)
-            {
-                self.names.remove(&channel.name);
-            }
-            if self.gone.len() >= GONE
-                && let Some(oldest) = self.gone.pop_front()
-            {
-                self.gone_set.remove(&oldest);
-            }
-            self.gone.push_back(uid.clone());
-            self.gone_set.insert(uid);
+    /// The channels that are gone and were not forgotten yet.
+    pub(super) fn gone(&self) -> impl Iterator<Item = &Channel> {
+        self.dead.iter().filter_map(|uid| self.channels.get(uid))
+    }
+
+    /// Forgets a channel that is gone.
+    pub(super) fn bury(&mut self, uid: &str) {
+        self.dead.remove(uid);
+        let Some(channel) = self.channels.remove(uid) else { return };
+        if self.names.get(&channel.name).is_some_and(|named| named == uid) {
+            self.names.remove(&channel.name);
         }
+        self.called.remove(uid);
+        self.uncall(channel.dial.as_ref().and_then(|dial| dial.by.as_deref()), uid);
+        self.touched.remove(uid);
+        if self.gone.len() >= GONE
+            && let Some(oldest) = self.gone.pop_front()
+        {
+            self.gone_set.remove(&oldest);
+        }
+        self.gone.push_back(uid.to_owned());
+        self.gone_set.insert(uid.to_owned());
+    }
+
+    /// The channels that a channel has called, answered or not, and that are there.
+    pub(super) fn called_ever(&self, by: &str) -> impl Iterator<Item = &Channel> {
+        self.called.get(by).into_iter().flatten().filter_map(|uid| self.live(uid))
     }
 
     /// Forgets one channel.
     pub(super) fn forget(&mut self, uid: &str) {
         self.ends(uid, Gone::Hung(26));
-        self.bury(|channel| channel.uid == uid);
+        self.bury(uid);
     }
 
     /// How many channels are known.

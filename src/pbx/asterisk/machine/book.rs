@@ -1,7 +1,7 @@
 //! What the house was told: the legs that live, the conversations they are part of, talks and conferences. The next look at
 //! the board is told as the difference from it.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
 use ctigate_proto::Time;
 use ctigate_proto::message::Text;
@@ -28,6 +28,10 @@ pub(super) struct Book {
     pub(super) roots: HashMap<String, String>,
     /// The root of a channel.
     pub(super) root_of: HashMap<String, String>,
+    /// The channels of a root, in the order in which they came.
+    pub(super) channels: HashMap<String, BTreeMap<u64, String>>,
+    /// The legs of a root.
+    pub(super) legs_in: HashMap<String, BTreeSet<LegKey>>,
     pub(super) talks: HashMap<(String, String), Talk>,
     pub(super) rooms: BTreeMap<String, Room>,
     over: HashMap<String, u32>,
@@ -53,7 +57,7 @@ pub(super) struct Call {
     pub(super) fact: CallFact,
     /// The channel with which it began.
     pub(super) origin: String,
-    /// How many legs each channel has had.
+    /// How many legs each channel has had, those that were given to another included.
     pub(super) made: HashMap<String, usize>,
     /// In which order it began.
     pub(super) serial: u64,
@@ -146,11 +150,18 @@ impl Book {
 
     pub(super) fn add(&mut self, key: LegKey, leg: Leg) {
         self.of.entry(leg.uid.clone()).or_default().push(key);
+        self.legs_in.entry(leg.root.clone()).or_default().insert(key);
         self.legs.insert(key, leg);
     }
 
     pub(super) fn remove(&mut self, key: LegKey) {
         let Some(leg) = self.legs.remove(&key) else { return };
+        if let Some(legs) = self.legs_in.get_mut(&leg.root) {
+            legs.remove(&key);
+            if legs.is_empty() {
+                self.legs_in.remove(&leg.root);
+            }
+        }
         if let Some(legs) = self.of.get_mut(&leg.uid) {
             legs.retain(|other| *other != key);
             if legs.is_empty() {
@@ -162,9 +173,36 @@ impl Book {
     /// Gives a leg to another channel.
     pub(super) fn give(&mut self, key: LegKey, uid: &str) {
         if let Some(mut leg) = self.legs.get(&key).cloned() {
+            if let Some(call) = self.calls.get_mut(&leg.root) {
+                call.made.entry(uid.to_owned()).or_insert(1);
+            }
             self.remove(key);
             uid.clone_into(&mut leg.uid);
             self.add(key, leg);
+        }
+    }
+
+    /// A channel belongs to a root from now on.
+    pub(super) fn belongs(&mut self, uid: &str, serial: u64, root: &str) {
+        if let Some(before) = self.root_of.insert(uid.to_owned(), root.to_owned()) {
+            self.leaves(&before, serial);
+        }
+        self.channels.entry(root.to_owned()).or_default().insert(serial, uid.to_owned());
+    }
+
+    fn leaves(&mut self, root: &str, serial: u64) {
+        if let Some(channels) = self.channels.get_mut(root) {
+            channels.remove(&serial);
+            if channels.is_empty() {
+                self.channels.remove(root);
+            }
+        }
+    }
+
+    /// A channel is no more.
+    pub(super) fn forget(&mut self, uid: &str, serial: u64) {
+        if let Some(root) = self.root_of.remove(uid) {
+            self.leaves(&root, serial);
         }
     }
 
@@ -172,7 +210,9 @@ impl Book {
     pub(super) fn close(&mut self, root: &str) {
         self.calls.remove(root);
         self.roots.retain(|_, of| of != root);
-        self.root_of.retain(|_, of| of != root);
+        for uid in self.channels.remove(root).into_iter().flat_map(BTreeMap::into_values) {
+            self.root_of.remove(&uid);
+        }
         self.talks.retain(|_, talk| talk.root != root);
         self.rooms.retain(|_, room| room.root != root);
         if self.over_order.len() >= OVER

@@ -260,7 +260,7 @@ impl Machine {
         mode: GhostMode,
         target: Option<&LegId>,
     ) -> Acted {
-        let (_, room) = self.room_of(id).ok_or(Refusal::NoSuchConference)?;
+        let room = self.room_of(id).ok_or(Refusal::NoSuchConference)?.1.clone();
         let (spy, heard) = room.ghost.clone().ok_or(Refusal::NoSuchConference)?;
         let spy = self.board.live(&spy).cloned().ok_or(Refusal::WrongState)?;
         if self.end_of(&spy).number() != number {
@@ -275,6 +275,7 @@ impl Machine {
             }
         };
         self.ghost_modes.insert(spy.uid.clone(), mode);
+        self.dirty.insert(room.root.clone());
         let key = match mode {
             GhostMode::Monitor => "4",
             GhostMode::Help => "5",

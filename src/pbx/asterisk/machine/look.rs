@@ -4,10 +4,10 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use ctigate_proto::message::Text;
-use ctigate_proto::telephony::{ConferenceId, End, LegState, Place, Role, Sequence};
+use ctigate_proto::telephony::{ConferenceId, End, LegState, Place, Role, Sequence, TalkId};
 
 use super::board::{Channel, Gone, Kind, State};
-use super::book::{Call, LegKey, Room, Talk, pair};
+use super::book::{Call, LegKey, Room, pair};
 use super::places::{self, HOLD, Own, WAIT};
 use super::{Machine, Now};
 
@@ -60,35 +60,54 @@ pub(super) struct View {
 }
 
 impl Machine {
-    /// Finds out which conversation each party belongs to, and which have become one.
-    pub(super) fn find_roots(&mut self, now: Now) {
-        let parties: Vec<Channel> = self.board.parties().into_iter().cloned().collect();
+    /// Finds out which conversation each party belongs to, and which have become one. Gives those that have to be looked at.
+    pub(super) fn find_roots(&mut self, now: Now) -> BTreeSet<String> {
+        let touched = self.board.take_touched();
+        let mut dirty = std::mem::take(&mut self.dirty);
+        let parties: Vec<&Channel> = touched.iter().filter(|c| c.kind == Kind::Party).collect();
         for channel in &parties {
             if !self.book.root_of.contains_key(&channel.uid) {
                 let root = self.root_for(channel);
                 self.book.roots.entry(channel.linkedid.clone()).or_insert_with(|| root.clone());
-                self.book.root_of.insert(channel.uid.clone(), root.clone());
+                self.book.belongs(&channel.uid, channel.serial, &root);
                 self.begin_call(now, &root, channel);
             }
         }
+        let mut joined = BTreeSet::new();
         for channel in &parties {
+            dirty.extend(self.book.root_of.get(&channel.uid).cloned());
             match self.spot(channel) {
-                Spot::Talks(other) => self.same_root(&channel.uid, &other),
+                Spot::Talks(other) => self.same_root(channel, &other),
                 // Who listens in comes into the conversation it listens to, however old its own is.
                 Spot::Spies(other) => {
                     if let Some(root) = self.book.root_of.get(&other).cloned() {
-                        self.book.root_of.insert(channel.uid.clone(), root);
+                        self.book.belongs(&channel.uid, channel.serial, &root);
                     }
                 }
                 Spot::Room(room) => {
                     let root = self.book.rooms.get(&room).map(|room| room.root.clone());
                     if let (Some(room), Some(own)) = (root, self.book.root_of.get(&channel.uid).cloned()) {
-                        self.join(&room, &own, &channel.uid);
+                        self.join(&room, &own, channel);
+                    }
+                    // The first of a room begins its conference, so that the next come into its conversation.
+                    if let Some(root) = self.book.root_of.get(&channel.uid).cloned() {
+                        self.conference_in(&room, &root);
                     }
                 }
                 _ => {}
             }
+            joined.extend(self.book.root_of.get(&channel.uid).cloned());
         }
+        dirty.extend(joined);
+        // What happens to a local channel happens to those who talk through it.
+        let local = touched.iter().filter(|c| c.kind != Kind::Party);
+        dirty.extend(local.filter_map(|c| self.book.roots.get(&c.linkedid).cloned()));
+        dirty
+    }
+
+    /// The inside number of an endpoint.
+    pub(super) fn number_of(&self, endpoint: &str) -> Option<&Text> {
+        self.numbers.get(endpoint)
     }
 
     fn root_for(&self, channel: &Channel) -> String {
@@ -98,9 +117,11 @@ impl Machine {
         // A phone that calls while it has somebody on hold asks somebody back: the same conversation.
         let aside = || {
             let calls = channel.dial.is_none() && channel.uid == channel.linkedid;
-            self.plan.number_of(channel.endpoint()).filter(|_| calls)?;
-            let held = |c: &&Channel| c.lives() && c.hold && c.endpoint() == channel.endpoint();
-            known(&self.board.channels().find(held)?.uid)
+            self.number_of(channel.endpoint()).filter(|_| calls)?;
+            let number = self.number_of(channel.endpoint())?;
+            let own = |l: &&super::book::Leg| l.fact.held && matches!(&l.fact.end, End::Inside(n) if n == number);
+            let known = known(&self.book.legs.values().find(own)?.uid);
+            known
         };
         let linked = || self.book.roots.get(&channel.linkedid).cloned();
         asked().or_else(called).or_else(aside).or_else(linked).unwrap_or_else(|| channel.linkedid.clone())
@@ -123,14 +144,11 @@ impl Machine {
     }
 
     /// Two channels are in one conversation: the older.
-    fn same_root(&mut self, one: &str, other: &str) {
-        let (Some(a), Some(b)) = (self.book.root_of.get(one).cloned(), self.book.root_of.get(other).cloned()) else {
-            return;
-        };
-        if a == b {
-            return;
-        }
-        if self.age(&a) <= self.age(&b) { self.join(&a, &b, other) } else { self.join(&b, &a, one) }
+    fn same_root(&mut self, one: &Channel, other: &str) {
+        let Some(other) = self.board.live(other).cloned() else { return };
+        let root = |uid: &str| self.book.root_of.get(uid).cloned();
+        let (Some(a), Some(b)) = (root(&one.uid), root(&other.uid)) else { return };
+        if self.age(&a) <= self.age(&b) { self.join(&a, &b, &other) } else { self.join(&b, &a, one) }
     }
 
     fn age(&self, root: &str) -> (i64, u64) {
@@ -138,12 +156,12 @@ impl Machine {
     }
 
     /// A channel comes from the younger conversation into the older; who comes later by the younger's id follows it.
-    fn join(&mut self, old: &str, young: &str, uid: &str) {
+    fn join(&mut self, old: &str, young: &str, channel: &Channel) {
         if old == young {
             return;
         }
         self.book.roots.values_mut().filter(|root| *root == young).for_each(|root| old.clone_into(root));
-        self.book.root_of.insert(uid.to_owned(), old.to_owned());
+        self.book.belongs(&channel.uid, channel.serial, old);
     }
 
     /// What a channel does.
@@ -190,7 +208,7 @@ impl Machine {
         if voice.uid != channel.uid && Own::of(&voice.uid) == Some(Own::Dial(Sequence::Abonent)) {
             return Spot::Still;
         }
-        if self.callers.contains(&voice.uid) || channel.state != State::Up {
+        if self.board.calls(&voice.uid) || channel.state != State::Up {
             return Spot::Calls;
         }
         let dials = self.book.present(&channel.uid).is_some_and(|(_, leg)| leg.fact.autocall == Some(Sequence::User))
@@ -243,45 +261,53 @@ impl Machine {
         aside
     }
 
-    /// Which talks there are now, and which were interrupted. Talks of conversations that are on the move stay as they were.
-    pub(super) fn find_talks(&mut self, now: Now, moving: &BTreeSet<String>) {
-        let mut found: BTreeMap<(String, String), bool> = BTreeMap::new();
-        for channel in self.board.parties() {
-            match self.spot(channel) {
-                Spot::Talks(other) => {
-                    let aside = channel.hold || self.board.channel(&other).is_some_and(|c| c.hold);
-                    *found.entry(pair(&channel.uid, &other)).or_default() |= aside;
+    /// Which talks there are now in these conversations, and which were interrupted.
+    pub(super) fn find_talks(&mut self, now: Now, ready: &BTreeSet<String>) {
+        let mut found: BTreeMap<(String, String), (bool, String)> = BTreeMap::new();
+        for root in ready {
+            for channel in self.parties_in(root) {
+                match self.spot(&channel) {
+                    Spot::Talks(other) => {
+                        let aside = channel.hold || self.board.channel(&other).is_some_and(|c| c.hold);
+                        found.entry(pair(&channel.uid, &other)).or_insert((false, root.clone())).0 |= aside;
+                    }
+                    Spot::Held(holder) if self.board.live(&holder).is_some() => {
+                        found.insert(pair(&channel.uid, &holder), (true, root.clone()));
+                    }
+                    _ => {}
                 }
-                Spot::Held(holder) if self.board.live(&holder).is_some() => {
-                    found.insert(pair(&channel.uid, &holder), true);
-                }
-                _ => {}
             }
         }
         for (key, talk) in &mut self.book.talks {
-            if !moving.contains(&talk.root) && !found.contains_key(key) && std::mem::take(&mut talk.together) {
+            if ready.contains(&talk.root) && !found.contains_key(key) && std::mem::take(&mut talk.together) {
                 talk.apart = now.mono;
             }
         }
-        for (key, held) in found {
-            let root = self.book.root_of.get(&key.0).cloned().unwrap_or_default();
-            if moving.contains(&root) {
-                continue;
-            }
+        for (key, (held, root)) in found {
             let talk = self.book.talks.entry(key.clone()).or_default();
             if talk.id.0.is_empty() || talk.held && !held || !talk.together {
+                let mut name = format!("{} {}", key.0, key.1);
+                // Only the first is known by its channels alone: after a restart one cannot know how many there were.
                 if !talk.id.0.is_empty() {
                     talk.count += 1;
+                    name = format!("{name} {} {}", talk.count, now.wall_ms);
                 }
-                let name = format!("{} {} {}", key.0, key.1, talk.count);
-                talk.id = ctigate_proto::telephony::TalkId(places::guid(&self.plan.system, "talk", &name));
+                let taped = [&key.0, &key.1].into_iter().find_map(|uid| self.taped.get(uid));
+                let kept = taped.filter(|_| talk.id.0.is_empty() && !held).cloned();
+                talk.id = TalkId(kept.unwrap_or_else(|| places::guid(&self.plan.system, "talk", &name)));
             }
-            *talk = Talk { held, together: true, root, ..std::mem::take(talk) };
+            (talk.held, talk.together, talk.root) = (held, true, root);
         }
         let board = &self.board;
         self.book.talks.retain(|(one, other), talk| {
             talk.together || talk.recording.is_some() || board.live(one).is_some() && board.live(other).is_some()
         });
+    }
+
+    /// The parties of a conversation, those that have just gone included, in the order in which they came.
+    pub(super) fn parties_in(&self, root: &str) -> Vec<Channel> {
+        let channels = self.book.channels.get(root).into_iter().flat_map(BTreeMap::values);
+        channels.filter_map(|uid| self.board.channel(uid)).cloned().collect()
     }
 
     /// Whether a place is a talk that has been over for a while.
@@ -292,9 +318,19 @@ impl Machine {
     }
 
     /// When a talk that is over has been so for a while, for legs that still say they are in it.
-    pub(super) fn apart_due(&self, now: Now) -> Option<ctigate_proto::Time> {
-        let apart = self.book.talks.values().filter(|talk| !talk.together && now.mono.since(talk.apart) < APART);
-        apart.map(|talk| talk.apart + APART).min()
+    pub(super) fn apart_due(&self) -> Option<(ctigate_proto::Time, String)> {
+        let apart = self.book.talks.values().filter(|talk| !talk.together && talk.apart != ctigate_proto::Time::ZERO);
+        apart.map(|talk| (talk.apart + APART, talk.root.clone())).min()
+    }
+
+    /// Looks again at those whose talk has been over for a while.
+    pub(super) fn watch_apart(&mut self, now: Now) {
+        for talk in self.book.talks.values_mut() {
+            if !talk.together && talk.apart != ctigate_proto::Time::ZERO && now.mono.since(talk.apart) >= APART {
+                talk.apart = ctigate_proto::Time::ZERO;
+                self.dirty.insert(talk.root.clone());
+            }
+        }
     }
 
     fn talk_place(&self, one: &str, other: &str) -> Place {
@@ -321,14 +357,12 @@ impl Machine {
         id
     }
 
-    /// Every leg as it looks now, but for those of conversations that are on the move.
-    pub(super) fn views(&mut self, now: Now, moving: &BTreeSet<String>) -> Vec<View> {
-        let parties: Vec<Channel> = self.board.parties().into_iter().cloned().collect();
+    /// Every leg of these conversations as it looks now.
+    pub(super) fn views(&mut self, now: Now, ready: &BTreeSet<String>) -> Vec<View> {
         let mut views = Vec::new();
-        for channel in &parties {
-            let Some(root) = self.book.root_of.get(&channel.uid).cloned() else { continue };
-            if !moving.contains(&root) {
-                self.views_of(now, channel, &root, &mut views);
+        for root in ready {
+            for channel in self.parties_in(root) {
+                self.views_of(now, &channel, root, &mut views);
             }
         }
         views
@@ -490,7 +524,7 @@ impl Machine {
     /// Who is at the end of a channel.
     pub(super) fn end_of(&self, channel: &Channel) -> End {
         let endpoint = channel.endpoint();
-        if let Some(number) = self.plan.number_of(endpoint) {
+        if let Some(number) = self.number_of(endpoint) {
             return End::Inside(number.clone());
         }
         let line = endpoint.split_once('/').map_or(endpoint, |(_, name)| name);
@@ -523,7 +557,11 @@ impl Machine {
             }
         }
         let dialled = channel.dial.as_ref().map_or("", |dial| &*dial.exten);
-        if is_number(dialled) { self.plan.for_crm(dialled).into() } else { kept.toward.clone() }
+        match self.end_of(channel) {
+            _ if is_number(dialled) => self.plan.for_crm(dialled).into(),
+            End::Inside(number) if kept.toward.is_empty() => number,
+            _ => kept.toward.clone(),
+        }
     }
 
     /// The number that a channel waits for.
@@ -536,7 +574,9 @@ impl Machine {
         }
         let calls = self.board.called_by(&channel.uid).into_iter().min_by_key(|c| c.serial);
         let dialled = calls.and_then(|c| c.dial.as_ref()).map(|dial| &*dial.exten).filter(|exten| is_number(exten));
-        match dialled.or(Some(&*channel.exten).filter(|exten| is_number(exten))) {
+        let own = Some(&*channel.exten).filter(|exten| is_number(exten) && !places::is_ours(&channel.context));
+        let first = Some(&*channel.first_exten).filter(|exten| is_number(exten));
+        match dialled.or(own).or(first) {
             Some(number) => self.plan.for_crm(number).into(),
             None => kept.toward.clone(),
         }

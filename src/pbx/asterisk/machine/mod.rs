@@ -28,7 +28,7 @@ mod plan;
 mod record;
 mod tell;
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
 
 use ctigate_proto::Time;
@@ -126,8 +126,12 @@ pub struct Machine {
     ghost_modes: HashMap<String, GhostMode>,
     /// Ringing channels that are rung anew: by the caller, and where.
     replaced: HashMap<String, (String, String)>,
-    /// The channels that call anybody, as of the last look.
-    callers: HashSet<String>,
+    /// Conversations that have to be looked at whatever happens on the board.
+    dirty: BTreeSet<String>,
+    /// The talks that an earlier life of the gateway records, by channel.
+    taped: HashMap<String, Text>,
+    /// The inside numbers of endpoints.
+    numbers: HashMap<String, Text>,
     redirects: BTreeMap<Text, (Text, bool)>,
     available: BTreeMap<Text, bool>,
     /// Which phones were told to be connected.
@@ -150,8 +154,12 @@ pub struct Machine {
 impl Machine {
     /// Knows nothing yet, and is not connected.
     pub fn new(plan: Plan) -> Self {
+        let numbers = plan.phones.iter().map(|(number, phone)| (phone.endpoint.clone(), number.clone())).collect();
         Self {
             plan,
+            numbers,
+            dirty: BTreeSet::new(),
+            taped: HashMap::new(),
             board: Board::default(),
             book: Book::default(),
             jobs: Jobs::default(),
@@ -162,7 +170,6 @@ impl Machine {
             marks: HashMap::new(),
             ghost_modes: HashMap::new(),
             replaced: HashMap::new(),
-            callers: HashSet::new(),
             redirects: BTreeMap::new(),
             available: BTreeMap::new(),
             phones: BTreeMap::new(),
@@ -231,7 +238,6 @@ impl Machine {
         }
         if self.board.take_changed() && self.reading.is_none() {
             self.look_soon(now);
-            self.callers = self.board.callers();
             self.go_on_all(now, out);
         }
     }
@@ -298,7 +304,7 @@ impl Machine {
         self.tell_ended(out);
         // Who was on the move is looked at when the move is over; who was left, when it has been alone for a while.
         let moved = self.moving_until().filter(|_| !ended);
-        if let Some(until) = moved.into_iter().chain(self.apart_due(now)).min() {
+        if let Some(until) = moved.into_iter().chain(self.apart_due().map(|(due, _)| due)).min() {
             self.look_at = Some((until, until));
         }
         self.watch(now, out);

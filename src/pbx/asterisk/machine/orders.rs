@@ -194,6 +194,7 @@ impl Machine {
         let uid = self.jobs.jobs.get(&key).and_then(|job| job.makes.clone()).unwrap_or_default();
         if let Some(asked) = self.asked.get_mut(&uid) {
             asked.pending = false;
+            self.dirty.insert(asked.root.clone().unwrap_or_else(|| uid.clone()));
         }
         let never = self.board.channel(&uid).is_none();
         if never {

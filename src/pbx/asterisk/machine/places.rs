@@ -28,6 +28,11 @@ pub(super) const INTERCOM: &str = "cti-intercom";
 /// The context that asks Asterisk's database where the calls of a number go, and the family of keys there.
 pub(super) const REDIRECT: &str = "cti-redirect";
 
+/// Whether a context is one of those above.
+pub(super) fn is_ours(context: &str) -> bool {
+    context == CONTEXT || context.starts_with("cti-")
+}
+
 /// What a channel that the gateway made is for, as its `Uniqueid` says. So much is known even after a restart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Own {

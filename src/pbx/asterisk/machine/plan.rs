@@ -100,11 +100,6 @@ impl Default for Plan {
 }
 
 impl Plan {
-    /// The inside number of an endpoint.
-    pub(super) fn number_of(&self, endpoint: &str) -> Option<&Text> {
-        self.phones.iter().find(|(_, phone)| phone.endpoint == endpoint).map(|(number, _)| number)
-    }
-
     /// The endpoint of an inside number.
     pub(super) fn endpoint(&self, number: &str) -> Option<&str> {
         self.phones.get(number).map(|phone| &*phone.endpoint)

@@ -14,14 +14,15 @@ impl Machine {
     pub(super) fn tell_recordings(
         &mut self,
         _now: Now,
-        moving: &BTreeSet<String>,
+        ready: &BTreeSet<String>,
         news: &mut Vec<Fact>,
         out: &mut Out,
     ) {
         let Some(folder) = self.plan.recordings.clone() else { return };
-        let keys: Vec<(String, String)> = self.book.talks.keys().cloned().collect();
+        let keys = self.book.talks.iter().filter(|(_, talk)| ready.contains(&talk.root));
+        let keys: Vec<(String, String)> = keys.map(|(key, _)| key.clone()).collect();
         for key in keys {
-            let Some(talk) = self.book.talks.get(&key).filter(|talk| !moving.contains(&talk.root)) else { continue };
+            let Some(talk) = self.book.talks.get(&key) else { continue };
             let goes_on = talk.together && !talk.held;
             let current = talk.recording.as_ref().map(|tape| tape.talk == talk.id);
             if current.is_some() && (!goes_on || current == Some(false)) {
@@ -33,11 +34,18 @@ impl Machine {
             let id = talk.id.clone();
             // The inside phone's side is there for the whole of the talk, whatever the line outside does.
             let sides = [&key.0, &key.1].map(|uid| self.board.live(uid));
-            let inside = |c: &&&super::board::Channel| self.plan.number_of(c.endpoint()).is_some();
+            let inside = |c: &&&super::board::Channel| self.number_of(c.endpoint()).is_some();
             let sides: Vec<_> = sides.iter().flatten().collect();
             let Some(side) = sides.iter().find(|c| inside(c)).or(sides.first()) else { continue };
             let (channel, name) = (side.uid.clone(), side.name.clone());
             let file: Text = format!("{}.wav", id.0).into();
+            if self.taped.get(&channel) == Some(&id.0) {
+                // An earlier life of the gateway began it, and it goes on.
+                if let Some(talk) = self.book.talks.get_mut(&key) {
+                    talk.recording = Some(Tape { talk: id, channel, file, asked: None });
+                }
+                continue;
+            }
             let begin = Action::new("MixMonitor")
                 .with("Channel", name)
                 .with("File", format!("{folder}/{file}"))

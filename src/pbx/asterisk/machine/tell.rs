@@ -27,40 +27,63 @@ struct News {
 }
 
 impl Machine {
-    /// Looks at the board and tells what is new.
+    /// Looks at what has changed on the board and tells what is new.
     pub(super) fn look(&mut self, now: Now, out: &mut Out) {
-        self.callers = self.board.callers();
+        self.watch_apart(now);
         self.adopt();
-        self.find_roots(now);
+        let mut ready = self.find_roots(now);
+        // What is on the move is looked at when the move is over.
         let moving = self.moving();
-        self.find_talks(now, &moving);
+        self.dirty.extend(ready.intersection(&moving).cloned());
+        ready.retain(|root| !moving.contains(root));
+        if ready.is_empty() {
+            return;
+        }
+        self.find_talks(now, &ready);
         let mut news = News::default();
-        let views = self.views(now, &moving);
+        let views = self.views(now, &ready);
         let seen = self.tell_views(now, views, &mut news);
-        self.tell_ends(now, &seen, &moving, &mut news);
-        self.tell_rooms(now, &moving, &mut news, out);
-        self.tell_recordings(now, &moving, &mut news.recordings, out);
-        self.tell_over(now, &moving, &mut news);
-        let book = &self.book;
-        self.board.bury(|c| book.root_of.get(&c.uid).is_none_or(|root| !moving.contains(root)));
+        self.tell_ends(now, &seen, &ready, &mut news);
+        self.tell_rooms(now, &ready, &mut news, out);
+        self.tell_recordings(now, &ready, &mut news.recordings, out);
+        self.tell_over(now, &ready, &mut news);
+        self.bury(&ready);
         let facts = [news.calls, news.conferences, news.legs, news.recordings, news.over].concat();
         if !facts.is_empty() {
             out.events.push(Event::Facts(facts));
         }
     }
 
+    /// Forgets the channels that are gone and were looked at.
+    fn bury(&mut self, ready: &BTreeSet<String>) {
+        let book = &self.book;
+        let root = |c: &Channel| book.root_of.get(&c.uid).or_else(|| book.roots.get(&c.linkedid));
+        let dead: Vec<(String, u64)> = self
+            .board
+            .gone()
+            .filter(|c| root(c).is_none_or(|root| ready.contains(root)))
+            .map(|c| (c.uid.clone(), c.serial))
+            .collect();
+        for (uid, serial) in dead {
+            self.book.forget(&uid, serial);
+            self.board.bury(&uid);
+            self.holds.remove(&uid);
+            self.rooms_aside.remove(&uid);
+            self.towards.remove(&uid);
+            self.ghost_modes.remove(&uid);
+            self.marks.remove(&uid);
+            self.taped.remove(&uid);
+        }
+    }
+
     /// The phone of a user who is called last gets the leg that was planned for it.
     fn adopt(&mut self) {
-        let called = |c: &&Channel| c.kind == Kind::Party && c.lives() && c.dial.is_some();
         let mut found = Vec::new();
-        for channel in self.board.channels().filter(called) {
-            let by = channel.dial.as_ref().and_then(|dial| dial.by.as_deref()).unwrap_or_default();
-            let Some(asked) = self.asked.get(by) else { continue };
-            if asked.own == Own::Dial(Sequence::Abonent)
-                && self.plan.number_of(channel.endpoint()) == Some(&asked.number)
-                && let Some((key, _)) = self.book.legs_of(by).next()
-            {
-                found.push((key, channel.uid.clone(), by.to_owned()));
+        for (by, asked) in self.asked.iter().filter(|(_, asked)| asked.own == Own::Dial(Sequence::Abonent)) {
+            let Some((key, _)) = self.book.legs_of(by).next() else { continue };
+            let own = |c: &&Channel| self.number_of(c.endpoint()) == Some(&asked.number);
+            if let Some(channel) = self.board.called_ever(by).find(own) {
+                found.push((key, channel.uid.clone(), by.clone()));
             }
         }
         for (key, uid, by) in found {
@@ -76,12 +99,9 @@ impl Machine {
     fn adopt_again(&mut self) {
         let mut found = Vec::new();
         for (before, (caller, endpoint)) in &self.replaced {
-            let again = |c: &&Channel| {
-                let by = c.dial.as_ref().and_then(|dial| dial.by.as_ref());
-                c.lives() && c.uid != *before && c.endpoint() == endpoint && by == Some(caller)
-            };
+            let again = |c: &&Channel| c.uid != *before && c.endpoint() == endpoint;
             let key = self.book.legs_of(before).next().map(|(key, _)| key);
-            if let (Some(key), Some(channel)) = (key, self.board.channels().find(again)) {
+            if let (Some(key), Some(channel)) = (key, self.board.called_ever(caller).find(again)) {
                 found.push((key, before.clone(), channel.uid.clone()));
             }
         }
@@ -89,6 +109,8 @@ impl Machine {
             self.book.give(key, &uid);
             self.replaced.remove(&before);
             // The channel that rang before has no leg any more, and is not told of again.
+            let serial = self.board.channel(&before).map_or(0, |c| c.serial);
+            self.book.forget(&before, serial);
             self.board.forget(&before);
         }
         let board = &self.board;
@@ -184,15 +206,13 @@ impl Machine {
 
     /// The channel with which a conversation began, as far as it is there.
     fn origin_of(&self, root: &str) -> Option<String> {
-        let own = |c: &&&Channel| self.book.root_of.get(&c.uid).is_some_and(|of| of == root);
-        let parties = self.board.parties();
+        let parties = self.parties_in(root);
         let abonent = Own::of(root) == Some(Own::Dial(Sequence::Abonent));
-        let last_called = |c: &&&Channel| abonent && c.dial.as_ref().is_some_and(|d| d.by.as_deref() == Some(root));
-        let first = |c: &&&Channel| c.uid == root;
-        let calls = |c: &&&Channel| c.dial.is_none();
-        let mine = || parties.iter().filter(own);
-        let found = mine().find(first).or_else(|| mine().find(last_called)).or_else(|| mine().find(calls));
-        found.or_else(|| mine().next()).map(|c| c.uid.clone())
+        let last_called = |c: &&Channel| abonent && c.dial.as_ref().is_some_and(|d| d.by.as_deref() == Some(root));
+        let first = |c: &&Channel| c.uid == root;
+        let calls = |c: &&Channel| c.dial.is_none();
+        let found = parties.iter().find(first).or_else(|| parties.iter().find(last_called));
+        found.or_else(|| parties.iter().find(calls)).or(parties.first()).map(|c| c.uid.clone())
     }
 
     fn parties_of(&self, origin: &str, root: &str) -> Parties {
@@ -206,6 +226,8 @@ impl Machine {
         let called = match (asked, channel) {
             (Some(asked), _) if !asked.toward.is_empty() => asked.toward.clone(),
             (_, Some(channel)) if Own::of(origin).is_some() => self.plan.for_crm(&channel.caller).into(),
+            // In the middle of a call only the other side's number says whom it was for.
+            (_, Some(channel)) if channel.first_exten.is_empty() => self.plan.for_crm(&channel.connected).into(),
             (_, Some(channel)) if end.is_inside() => self.plan.for_crm(&channel.first_exten).into(),
             (_, channel) => channel.map_or_else(Text::new, |c| c.first_exten.as_str().into()),
         };
@@ -250,6 +272,7 @@ impl Machine {
         let key = LegKey(serial);
         let facts = vec![Fact::Call(fact), Fact::Leg(leg.clone())];
         let (uid, root) = (uid.to_owned(), root.to_owned());
+        self.dirty.insert(root.clone());
         self.book.add(key, Leg { uid, root, fact: leg, partner: None, mark: None });
         out.events.push(Event::Facts(facts));
     }
@@ -276,29 +299,22 @@ impl Machine {
 
     // Ends.
 
-    fn tell_ends(&mut self, now: Now, seen: &HashSet<LegKey>, moving: &BTreeSet<String>, news: &mut News) {
-        // Who came and went between two looks is told once, as ended.
-        let brief: Vec<Channel> = self
-            .board
-            .parties()
-            .into_iter()
-            .filter(|c| !c.lives() && !self.book.of.contains_key(&c.uid))
-            .filter(|c| self.book.root_of.get(&c.uid).is_some_and(|root| !moving.contains(root)))
-            .filter(|c| !self.book.calls.get(&self.book.root_of[&c.uid]).is_some_and(|k| k.made.contains_key(&c.uid)))
-            .cloned()
-            .collect();
-        let ended: Vec<(LegKey, EndCause)> = self
-            .book
-            .legs
-            .iter()
-            .filter(|(key, leg)| !seen.contains(key) && !moving.contains(&leg.root))
-            .filter_map(|(key, leg)| Some((*key, self.cause_of_leg(leg)?)))
-            .collect();
-        for channel in brief {
-            self.tell_brief(now, &channel, news);
-        }
-        for (key, cause) in ended {
-            self.end_leg(now, key, cause, news);
+    fn tell_ends(&mut self, now: Now, seen: &HashSet<LegKey>, ready: &BTreeSet<String>, news: &mut News) {
+        for root in ready {
+            // Who came and went between two looks is told once, as ended.
+            let made = |book: &super::book::Book, uid: &str| book.calls.get(root).is_some_and(|c| c.made.contains_key(uid));
+            let mut brief = self.parties_in(root);
+            brief.retain(|c| !c.lives() && !made(&self.book, &c.uid));
+            for channel in brief {
+                self.tell_brief(now, &channel, news);
+            }
+            let legs: Vec<LegKey> = self.book.legs_in.get(root).into_iter().flatten().copied().collect();
+            for key in legs.into_iter().filter(|key| !seen.contains(key)) {
+                let cause = self.book.legs.get(&key).and_then(|leg| self.cause_of_leg(leg));
+                if let Some(cause) = cause {
+                    self.end_leg(now, key, cause, news);
+                }
+            }
         }
     }
 
@@ -345,7 +361,7 @@ impl Machine {
         }
         let Some(channel) = self.board.channel(&leg.uid) else {
             // A planned leg whose phone is not called yet lives as long as its dialling.
-            let dialling = self.asked.contains_key(&leg.uid);
+            let dialling = self.asked.get(&leg.uid).is_some_and(|asked| asked.pending);
             return (!dialling).then_some(EndCause::OtherGone);
         };
         // The leg of a dialling waits for its phone.
@@ -422,9 +438,10 @@ impl Machine {
                 17 | 20 | 21 | 1 => by_code(EndCause::Failed),
                 _ => EndCause::Failed,
             },
-            Some("CANCEL") if code == 26 => EndCause::Elsewhere,
+            Some("CANCEL") if code == 26 || self.answered_elsewhere(channel) => EndCause::Elsewhere,
             Some("CANCEL") => EndCause::CallerGone,
-            // Nobody saw how the call to it ended.
+            // Nobody saw how the call to it ended: so it is when somebody else has picked it up.
+            _ if self.answered_elsewhere(channel) => EndCause::Elsewhere,
             _ => match self.asked.contains_key(&channel.uid) || Own::of(&channel.uid).is_some() {
                 true => by_code(EndCause::NoAnswer),
                 false => by_code(EndCause::CallerGone),
@@ -432,15 +449,19 @@ impl Machine {
         }
     }
 
+    /// Whether somebody else has answered who called a channel.
+    fn answered_elsewhere(&self, channel: &Channel) -> bool {
+        let by = channel.dial.as_ref().and_then(|dial| dial.by.as_deref());
+        by.is_some_and(|by| self.board.live(by).is_some() && self.board.was_answered(by))
+    }
+
     // Conferences.
 
-    fn tell_rooms(&mut self, now: Now, moving: &BTreeSet<String>, news: &mut News, out: &mut Out) {
-        let names: Vec<String> = self.book.rooms.keys().cloned().collect();
+    fn tell_rooms(&mut self, now: Now, ready: &BTreeSet<String>, news: &mut News, out: &mut Out) {
+        let names = self.book.rooms.iter().filter(|(_, room)| ready.contains(&room.root));
+        let names: Vec<String> = names.map(|(name, _)| name.clone()).collect();
         for name in names {
             let Some(mut room) = self.book.rooms.get(&name).cloned() else { continue };
-            if moving.contains(&room.root) {
-                continue;
-            }
             let before = room.fact.clone();
             self.settle_room(now, &name, &mut room, out);
             let Some(call) = self.book.calls.get(&room.root) else { continue };
@@ -475,7 +496,9 @@ impl Machine {
             return;
         }
         let here = Place::Conference(room.fact.id.clone());
-        let members: Vec<&Leg> = self.book.legs.values().filter(|leg| leg.fact.place == here).collect();
+        let legs = self.book.legs_in.get(&room.root).into_iter().flatten();
+        let legs = legs.filter_map(|key| self.book.legs.get(key));
+        let members: Vec<&Leg> = legs.filter(|leg| leg.fact.place == here).collect();
         let present = members.iter().filter(|leg| leg.fact.state == LegState::Up).count();
         room.social |= present >= 2;
         let asked = self.asked.values().any(|asked| asked.room.as_deref() == Some(name) && asked.pending);
@@ -496,38 +519,29 @@ impl Machine {
 
     // Over.
 
-    fn tell_over(&mut self, now: Now, moving: &BTreeSet<String>, news: &mut News) {
-        let legs: HashSet<&str> = self.book.legs.values().map(|leg| &*leg.root).collect();
-        let live = |c: &&Channel| c.lives();
-        let channels: HashSet<&str> = self
-            .board
-            .channels()
-            .filter(live)
-            .filter_map(|c| self.book.root_of.get(&c.uid).or_else(|| self.book.roots.get(&c.linkedid)))
-            .map(String::as_str)
-            .collect();
-        let pending = |root: &str| self.asked.values().any(|asked| asked.pending && asked.root.as_deref() == Some(root));
-        let gone = |root: &&String| {
-            !legs.contains(&***root) && !channels.contains(&***root) && !moving.contains(*root) && !pending(root)
-        };
-        let over: Vec<String> = self.book.calls.keys().filter(gone).cloned().collect();
-        for root in over {
-            self.tell_unreachable(now, &root, news);
-            if let Some(call) = self.book.calls.get(&root)
+    fn tell_over(&mut self, now: Now, ready: &BTreeSet<String>, news: &mut News) {
+        for root in ready {
+            let live = |uid: &String| self.board.live(uid).is_some();
+            let channels = self.book.channels.get(root).is_some_and(|channels| channels.values().any(live));
+            let pending = || self.asked.values().any(|asked| asked.pending && asked.root.as_ref() == Some(root));
+            if self.book.legs_in.contains_key(root) || channels || !self.book.calls.contains_key(root) || pending() {
+                continue;
+            }
+            self.tell_unreachable(now, root, news);
+            if let Some(call) = self.book.calls.get(root)
                 && !call.origin.is_empty()
             {
                 news.over.push(Fact::Over { call: call.fact.call.clone(), at_ms: now.wall_ms });
             }
-            self.book.close(&root);
-            self.asked.retain(|uid, asked| asked.root.as_deref() != Some(&*root) && *uid != root);
+            let gone: Vec<(String, u64)> =
+                self.parties_in(root).iter().map(|channel| (channel.uid.clone(), channel.serial)).collect();
+            self.book.close(root);
+            self.asked.retain(|uid, asked| asked.root.as_ref() != Some(root) && uid != root);
+            // So that they are buried with it.
+            for (uid, serial) in gone {
+                self.book.belongs(&uid, serial, root);
+            }
         }
-        let board = &self.board;
-        let there = |uid: &String| board.live(uid).is_some();
-        self.holds.retain(|uid, _| there(uid));
-        self.rooms_aside.retain(|uid, _| there(uid));
-        self.towards.retain(|uid, _| there(uid));
-        self.ghost_modes.retain(|uid, _| there(uid));
-        self.marks.retain(|uid, _| board.channel(uid).is_some());
     }
 
     /// A phone that is not registered has no channel at all: that it could not be reached is seen from the caller's end.

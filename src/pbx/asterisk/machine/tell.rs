@@ -430,7 +430,7 @@ impl Machine {
             Some("BUSY") if code == 21 => EndCause::Refused,
             Some("BUSY") => refused,
             Some("NOANSWER") => match code {
-                1 | 3 | 20 | 26 => by_code(EndCause::NoAnswer),
+                1 | 3 | 17 | 20 | 21 | 26 => by_code(EndCause::NoAnswer),
                 _ => EndCause::NoAnswer,
             },
             Some("CHANUNAVAIL") => EndCause::Unreachable,

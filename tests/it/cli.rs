@@ -85,6 +85,7 @@ fn alone_it_teaches() {
         "status",
         "tail",
         "convert",
+        "doctor",
     ];
     for name in commands {
         let help = run(folder().path(), &[name, "--help"]);

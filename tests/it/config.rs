@@ -310,7 +310,11 @@ fn rules_of_the_telephone_system() {
     wrong("ca_file = \"x\"", "ca_file", "tls = true");
     wrong("endpoint = \"PJSIP/101\"", "endpoint", "{number}");
     wrong("endpoint = \"PJSIP/{number}&PJSIP/9\"", "endpoint", "{number}");
-    wrong("phones = { \"102\" = \"SIP/x\" }", "phones.102", "no [[user]] with the number \"102\"; did you mean \"101\"?");
+    wrong(
+        "phones = { \"102\" = \"SIP/x\" }",
+        "phones.102",
+        "no [[user]] with the number \"102\"; did you mean \"101\"?",
+    );
     wrong("phones = { \"101\" = \"x\" }", "phones.101", "no endpoint");
     wrong("inside = [\"1 X\"]", "inside[0]", "no pattern");
     wrong("answer = \"interkom\"", "answer", "did you mean \"intercom\"?");

@@ -44,6 +44,8 @@ mod logs;
 mod phone;
 // nginx in front.
 mod proxy;
+// What is missing, and what to write where.
+mod doctor;
 // Gateways and peers for the stories.
 mod support;
 // Certificates that change, and peers that get TLS wrong.

@@ -45,3 +45,6 @@ if [ ! -e target/python/.ready ] || [ examples/crm-python/requirements.txt -nt t
   target/python/bin/pip install --quiet --disable-pip-version-check -r examples/crm-python/requirements.txt
   touch target/python/.ready
 fi
+
+# Without it the other suites run, and those that need it fail.
+tests/asterisk/install.sh || true

@@ -49,6 +49,10 @@ suite telephony cargo test --locked --test telephony
 suite sockets cargo test --locked --test it
 suite peers node tests/peers/run.mjs
 suite browser node tests/browser/run.mjs
+# The stories wait more than they work.
+suite asterisk cargo test --locked --test asterisk -- --test-threads 8
+suite desks node tests/browser/asterisk.mjs
+suite load cargo test --locked --test asterisk -- --ignored --nocapture
 
 echo
 echo "$passed passed, $failed failed"

@@ -56,7 +56,8 @@ fn two_hundred_calls_at_a_time() {
         let mut planned = BTreeMap::new();
         for n in 0..CALLS {
             let (caller, called) = (format!("7911{n:07}"), numbers[n % numbers.len()]);
-            let _ = writeln!(calls, "{caller};{called};{}", if plan(called) == "cancelled" { 1 } else { 0 });
+            let _ =
+                writeln!(calls, "{caller};{called};{}", if plan(called) == "cancelled" { "gives" } else { "stays" });
             planned.insert(caller, called);
         }
         let calls = write("calls.csv", &calls);
@@ -181,7 +182,7 @@ const ANSWERING: &str = r#"<?xml version="1.0" encoding="UTF-8"?>
   <ereg regexp="sip:[0-9]*8@" search_in="hdr" header="To:" assign_to="busy"/>
   <ereg regexp="sip:[0-9]*9@" search_in="hdr" header="To:" assign_to="never"/>
  </action></recv>
- <nop condexec="busy" next="busy"/>
+ <nop next="busy" test="busy"/>
  <send><![CDATA[
 SIP/2.0 180 Ringing
 [last_Via:]
@@ -193,7 +194,7 @@ Contact: <sip:[local_ip]:[local_port]>
 Content-Length: 0
 
  ]]></send>
- <nop condexec="never" next="never"/>
+ <nop next="never" test="never"/>
  <send retrans="500"><![CDATA[
 SIP/2.0 200 OK
 [last_Via:]
@@ -289,15 +290,15 @@ m=audio [media_port] RTP/AVP 0
 a=rtpmap:0 PCMU/8000
 
  ]]></send>
- <nop><action><assignstr assign_to="gives" value="[field2]"/><strcmp assign_to="same" variable="gives" value="1"/>
-  <test assign_to="up" variable="same" compare="equal" value="0"/></action></nop>
+ <nop><action><assignstr assign_to="plan" value="[field2]"/><strcmp assign_to="order" variable="plan" value="gives"/>
+  <test assign_to="gives" variable="order" compare="equal" value="0"/></action></nop>
  <recv response="100" optional="true"/>
  <recv response="486" optional="true" next="busy"/>
  <recv response="180" optional="true" next="ringing"/>
  <recv response="183" optional="true"/>
  <recv response="200"/>
  <label id="ringing"/>
- <nop condexec="up" next="cancel"/>
+ <nop next="cancel" test="gives"/>
  <recv response="183" optional="true"/>
  <recv response="200"/>
  <send><![CDATA[

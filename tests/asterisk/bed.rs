@@ -20,9 +20,8 @@ async fn phones_call_each_other_and_the_world() {
     phones.talks(&one).await;
     phones.hold(&one, true).await;
     phones.hold(&one, false).await;
-    phones.speaks(&one, true);
-    let call = phones.talks(&two).await;
-    crate::until("sound is heard", || phones.heard(&call) > 20).await;
+    phones.speaks(&one, 500);
+    phones.hears(&two, &[500], &[700]).await;
     phones.hang_up(&two).await;
     assert_eq!(phones.is_free(&one).await, Some(0));
 

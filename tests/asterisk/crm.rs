@@ -25,10 +25,13 @@ pub(crate) enum Says {
     Nothing,
 }
 
+/// Every message that came, by name.
+type Heard = (Mutex<Vec<(String, Value)>>, Notify);
+
 /// A CRM that is connected until it is dropped.
 pub(crate) struct Crm {
     says: Arc<Mutex<BTreeMap<String, Says>>>,
-    heard: Arc<(Mutex<Vec<(String, Value)>>, Notify)>,
+    heard: Arc<Heard>,
     task: JoinHandle<()>,
 }
 
@@ -46,7 +49,7 @@ impl Crm {
         let stream = TcpStream::connect(link).await.unwrap();
         let (mut socket, _) = tokio_tungstenite::client_async(request, stream).await.unwrap();
         let says: Arc<Mutex<BTreeMap<String, Says>>> = Arc::default();
-        let heard: Arc<(Mutex<Vec<(String, Value)>>, Notify)> = Arc::default();
+        let heard: Arc<Heard> = Arc::default();
         let task = tokio::spawn({
             let (says, heard) = (Arc::clone(&says), Arc::clone(&heard));
             async move {

@@ -69,9 +69,16 @@ fn phones() -> impl Iterator<Item = String> {
     teams.chain(HOUSE.map(|number| number.to_string()))
 }
 
+/// A number at which the gateway says who gets the call, and opens the card for them before the ring.
+pub(crate) fn routed(team: u16) -> String {
+    format!("{}", 9000 + team)
+}
+
 /// The numbers that are neither phones nor queues.
 pub(crate) fn services() -> Vec<String> {
-    (0..TEAMS).flat_map(|team| [group(team), short(team), menu(team), patience(team), asking(team)]).collect()
+    (0..TEAMS)
+        .flat_map(|team| [group(team), short(team), menu(team), patience(team), asking(team), routed(team)])
+        .collect()
 }
 
 /// The same in the scenario language of the simulator.
@@ -294,10 +301,15 @@ fn extensions(menu_sound: &Path, ports: &Ports) -> String {
          exten => over-ANSWER,1,Hangup()\n\
          ; whom to ring is asked\n\
          exten => _70XX,1,Goto(asking,${{EXTEN}},1)\n\
+         exten => _90XX,1,Goto(asking,${{EXTEN}},1)\n\
          [asking]\n\
          exten => _70XX,1,AGI({agi}/dynamic/GetManager?phone=${{CALLERID(num)}})\n\
          \x20same => n,GotoIf($[\"${{CTI_STATUS}}\" = \"OK\" & \"${{CTI_MANAGER}}\" != \"\"]?internal,${{CTI_MANAGER}},1)\n\
          \x20same => n,Goto(internal,60${{EXTEN:2}},1)\n\
+         exten => _90XX,1,AGI({agi}/route)\n\
+         \x20same => n,GotoIf($[\"${{CTI_ROUTE}}\" = \"\"]?internal,60${{EXTEN:2}},1)\n\
+         \x20same => n,AGI({agi}/form/clientcard?_user=${{CTI_ROUTE}}&phone=${{CALLERID(num)}}&_wait=10s)\n\
+         \x20same => n,Goto(internal,${{CTI_ROUTE}},1)\n\
          [queues]\n\
          exten => _X.,1,Answer()\n\
          \x20same => n,Queue(${{EXTEN}},tT,,,120)\n\

@@ -11,6 +11,7 @@ mod server;
 // Telephones by SIP.
 mod phones;
 mod sip;
+mod voice;
 // A node with people, and either telephone system behind it.
 #[path = "../telephony/client.rs"]
 mod client;

@@ -1,7 +1,7 @@
 //! Telephones: real SIP user agents, as many as a story wants, behind one socket. A call is found by the number it belongs
 //! to: the extension that was registered here, or, on the provider's side, the number of somebody outside.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, VecDeque};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard};
 
@@ -11,6 +11,7 @@ use tokio::time::{Duration, Instant};
 
 use crate::SOON;
 use crate::sip::{self, Sip};
+use crate::voice;
 
 /// What a phone does when it is rung.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -72,10 +73,10 @@ struct State {
     manners: BTreeMap<String, Manner>,
     /// Answers to requests outside the life of a call, by Call-ID and number.
     answers: BTreeMap<(String, u32), u16>,
-    /// Who speaks.
-    speaking: BTreeSet<String>,
-    /// Sound that came: how many packets, by the address it came from.
-    heard: BTreeMap<SocketAddr, u64>,
+    /// Who speaks, and the pitch of the voice in Hz.
+    speaking: BTreeMap<String, u32>,
+    /// The last second of sound that came, by the address it came from.
+    heard: BTreeMap<SocketAddr, VecDeque<u8>>,
     next: u64,
 }
 
@@ -267,14 +268,9 @@ impl Phones {
         self.0.changed.notify_waiters();
     }
 
-    /// Speaks from now on, or no more: sound that nobody takes for silence.
-    pub(crate) fn speaks(&self, own: &str, speaks: bool) {
-        let mut state = self.state();
-        if speaks {
-            state.speaking.insert(own.to_owned())
-        } else {
-            state.speaking.remove(own)
-        };
+    /// Speaks from now on, in a voice of this pitch, in Hz.
+    pub(crate) fn speaks(&self, own: &str, pitch: u32) {
+        self.state().speaking.insert(own.to_owned(), pitch);
     }
 
     // What can be seen.
@@ -322,9 +318,21 @@ impl Phones {
         }
     }
 
-    /// How many packets of sound came for a call.
-    pub(crate) fn heard(&self, call: &Call) -> u64 {
-        call.media.and_then(|from| self.state().heard.get(&from).copied()).unwrap_or_default()
+    /// Waits until a phone hears the voices of these pitches, and none of those.
+    pub(crate) async fn hears(&self, own: &str, voices: &[u32], not: &[u32]) {
+        let call = self.talks(own).await;
+        let until = Instant::now() + SOON;
+        loop {
+            let sound = call.media.and_then(|from| self.state().heard.get(&from).cloned()).unwrap_or_default();
+            let all = |pitches: &[u32]| pitches.iter().map(|p| (*p, voice::loudness(&sound, *p))).collect::<Vec<_>>();
+            let (there, absent) = (all(voices), all(not));
+            let full = sound.len() >= voice::SECOND;
+            if full && there.iter().all(|(_, l)| *l > voice::HEARD) && absent.iter().all(|(_, l)| *l < voice::HEARD) {
+                return;
+            }
+            assert!(Instant::now() < until, "{own} should hear {there:?} and not {absent:?}");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
     }
 
     // Requests.
@@ -579,26 +587,30 @@ impl Phones {
         }
     }
 
-    /// Sends sound for who speaks, and counts what comes.
+    /// Sends sound for who speaks, and keeps what comes.
     async fn sound(&self) {
-        let mut tick = tokio::time::interval(Duration::from_millis(20));
+        let mut tick = tokio::time::interval(voice::FRAME);
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
         let (mut packet, mut sequence) = (vec![0; 2048], 0_u16);
         loop {
             tokio::select! {
                 came = self.0.media.recv_from(&mut packet) => {
-                    let Ok((_, from)) = came else { return };
-                    *self.state().heard.entry(from).or_default() += 1;
+                    let Ok((length, from)) = came else { return };
+                    let mut state = self.state();
+                    let sound = state.heard.entry(from).or_default();
+                    sound.extend(voice::payload(&packet[..length]));
+                    let old = sound.len().saturating_sub(voice::SECOND);
+                    sound.drain(..old);
                 }
                 _ = tick.tick() => {
                     sequence = sequence.wrapping_add(1);
-                    let to: Vec<SocketAddr> = {
+                    let to: Vec<(SocketAddr, u32)> = {
                         let state = self.state();
-                        let speaks = |c: &&Call| c.stage == Stage::Up && state.speaking.contains(&c.own);
-                        state.calls.iter().filter(speaks).filter_map(|c| c.media).collect()
+                        let up = state.calls.iter().filter(|c| c.stage == Stage::Up);
+                        up.filter_map(|c| Some((c.media?, *state.speaking.get(&c.own)?))).collect()
                     };
-                    for to in to {
-                        let _ = self.0.media.send_to(&rtp(sequence), to).await;
+                    for (to, pitch) in to {
+                        let _ = self.0.media.send_to(&voice::packet(sequence, pitch), to).await;
                     }
                 }
             }
@@ -656,14 +668,4 @@ impl Phones {
 fn shown(request: &Sip) -> &str {
     let asserted = request.header("P-Asserted-Identity");
     sip::user(sip::address(if asserted.is_empty() { request.header("From") } else { asserted }))
-}
-
-/// 20 ms of a tone in PCMU (RFC 3550, 3551).
-fn rtp(sequence: u16) -> Vec<u8> {
-    let mut packet = vec![0x80, 0];
-    packet.extend(sequence.to_be_bytes());
-    packet.extend((u32::from(sequence) * 160).to_be_bytes());
-    packet.extend([0x63, 0x74, 0x69, 0x67]);
-    packet.extend((0..160).map(|n: u8| if n % 8 < 4 { 0x10 } else { 0x90 }));
-    packet
 }

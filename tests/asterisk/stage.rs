@@ -11,6 +11,7 @@ mod dialplan;
 mod phones;
 mod server;
 mod sip;
+mod voice;
 
 use std::net::Ipv4Addr;
 use std::time::Duration;

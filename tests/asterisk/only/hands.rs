@@ -175,19 +175,61 @@ fn a_phone_that_understands_it_answers_by_itself() {
 
 /// What three people hear of each other, by the sound that really comes.
 #[test]
-fn who_helps_is_heard_by_one_and_who_listens_by_nobody() {
+fn who_listens_is_heard_by_nobody_who_helps_by_one_who_joins_by_all() {
+    const AGENT: u32 = 400;
+    const CLIENT: u32 = 700;
+    const BOSS: u32 = 1100;
     tell(async |s: Own| {
         let [a] = s.desks().await;
         let boss = s.desk(5).await;
         let client = visit(&s, &a).await;
+        s.pbx.phones.speaks(&a.number, AGENT);
+        s.pbx.phones.speaks(&boss.number, BOSS);
+        s.pbx.world.speaks(&client, CLIENT);
         let me = a.wants("getmyuserinfo").await["userid"].clone();
         boss.does("attachasghost", json!({ "ghostedid": me })).await;
         s.pbx.phones.answer(&boss.number).await;
         boss.is("talk conference").await;
-        s.pbx.world.speaks(&client, true);
-        let ears = s.pbx.phones.talks(&boss.number).await;
-        crate::until("the listener hears the client", || s.pbx.phones.heard(&ears) > 50).await;
+        let id = boss.conference().await;
+        let (inside, outside) = (&s.pbx.phones, &s.pbx.world);
+        inside.hears(&boss.number, &[AGENT, CLIENT], &[]).await;
+        inside.hears(&a.number, &[CLIENT], &[BOSS]).await;
+        outside.hears(&client, &[AGENT], &[BOSS]).await;
+        boss.does("confsetghostmode", json!({ "conferenceid": id, "ghostmode": "help" })).await;
+        inside.hears(&a.number, &[CLIENT, BOSS], &[]).await;
+        outside.hears(&client, &[AGENT], &[BOSS]).await;
+        boss.does("confsetghostmode", json!({ "conferenceid": id, "ghostmode": "conference" })).await;
+        outside.hears(&client, &[AGENT, BOSS], &[]).await;
+        inside.hears(&a.number, &[CLIENT, BOSS], &[]).await;
+        boss.does("confsetghostmode", json!({ "conferenceid": id, "ghostmode": "monitor" })).await;
+        outside.hears(&client, &[AGENT], &[BOSS]).await;
+        inside.hears(&a.number, &[CLIENT], &[BOSS]).await;
         s.pbx.world.hang_up(&client).await;
         s.closes(&[&a, &boss]).await;
+    });
+}
+
+/// Hold is heard too: music for the one, silence for nobody else.
+#[test]
+fn who_is_on_hold_hears_music_and_is_not_heard() {
+    const AGENT: u32 = 300;
+    const CLIENT: u32 = 700;
+    /// The tone that stands for music.
+    const MUSIC: u32 = 400;
+    tell(async |s: Own| {
+        let [a] = s.desks().await;
+        let client = visit(&s, &a).await;
+        s.pbx.phones.speaks(&a.number, AGENT);
+        s.pbx.world.speaks(&client, CLIENT);
+        s.pbx.world.hears(&client, &[AGENT], &[MUSIC]).await;
+        a.does("pbxmakeflash", json!({ "mode": "switch" })).await;
+        a.is(&format!("ready + {client}")).await;
+        s.pbx.world.hears(&client, &[MUSIC], &[AGENT]).await;
+        a.does("pbxmakeflash", json!({ "mode": "switch" })).await;
+        a.is(&format!("talk {client}")).await;
+        s.pbx.world.hears(&client, &[AGENT], &[MUSIC]).await;
+        s.pbx.phones.hears(&a.number, &[CLIENT], &[]).await;
+        a.wants("pbxabortcall").await;
+        s.closes(&[&a]).await;
     });
 }

@@ -41,6 +41,7 @@ impl Drop for Sipp {
 
 #[test]
 #[ignore = "needs the machine for itself: make load"]
+#[expect(clippy::print_stdout, reason = "its figures are of interest")]
 fn two_hundred_calls_at_a_time() {
     office::RUNTIME.block_on(async {
         let office = Real::office();

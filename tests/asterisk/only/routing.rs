@@ -75,3 +75,24 @@ fn a_caller_who_hangs_up_meanwhile_takes_the_question_back() {
         s.closes(&[]).await;
     });
 }
+
+#[test]
+fn the_card_is_filled_in_before_the_phone_rings() {
+    tell(async |s: Own| {
+        let [a, b] = s.desks().await;
+        let client = s.outside(1);
+        crm().says(&client, Says::Manager(b.number.clone()));
+        s.pbx.world.dial(&client, "", &dialplan::routed(s.team)).await;
+        let card = b.hears("dlgcard_showformdialog", |_| true).await;
+        assert!(card.to_string().contains(&client), "{card}");
+        assert_eq!(b.states(), ["ready"], "it does not ring before the card is done");
+        let values = json!({ "cardid": card["cardid"], "values": { "resultcode": "known" } });
+        b.does("dlgcard_values", values).await;
+        b.is(&format!("ring {client}")).await;
+        s.pbx.phones.answer(&b.number).await;
+        b.is(&format!("talk {client}")).await;
+        assert_eq!(card["chainid"], json!(b.chain()), "one conversation");
+        s.pbx.world.hang_up(&client).await;
+        s.closes(&[&a, &b]).await;
+    });
+}

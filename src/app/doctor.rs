@@ -107,7 +107,7 @@ fn store(config: &Config) -> Check {
     let opened = if path.exists() {
         OpenOptions::new().append(true).open(path).map(drop)
     } else {
-        writable(path.parent().unwrap_or(Path::new("")))
+        writable(path.parent().unwrap_or_else(|| Path::new("")))
     };
     match opened {
         Ok(()) => Check::good("store", path.display().to_string()),
@@ -150,7 +150,7 @@ fn folders(config: &Config) -> Vec<Check> {
 
 /// Whether something can be written into a folder, or into the nearest one above that is there.
 fn writable(folder: &Path) -> io::Result<()> {
-    let there = folder.ancestors().find(|folder| folder.is_dir()).unwrap_or(Path::new("."));
+    let there = folder.ancestors().find(|folder| folder.is_dir()).unwrap_or_else(|| Path::new("."));
     let there = if there.as_os_str().is_empty() { Path::new(".") } else { there };
     let trial = there.join(format!(".ctigate-doctor-{}", std::process::id()));
     OpenOptions::new().write(true).create_new(true).open(&trial)?;

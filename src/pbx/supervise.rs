@@ -225,6 +225,50 @@ mod tests {
         assert_eq!(events.recv().await, None);
     }
 
+    /// Whose calls live on.
+    struct Immortal;
+
+    impl Backend for Immortal {
+        const KIND: &'static str = "immortal";
+        const CALLS_LIVE_ON: bool = true;
+
+        async fn run(&mut self, ports: &mut Ports, stop: &CancellationToken) -> Result<(), BackendError> {
+            let parties = Parties { caller: number(), caller_name: Text::new(), called: number() };
+            let about = CallFact { call: call("open"), at_ms: 0, parties };
+            ports.tell(Event::Facts(vec![Fact::Call(about)])).await?;
+            ports.hear().await?;
+            tokio::select! {
+                () = stop.cancelled() => Ok(()),
+                heard = ports.hear() => Err(BackendError::Again(format!("{heard:?}"))),
+            }
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn calls_that_live_on_are_not_over_when_the_node_stops_but_orders_are_answered() {
+        for stops in [true, false] {
+            let (handle, ports, mut events) = channels(8);
+            let stop = CancellationToken::new();
+            let task = tokio::spawn(supervise(Immortal, ports, stop.clone()));
+            assert!(matches!(events.recv().await, Some(Event::Facts(_))));
+            handle.command(hang_up(1)).unwrap();
+            if stops {
+                tokio::task::yield_now().await;
+                stop.cancel();
+            } else {
+                // A life that ends in an error knows nothing of its calls any more.
+                handle.command(hang_up(2)).unwrap();
+                let over = events.recv().await;
+                assert!(matches!(&over, Some(Event::Facts(f)) if matches!(f[0], Fact::Over { .. })), "{over:?}");
+            }
+            assert_eq!(events.recv().await, refused(1));
+            stop.cancel();
+            while !stops && events.recv().await.is_some() {}
+            assert!(!stops || events.recv().await.is_none());
+            task.await.unwrap();
+        }
+    }
+
     struct Hopeless;
 
     impl Backend for Hopeless {

@@ -102,7 +102,7 @@ impl Call {
     }
 
     /// Whether it is turned away without a word.
-    async fn is_turned_away(mut self) -> bool {
+    async fn ends_without_a_word(mut self) -> bool {
         let mut bytes = Vec::new();
         let read = soon("the end", self.stream.read_to_end(&mut bytes)).await;
         read.is_err() || bytes.is_empty()
@@ -269,12 +269,12 @@ async fn the_crm_says_who_gets_the_call() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn who_is_not_allowed_is_turned_away() {
+async fn who_is_not_allowed_ends_without_a_word() {
     let folder = tempfile::tempdir().unwrap();
     let mut config = configuration(folder.path());
     config.pbx.asterisk.agi_allow = vec!["192.0.2.0/24".parse().unwrap()];
     let node = node::start(&config).await;
-    assert!(Call::bare(&node).await.is_turned_away().await);
+    assert!(Call::bare(&node).await.ends_without_a_word().await);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -306,7 +306,7 @@ async fn what_is_no_agi_does_no_harm() {
     }
     // Others are served all the while, and who says too little is left.
     assert_eq!(of(&Call::asks(&node, "dynamic/M", &[]).await.goes_on().await, "CTI_STATUS"), "NOLINK");
-    assert!(silent.is_turned_away().await);
+    assert!(silent.ends_without_a_word().await);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -255,8 +255,8 @@ async fn the_crm_says_who_gets_the_call() {
         (r#"{"route":"79161234567"}"#, "OK", "79161234567"),
         (r#"{"route":205}"#, "OK", "205"),
         ("{}", "OK", ""),
-        (r#"{"route":"101&PJSIP/199"}"#, "FAILED", "(not set)"),
-        (r#"{"route":"101,1)\n;System(x)"}"#, "FAILED", "(not set)"),
+        (r#"{"route":"101&PJSIP/199"}"#, "FAILED", ""),
+        (r#"{"route":"101,1)\n;System(x)"}"#, "FAILED", ""),
     ] {
         let call = Call::asks(&node, "route", &[]).await;
         let asked = crm.0.hear_named("executemethod").await;

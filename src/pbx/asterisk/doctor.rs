@@ -105,6 +105,9 @@ fn way_in(fault: &Fault, account: &super::ami::Account) -> String {
         Fault::Other(_) | Fault::Silent(_) => {
             "see that pbx.asterisk.host and port are those of manager.conf".to_owned()
         }
+        Fault::Tls(_) => "set pbx.asterisk.ca_file to Asterisk's certificate or its authority's, and port to that of \
+                          tlsbindaddr in manager.conf"
+            .to_owned(),
         _ => "see manager.conf, section [general]".to_owned(),
     }
 }

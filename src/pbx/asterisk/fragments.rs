@@ -104,20 +104,21 @@ impl Subject<'_> {
              ; ---- Routes for calls from outside. Each asks the CRM, waits a few seconds at most, and works without it as well:\n\
              ; ---- take the one you want for the numbers of your provider.\n\
              \n\
-             ; To whom the CRM says. The method {route_method} gets phone and called; its output \"route\" is a number or a\n\
-             ; login, or empty for nobody in particular.\n\
+             ; To whom the CRM says. The method {route_method} gets phone and called; its output \"route\" is the number of a\n\
+             ; phone or a login, or empty for nobody in particular.\n\
              [cti-route]\n\
              exten => _[+*#0-9]!,1,AGI({agi}/route?_deadline=3s)\n\
              \x20same => n,GotoIf($[\"${{CTI_ROUTE}}\" = \"\"]?{context},{queue},1)\n\
-             \x20same => n,Dial(PJSIP/${{FILTER(0-9A-Za-z,${{CTI_ROUTE}})}},20,tT)\n\
+             \x20same => n,Dial(PJSIP/${{CTI_ROUTE}},20,tT)\n\
              \x20same => n,Goto({context},{queue},1)\n\
              \n\
-             ; To the caller's own manager; the CRM's method FindClient gives \"manager\", the number of the manager's phone.\n\
+             ; To the caller's own manager: the CRM's method FindClient gives \"manager\", by number or login, and the client's \
+             \"name\".\n\
              [cti-manager]\n\
-             exten => _[+*#0-9]!,1,AGI({agi}/dynamic/FindClient?phone=${{URIENCODE(${{CALLERID(num)}})}}&_deadline=3s)\n\
-             \x20same => n,ExecIf($[\"${{CTI_NAME}}\" != \"\"]?Set(CALLERID(name)=${{CTI_NAME}}))\n\
-             \x20same => n,GotoIf($[\"${{CTI_MANAGER}}\" = \"\"]?{context},{queue},1)\n\
-             \x20same => n,Dial(PJSIP/${{FILTER(0-9A-Za-z,${{CTI_MANAGER}})}},20,tT)\n\
+             exten => _[+*#0-9]!,1,AGI({agi}/route?_method=FindClient&_take=manager&phone=${{URIENCODE(${{CALLERID(num)}})}}&_deadline=3s)\n\
+             \x20same => n,ExecIf($[${{LEN(${{CTI_NAME}})}} > 0]?Set(CALLERID(name)=${{CTI_NAME}}))\n\
+             \x20same => n,GotoIf($[\"${{CTI_ROUTE}}\" = \"\"]?{context},{queue},1)\n\
+             \x20same => n,Dial(PJSIP/${{CTI_ROUTE}},20,tT)\n\
              \x20same => n,Goto({context},{queue},1)\n\
              \n\
              ; A menu that the CRM makes: it says which sound is played and where each key leads (outputs sound, key1, key2).\n\
@@ -133,10 +134,10 @@ impl Subject<'_> {
              ; The card is open before the phone rings. It is not waited for; with _wait=30s the dialplan would wait for what is\n\
              ; filled in, and get it in CTI_ variables.\n\
              [cti-card]\n\
-             exten => _[+*#0-9]!,1,AGI({agi}/dynamic/FindClient?phone=${{URIENCODE(${{CALLERID(num)}})}}&_deadline=3s)\n\
-             \x20same => n,GotoIf($[\"${{CTI_MANAGER}}\" = \"\"]?{context},{queue},1)\n\
-             \x20same => n,AGI({agi}/form/clientcard?_user=${{URIENCODE(${{CTI_MANAGER}})}}&phone=${{URIENCODE(${{CALLERID(num)}})}})\n\
-             \x20same => n,Dial(PJSIP/${{FILTER(0-9A-Za-z,${{CTI_MANAGER}})}},20,tT)\n\
+             exten => _[+*#0-9]!,1,AGI({agi}/route?_method=FindClient&_take=manager&phone=${{URIENCODE(${{CALLERID(num)}})}}&_deadline=3s)\n\
+             \x20same => n,GotoIf($[\"${{CTI_ROUTE}}\" = \"\"]?{context},{queue},1)\n\
+             \x20same => n,AGI({agi}/form/clientcard?_user=${{CTI_ROUTE}}&phone=${{URIENCODE(${{CALLERID(num)}})}})\n\
+             \x20same => n,Dial(PJSIP/${{CTI_ROUTE}},20,tT)\n\
              \x20same => n,Goto({context},{queue},1)\n"
         );
         text

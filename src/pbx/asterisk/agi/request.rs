@@ -109,11 +109,11 @@ pub(super) fn read(header: &Header, defaults: Defaults<'_>) -> Result<Request, S
     match (kind, name) {
         ("dynamic", Some(name)) => Ok(Request::Dynamic(asking(name.into(), input, own))),
         ("route", None) => {
-            let called = [header.get("dnid"), header.get("extension")].into_iter().find(|number| !number.is_empty());
-            for (name, value) in [("phone", header.get("callerid")), ("called", called.unwrap_or_default())] {
-                if input.get(name).is_none() {
-                    input.set(name, Value::String(value.into()));
-                }
+            // Without arguments of its own it asks for the caller; with some, a method may know no others.
+            if input.is_empty() {
+                let called = [header.get("dnid"), header.get("extension")].into_iter().find(|n| !n.is_empty());
+                input.set("phone", Value::String(header.get("callerid").into()));
+                input.set("called", Value::String(called.unwrap_or_default().into()));
             }
             let method = own.method.clone().unwrap_or_else(|| defaults.route_method.into());
             let take = own.take.clone().unwrap_or_else(|| "route".to_owned());
@@ -286,6 +286,7 @@ mod tests {
         );
         let script = "/route/?phone=1&_method=FindManager&_take=manager";
         let Ok(Request::Route { asking, take }) = wanted(script, &[]) else { panic!("no route") };
+        assert_eq!(asking.input.len(), 1);
         assert_eq!(
             (&*asking.method, take.as_str(), string(&asking.input, "phone")),
             ("FindManager", "manager", "1".into())

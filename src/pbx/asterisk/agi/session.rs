@@ -131,6 +131,11 @@ impl Session<'_> {
 
     /// Puts an outcome into variables. `take`: the member of the output that says who gets the call.
     fn outcome(&mut self, outcome: Outcome, take: Option<&str>) {
+        let is_output = matches!(outcome, Outcome::Ok(_) | Outcome::Fallback(_));
+        if take.is_some() && !is_output {
+            // What an earlier question of the same call found is not taken for this one's answer.
+            self.variables.set("route", "");
+        }
         match outcome {
             Outcome::Ok(output) => self.output("OK", &output, take),
             Outcome::Fallback(output) => self.output("FALLBACK", &output, take),
@@ -150,6 +155,7 @@ impl Session<'_> {
                 Some(number) => self.variables.set("route", number),
                 None => {
                     let found: String = found.chars().take(64).collect();
+                    self.variables.set("route", "");
                     return self.end("FAILED", format!("{take}: found \"{found}\", which is no number and no login"));
                 }
             }

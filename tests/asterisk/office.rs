@@ -15,6 +15,9 @@ use ctigate::proto::telephony::CallId;
 use ctigate::shutdown::Shutdown;
 use ctigate::store::Store;
 use ctigate::telemetry::Telemetry;
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 use tokio::runtime::Runtime;
 use tokio::time::Instant;
 
@@ -151,8 +154,40 @@ impl<P> Office<P> {
         self.config.web.bind
     }
 
-    pub(crate) fn admin(&self) -> SocketAddr {
-        self.config.web.admin_bind
+    /// Gives an order to the telephone system, as an operator does.
+    ///
+    /// # Errors
+    /// What it said.
+    pub(crate) async fn order(&self, order: &Value) -> Result<Value, String> {
+        let token = std::fs::read_to_string(self.config.admin_token()).unwrap();
+        let body = order.to_string();
+        let mut stream = TcpStream::connect(self.config.web.admin_bind).await.unwrap();
+        let request = format!(
+            "POST /api/v1/sim HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {}\r\nContent-Type: application/json\r\n\
+             Content-Length: {}\r\nConnection: close\r\n\r\n{body}",
+            token.trim(),
+            body.len()
+        );
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        let (head, body) = answer.split_once("\r\n\r\n").expect("an answer");
+        if head.starts_with("HTTP/1.1 200") { Ok(serde_json::from_str(body).unwrap_or_default()) } else { Err(answer) }
+    }
+
+    /// Waits until the telephone system shows a phone as wanted.
+    pub(crate) async fn phone_is(&self, number: &str, what: &str, yes: impl Fn(&Value) -> bool) {
+        let until = Instant::now() + SOON;
+        loop {
+            let picture = self.order(&json!({ "op": "picture" })).await.unwrap();
+            let phones = picture["phones"].as_array().cloned().unwrap_or_default();
+            let phone = phones.into_iter().find(|phone| phone["number"] == number).unwrap_or_default();
+            if yes(&phone) {
+                return;
+            }
+            assert!(Instant::now() < until, "{number} is not {what}: {phone}");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
     }
 }
 
@@ -248,8 +283,7 @@ impl<P: Pbx> Story<P> {
         }
         self.pbx.is_quiet(&self.numbers()).await;
         for desk in desks {
-            desk.asks_until("getextendedlineinfo", serde_json::json!({}), |line| line["linestatestr"] == "lsReady")
-                .await;
+            desk.asks_until("getextendedlineinfo", json!({}), |line| line["linestatestr"] == "lsReady").await;
             assert_eq!(desk.talks(), 0, "{desk}: talks that began and did not end");
         }
     }

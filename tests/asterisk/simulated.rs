@@ -4,8 +4,6 @@ use std::sync::LazyLock;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 use tokio::time::Instant;
 
 use crate::SOON;
@@ -13,9 +11,7 @@ use crate::dialplan;
 use crate::office::{Office, Pbx, RUNTIME, configuration};
 
 /// The simulator, by its admin port.
-pub(crate) struct Simulated {
-    token: std::path::PathBuf,
-}
+pub(crate) struct Simulated;
 
 static OFFICE: LazyLock<Office<Simulated>> = LazyLock::new(|| {
     // The stories run on this runtime already; another thread may wait for it.
@@ -28,36 +24,18 @@ async fn open() -> Office<Simulated> {
     let timeline = folder.path().join("teams.cti");
     std::fs::write(&timeline, dialplan::scenarios()).unwrap();
     config.pbx.timeline = Some(timeline);
-    let pbx = Simulated { token: config.admin_token() };
-    Office::open(pbx, config, folder).await
+    Office::open(Simulated, config, folder).await
 }
 
 impl Simulated {
-    async fn order(&self, order: Value) -> Result<Value, String> {
-        let token = std::fs::read_to_string(&self.token).unwrap();
-        let body = order.to_string();
-        let mut stream = TcpStream::connect(Self::office().admin()).await.unwrap();
-        let request = format!(
-            "POST /api/v1/sim HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {}\r\nContent-Type: application/json\r\n\
-             Content-Length: {}\r\nConnection: close\r\n\r\n{body}",
-            token.trim(),
-            body.len()
-        );
-        stream.write_all(request.as_bytes()).await.unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).await.unwrap();
-        let (head, body) = answer.split_once("\r\n\r\n").expect("an answer");
-        if head.starts_with("HTTP/1.1 200") { Ok(serde_json::from_str(body).unwrap_or_default()) } else { Err(answer) }
-    }
-
     async fn does(&self, order: Value) {
-        self.order(order.clone()).await.unwrap_or_else(|why| panic!("{order}: {why}"));
+        Self::office().order(&order).await.unwrap_or_else(|why| panic!("{order}: {why}"));
     }
 
     /// Tries until it can be done: the phone may ring a moment later.
     async fn does_soon(&self, order: Value) {
         let until = Instant::now() + SOON;
-        while let Err(why) = self.order(order.clone()).await {
+        while let Err(why) = Self::office().order(&order).await {
             assert!(Instant::now() < until, "{order}: {why}");
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
@@ -67,7 +45,7 @@ impl Simulated {
     async fn until(&self, what: &str, yes: impl Fn(&[(String, String)]) -> bool) {
         let until = Instant::now() + SOON;
         loop {
-            let picture = self.order(json!({ "op": "picture" })).await.unwrap();
+            let picture = Self::office().order(&json!({ "op": "picture" })).await.unwrap();
             let calls = picture["calls"].as_array().cloned().unwrap_or_default();
             let text = |leg: &Value, name: &str| leg[name].as_str().unwrap_or_default().to_owned();
             let legs = calls.iter().flat_map(|call| call["legs"].as_array().cloned().unwrap_or_default());

@@ -102,6 +102,7 @@ impl Machine {
         // What happens to a local channel happens to those who talk through it.
         let local = touched.iter().filter(|c| c.kind != Kind::Party);
         dirty.extend(local.filter_map(|c| self.book.roots.get(&c.linkedid).cloned()));
+        dirty.append(&mut self.dirty);
         dirty
     }
 
@@ -162,6 +163,8 @@ impl Machine {
         }
         self.book.roots.values_mut().filter(|root| *root == young).for_each(|root| old.clone_into(root));
         self.book.belongs(&channel.uid, channel.serial, old);
+        // What it leaves behind there has ended.
+        self.dirty.insert(young.to_owned());
     }
 
     /// What a channel does.

@@ -225,6 +225,12 @@ impl Machine {
         if hears && voice.context != places::CONTEXT {
             return Spot::Menu(voice.context.clone());
         }
+        // Which application a channel runs is only told at the start; a service that has answered is heard.
+        let asked = self.asked.get(&channel.uid).map(|asked| &asked.toward).filter(|toward| !toward.is_empty());
+        let number = asked.map_or(&*channel.first_exten, |toward| &**toward);
+        if self.plan.services.contains(number) {
+            return Spot::Menu(number.to_owned());
+        }
         let runs = !matches!(&*channel.app, "" | "AppDial" | "AppQueue" | "AppDial2");
         if dials && channel.context != places::CONTEXT || channel.dial.is_none() && runs {
             return Spot::Calls;

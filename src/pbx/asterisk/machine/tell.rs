@@ -410,6 +410,12 @@ impl Machine {
         if others().is_some() { EndCause::Transferred } else { EndCause::Hangup }
     }
 
+    /// Whether who called a channel neither hung up nor was told to.
+    fn was_left_alone(&self, channel: &Channel) -> bool {
+        let by = channel.dial.as_ref().and_then(|dial| self.board.channel(dial.by.as_deref()?));
+        by.is_some_and(|by| by.kind == Kind::Party && !by.left && !self.marks.contains_key(&by.uid) && !unseen(by))
+    }
+
     /// Why a channel that was called did not answer.
     fn why_not(&self, channel: &Channel) -> EndCause {
         let code = match channel.gone {
@@ -439,6 +445,8 @@ impl Machine {
                 _ => EndCause::Failed,
             },
             Some("CANCEL") if code == 26 || self.answered_elsewhere(channel) => EndCause::Elsewhere,
+            // A queue that has had its time stops the phones, and the caller has not gone.
+            Some("CANCEL") if self.was_left_alone(channel) => EndCause::NoAnswer,
             Some("CANCEL") => EndCause::CallerGone,
             // Nobody saw how the call to it ended: so it is when somebody else has picked it up.
             _ if self.answered_elsewhere(channel) => EndCause::Elsewhere,

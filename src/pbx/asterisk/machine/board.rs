@@ -159,7 +159,8 @@ impl Channel {
 
     /// Whether it is called and was not answered yet.
     pub(super) fn is_called(&self) -> bool {
-        self.dial.is_some() && !self.was_up
+        // Its first word may come before that of the call to it.
+        !self.was_up && (self.dial.is_some() || matches!(self.state, State::Down | State::Rings))
     }
 }
 

@@ -41,9 +41,17 @@ fn summary(config: &Config) -> Vec<Vec<Cell>> {
             .timeline
             .as_ref()
             .map_or_else(|| "simulator".to_owned(), |timeline| format!("simulator, plays {}", timeline.display())),
-        PbxKind::Asterisk => format!("asterisk at {}:{}", config.pbx.asterisk.host, config.pbx.asterisk.port),
+        PbxKind::Asterisk => {
+            let asterisk = &config.pbx.asterisk;
+            let tls = if asterisk.tls { ", TLS" } else { "" };
+            let (user, host, port) = (&asterisk.user, &asterisk.host, asterisk.port);
+            format!("asterisk, {user} at {host}:{port}{tls}, context {}", asterisk.context)
+        }
     };
     row("telephone", pbx);
+    if let (PbxKind::Asterisk, Some(bind)) = (config.pbx.kind, config.pbx.asterisk.agi_bind) {
+        row("dialplan", format!("asks at agi://{bind}"));
+    }
     row("users", people(config));
     if config.links.is_empty() {
         row("links", "none".to_owned());

@@ -14,6 +14,7 @@ use crate::config::{Config, DatabaseUrl, PbxKind};
 use crate::pbx::Check;
 use crate::pbx::asterisk::doctor as asterisk;
 use crate::pbx::asterisk::fragments::{self, Subject};
+use crate::telemetry::Telemetry;
 use crate::transport::listen;
 use crate::transport::tls::Certificates;
 
@@ -216,7 +217,7 @@ async fn telephone_system(config: &Config) -> Vec<Check> {
             Err(why) => Check::bad("simulator", why.to_string(), "put the timeline right"),
         }];
     }
-    match settings::asterisk(config) {
+    match settings::asterisk(config, Telemetry::default()) {
         Ok(settings) => asterisk::examine(&settings, config.pbx.asterisk.agi_bind).await,
         Err(why) => vec![Check::bad("asterisk", why.to_string(), "")],
     }

@@ -239,7 +239,7 @@ pub async fn start(config: &Config, demo: bool, shutdown: Shutdown) -> Result<No
             shutdown.spawn("simulator", pbx::supervise(simulator, backend_ports, shutdown.token()));
         }
         PbxKind::Asterisk => {
-            let asterisk = Asterisk::new(settings::asterisk(config)?, listeners.agi.take());
+            let asterisk = Asterisk::new(settings::asterisk(config, telemetry.clone())?, listeners.agi.take());
             shutdown.spawn("asterisk", pbx::supervise(asterisk, backend_ports, shutdown.token()));
         }
     }

@@ -21,6 +21,7 @@ use crate::pbx::asterisk::machine::{Answer, Numbering, Phone, Plan, Rewrite};
 use crate::pbx::asterisk::{self, agi, ami};
 use crate::pbx::{self, simulator};
 use crate::store::Person;
+use crate::telemetry::Telemetry;
 use crate::transport::tls::Trust;
 use crate::transport::{Origins, listen};
 use crate::{admin, web};
@@ -216,7 +217,7 @@ fn directory(config: &Config) -> pbx::Directory {
 }
 
 /// An Asterisk PBX.
-pub(super) fn asterisk(config: &Config) -> Result<asterisk::Settings, StartError> {
+pub(super) fn asterisk(config: &Config, telemetry: Telemetry) -> Result<asterisk::Settings, StartError> {
     let account = asterisk_account(config)?;
     let plan = asterisk_plan(config);
     let agi = agi::Settings {
@@ -230,7 +231,7 @@ pub(super) fn asterisk(config: &Config) -> Result<asterisk::Settings, StartError
         endpoint: config.pbx.asterisk.endpoint.clone(),
         answer: phone_answer(config.pbx.asterisk.answer),
     };
-    Ok(asterisk::Settings { account, plan, extensions, agi })
+    Ok(asterisk::Settings { account, plan, extensions, agi, telemetry })
 }
 
 /// What is known of an Asterisk PBX beforehand.

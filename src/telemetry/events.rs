@@ -46,6 +46,18 @@ pub enum Event<'a> {
         /// What came of it.
         verdict: Result<(), LoginError>,
     },
+    /// The telephone system is connected, or not: lost, or not reached. Why stands in the connection's own line.
+    Pbx {
+        /// Its kind.
+        kind: &'static str,
+        /// Whether it is.
+        up: bool,
+    },
+    /// The dialplan has asked, and was told so.
+    Dialplan {
+        /// `CTI_STATUS`.
+        status: &'a str,
+    },
     /// The store wrote a batch of facts.
     Stored {
         /// How many.
@@ -96,6 +108,13 @@ impl Telemetry {
                 tracing::error!("a panic left the node in a state that cannot be trusted: it stops, start it anew");
             }
             Event::Login { verdict } => metrics.logins.with(verdict.err().map_or("ok", reason)).inc(),
+            Event::Pbx { kind, up } => {
+                metrics.pbx_up.with(kind).set(i64::from(up));
+                if !up {
+                    metrics.pbx_down.with(kind).inc();
+                }
+            }
+            Event::Dialplan { status } => metrics.dialplan.with(status).inc(),
             Event::Stored { facts, took } => {
                 metrics.store_batches.with("ok").inc();
                 metrics.store_batch.observe(took);
@@ -178,6 +197,9 @@ mod tests {
         telemetry.event(Event::Login { verdict: Err(LoginError::Throttled) });
         telemetry.event(Event::Panicked { task: "connection" });
         telemetry.event(Event::Fallen);
+        telemetry.event(Event::Pbx { kind: "asterisk", up: true });
+        telemetry.event(Event::Pbx { kind: "asterisk", up: false });
+        telemetry.event(Event::Dialplan { status: "OK" });
         telemetry.notice(&Notice::LinkUp { link: "crm".into() });
         let circuit = |open| Notice::Circuit { link: "crm".into(), method: "F".into(), open };
         telemetry.notice(&circuit(true));
@@ -188,6 +210,8 @@ mod tests {
         assert_eq!(metrics.closed.with("1001").get(), 1);
         assert_eq!(metrics.logins.with("throttled").get(), 1);
         assert_eq!((metrics.panics.with("connection").get(), metrics.engine_fallen.get()), (1, 1));
+        assert_eq!((metrics.pbx_up.with("asterisk").get(), metrics.pbx_down.with("asterisk").get()), (0, 1));
+        assert_eq!(metrics.dialplan.with("OK").get(), 1);
         assert_eq!(metrics.link_up.with("crm").get(), 1);
         assert_eq!(metrics.circuits.with("crm").get(), 1);
     }

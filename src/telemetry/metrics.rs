@@ -159,6 +159,12 @@ pub struct Metrics {
     pub forms: Family<Counter>,
     /// Things peers did that deserved a line in the log.
     pub odd: Counter,
+    /// 1 while a telephone system is connected, by its kind.
+    pub pbx_up: Family<Gauge>,
+    /// How often the connection to it was lost, or could not be made.
+    pub pbx_down: Family<Counter>,
+    /// What the dialplan asked, by what it was told (`CTI_STATUS`).
+    pub dialplan: Family<Counter>,
     /// Facts waiting to be written to the store.
     pub store_waiting: Gauge,
     /// Batches written to the store, by outcome: `ok`, `failed`.
@@ -187,6 +193,9 @@ impl Default for Metrics {
             circuits: Family::new("link"),
             forms: Family::new("state"),
             odd: Counter::default(),
+            pbx_up: Family::new("pbx"),
+            pbx_down: Family::new("pbx"),
+            dialplan: Family::new("status"),
             store_waiting: Gauge::default(),
             store_batches: Family::new("outcome"),
             store_batch: Histogram::default(),
@@ -230,6 +239,9 @@ impl Metrics {
         page.counters("ctigate_forms_total", "Forms, by what became of them.", &self.forms);
         page.head("ctigate_odd_total", "counter", "Things peers did that deserved a line in the log.");
         page.line("ctigate_odd_total", &[], self.odd.get());
+        page.gauges("ctigate_pbx_up", "Whether the telephone system is connected.", &self.pbx_up);
+        page.counters("ctigate_pbx_down_total", "How often it was lost or not reached.", &self.pbx_down);
+        page.counters("ctigate_dialplan_total", "What the dialplan asked, by CTI_STATUS.", &self.dialplan);
         page.head("ctigate_store_waiting", "gauge", "Facts waiting to be written to the store.");
         page.line("ctigate_store_waiting", &[], self.store_waiting.get());
         page.counters("ctigate_store_batches_total", "Batches written to the store.", &self.store_batches);

@@ -12,6 +12,7 @@ use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
 use tokio::time::Instant;
 
+use crate::support::curl::curl;
 use crate::support::gateway::link;
 use crate::support::peers::{json, text};
 use crate::support::{FakeCrm, FakeTab, node, soon};
@@ -34,6 +35,14 @@ fn configuration(folder: &Path) -> Config {
     asterisk.agi_bind = Some("127.0.0.1:0".parse().unwrap());
     asterisk.agi_timeout = Duration::from_millis(800);
     config
+}
+
+fn metrics(node: &Node) -> String {
+    format!("http://{}/metrics", node.addresses.admin.unwrap())
+}
+
+fn authorized(folder: &Path) -> String {
+    format!("Authorization: Bearer {}", std::fs::read_to_string(folder.join("data/admin.token")).unwrap().trim())
 }
 
 async fn with_crm(node: &Node) -> FakeCrm {
@@ -163,6 +172,13 @@ async fn the_dialplan_goes_on_in_time_whatever_the_crm_does() {
         assert!((Duration::from_millis(least)..Duration::from_millis(most)).contains(&took), "{script}: {took:?}");
         crm.0.hear_named("cancelmethod").await;
     }
+
+    // Operators see how it goes.
+    let page = curl(&["--header", &authorized(folder.path()), &metrics(&node)]).await.text();
+    for due in ["ctigate_dialplan_total{status=\"TIMEOUT\"} 2\n", "ctigate_dialplan_total{status=\"NOLINK\"} 1\n"] {
+        assert!(page.contains(due), "{page}");
+    }
+    assert!(page.contains("ctigate_pbx_up{pbx=\"asterisk\"} 0\n"), "{page}");
 
     // Failing, and asked wrongly.
     let call = Call::asks(&node, "dynamic/FindClient?phone=1", &[]).await;

@@ -8,10 +8,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
+use tokio::net::TcpStream;
+
 use super::ami::{Action, Fault, Message, Session};
 use super::fragments;
 use super::{Settings, agi};
-use crate::pbx::Check;
+use crate::pbx::{Check, Verdict};
 use crate::telemetry::logging::tame;
 
 /// The oldest version that was tried.
@@ -375,7 +377,13 @@ impl Doctor<'_> {
         let Ok(found) = tokio::net::lookup_host((account.host.as_str(), account.port)).await else { return };
         let hosts: Vec<IpAddr> = found.map(|address| address.ip().to_canonical()).collect();
         let near = hosts.iter().all(IpAddr::is_loopback);
-        self.checks.push(reaches(bind, &hosts, near, &self.settings.agi));
+        let mut check = reaches(bind, &hosts, near, &self.settings.agi);
+        if check.verdict == Verdict::Good {
+            let near = if bind.ip().is_unspecified() { IpAddr::from([127, 0, 0, 1]) } else { bind.ip() };
+            let listening = TcpStream::connect((near, bind.port())).await.is_ok();
+            check.found.push_str(if listening { ", and listening" } else { "; it listens when the gateway runs" });
+        }
+        self.checks.push(check);
     }
 }
 

@@ -13,6 +13,7 @@ use super::ami::{self, Action, Message, Told};
 use super::machine::{Machine, Now, Out};
 use super::{Asterisk, Extensions, Settings};
 use crate::pbx::{Backend, BackendError, Control, ControlError, Done, Heard, Ports};
+use crate::telemetry::{self, Telemetry};
 
 /// How many actions may wait for the connection.
 const ACTIONS: usize = 4096;
@@ -41,13 +42,14 @@ impl Backend for Asterisk {
         let (wishes, mut wishes_in) = mpsc::channel(WISHES);
         let dialplan = async {
             match &self.listener {
-                Some(listener) => agi::serve(listener, self.settings.agi.clone(), wishes, self.runs.clone()).await,
+                Some(listener) => agi::serve(listener, &self.settings, wishes, self.runs.clone()).await,
                 None => std::future::pending().await,
             }
         };
         let mut driver = Driver {
             machine: Machine::new(self.settings.plan.clone()),
             extensions: &self.settings.extensions,
+            telemetry: &self.settings.telemetry,
             reading: None,
             desk: Desk::default(),
             up: false,
@@ -70,6 +72,7 @@ impl Backend for Asterisk {
 struct Driver<'a> {
     machine: Machine,
     extensions: &'a Extensions,
+    telemetry: &'a Telemetry,
     /// The devices so far, and how long they are waited for: the machine is not told of the connection before.
     reading: Option<(Vec<String>, Instant)>,
     desk: Desk,
@@ -149,6 +152,10 @@ impl Driver<'_> {
 
     fn told(&mut self, told: Told) {
         let now = now(self.started);
+        if !matches!(told, Told::Message(_)) {
+            let up = matches!(told, Told::Up { .. });
+            self.telemetry.event(telemetry::Event::Pbx { kind: Asterisk::KIND, up });
+        }
         match told {
             Told::Up { .. } if !self.extensions.inside.is_empty() => {
                 self.reading = Some((Vec::new(), Instant::now() + DEVICES_TIME));

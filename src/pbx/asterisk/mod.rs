@@ -18,6 +18,8 @@ pub mod machine;
 use tokio::net::TcpListener;
 use tokio::time::Instant;
 
+use crate::telemetry::Telemetry;
+
 pub use extensions::Extensions;
 
 /// What an Asterisk is made of.
@@ -31,6 +33,8 @@ pub struct Settings {
     pub extensions: Extensions,
     /// What its dialplan may ask.
     pub agi: agi::Settings,
+    /// Where it is counted.
+    pub telemetry: Telemetry,
 }
 
 /// An Asterisk as a backend.

@@ -29,6 +29,7 @@ use tokio::time::Instant;
 
 use super::super::Directory;
 use crate::config::Cidr;
+use crate::telemetry::Event;
 
 pub(super) use desk::{Desk, Runs, Whose, Wish, Wishes};
 
@@ -51,8 +52,8 @@ pub struct Settings {
 }
 
 /// Serves until it is dropped; then every session ends.
-pub(super) async fn serve(listener: &TcpListener, settings: Settings, wishes: Wishes, runs: Runs) {
-    let settings = Arc::new(settings);
+pub(super) async fn serve(listener: &TcpListener, all: &super::Settings, wishes: Wishes, runs: Runs) {
+    let settings = Arc::new(all.agi.clone());
     let room = Arc::new(Semaphore::new(SESSIONS));
     let mut sessions = JoinSet::new();
     let mut turned_away = Seldom::default();
@@ -82,8 +83,11 @@ pub(super) async fn serve(listener: &TcpListener, settings: Settings, wishes: Wi
             continue;
         };
         let session = session::run(stream, Arc::clone(&settings), wishes.clone(), runs.clone());
+        let telemetry = all.telemetry.clone();
         sessions.spawn(async move {
-            session.await;
+            if let Some(status) = session.await {
+                telemetry.event(Event::Dialplan { status: &status });
+            }
             drop(place);
         });
     }

@@ -25,13 +25,19 @@ const GRACE: Duration = Duration::from_secs(1);
 const CALL_EVERY: Duration = Duration::from_millis(20);
 const CALL_TIMES: usize = 20;
 
-/// Serves one session to its end.
-pub(super) async fn run(stream: TcpStream, settings: Arc<Settings>, wishes: Wishes, runs: Runs) {
+/// Serves one session to its end; the status it ended with, if it said what it wants.
+pub(super) async fn run(stream: TcpStream, settings: Arc<Settings>, wishes: Wishes, runs: Runs) -> Option<String> {
     let mut wire = Wire { stream, lines: Lines::default() };
     let header = match timeout(HEADER_TIME, wire.header()).await {
         Ok(Ok(header)) => header,
-        Ok(Err(why)) => return tracing::debug!(%why, "a call of the dialplan said nothing to be understood"),
-        Err(_) => return tracing::debug!("a call of the dialplan did not say in time what it wants"),
+        Ok(Err(why)) => {
+            tracing::debug!(%why, "a call of the dialplan said nothing to be understood");
+            return None;
+        }
+        Err(_) => {
+            tracing::debug!("a call of the dialplan did not say in time what it wants");
+            return None;
+        }
     };
     let defaults = Defaults { timeout: settings.timeout, route_method: &settings.route_method };
     let mut session = Session { wire, settings: &settings, wishes, runs, variables: Variables::default() };
@@ -62,6 +68,7 @@ pub(super) async fn run(stream: TcpStream, settings: Arc<Settings>, wishes: Wish
     if timeout(ANSWER_TIME, wire.give(&commands)).await.is_err() {
         tracing::debug!(channel, "the dialplan did not take its answer in time");
     }
+    variables.get("status").map(str::to_owned)
 }
 
 struct Session<'a> {

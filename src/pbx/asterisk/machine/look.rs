@@ -487,6 +487,10 @@ impl Machine {
                 // Whose talk has been over for a while hears nobody.
                 Some(LegState::Up) if self.is_past(now, &kept.place) => View { place: Place::None, ..kept },
                 Some(state @ (LegState::Up | LegState::Waiting)) => View { state, ..kept },
+                // Who has answered and is not connected with the caller yet: the next word brings it, or its end.
+                _ if channel.bridge.is_none() && self.board.caller_of(channel).is_some() => {
+                    View { state: LegState::Ringing, ..kept }
+                }
                 _ => View { state: if channel.was_up { LegState::Up } else { LegState::Ringing }, ..kept },
             },
         };

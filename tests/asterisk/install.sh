@@ -16,7 +16,7 @@ if [ -x "$HOME_OF/bin/asterisk" ] && [ "$(sed -n 1p "$HOME_OF/version" 2>/dev/nu
 fi
 
 # Whatever is a library is taken, but for these, which are large and serve only what the tests never load.
-UNUSED='^lib(python|perl|icu|codec2|db5|gtk|gdk|llvm|mesa|gl1|glx|snmp|webp|tiff|jpeg|pam|gpgme|flite|unbound|radcli|sybdb)'
+UNUSED='^lib(python|perl|codec2|db5|gtk|gdk|llvm|mesa|gl1|glx|snmp|webp|tiff|jpeg|pam|gpgme|flite|unbound|radcli|sybdb)'
 
 # Where this machine gets the main part of Debian from.
 archive() {
@@ -80,7 +80,12 @@ WRAPPER
 try() {
   fetch "$1" || return 1
   unpack || return 1
-  LOADER=$(find -L "$TREE/lib64" "$TREE/lib" -maxdepth 2 -name 'ld-linux*.so.*' | head -1)
+  # Where it lies differs, and a link to it may lead out of the tree.
+  LOADER=
+  local file
+  for file in "$TREE"/lib64/ld-linux*.so.* "$TREE"/lib/*/ld-linux*.so.* "$TREE"/lib/ld-linux*.so.*; do
+    case $(readlink -f "$file") in "$TREE"/*) [ -x "$file" ] && LOADER=$file && break ;; esac
+  done
   [ -n "$LOADER" ] || { echo "the C library of $1 has no loader"; return 1; }
   LIBRARIES=$(find "$TREE/usr/lib" -maxdepth 1 -type d -name '*-linux-gnu*' | paste -sd:):$TREE/usr/lib
   mkdir -p "$HOME_OF/bin"

@@ -298,10 +298,8 @@ impl Machine {
                 let caller = self.board.caller_of(&channel).filter(|by| by.bridge.is_none());
                 let caller = caller.filter(|by| by.context != places::CONSULT).cloned().ok_or(Refusal::Unable)?;
                 self.replaced.insert(channel.uid.clone(), (caller.uid.clone(), phone.endpoint.clone()));
-                let actions = vec![
-                    set(&caller, "CTI_DIAL", &phone.endpoint),
-                    redirect(&caller, places::INTERCOM, number),
-                ];
+                let actions =
+                    vec![set(&caller, "CTI_DIAL", &phone.endpoint), redirect(&caller, places::INTERCOM, number)];
                 let goal = Goal::Answers(phone.endpoint, caller.uid);
                 Ok((vec![Step::new(actions, goal)], Some(own.leg.root)))
             }

@@ -107,22 +107,25 @@ impl Machine {
             tracing::warn!(channels = missing, "calls have ended while Asterisk was not heard");
         }
         let ours = |c: &&super::board::Channel| c.lives() && matches!(&*c.context, CONTEXT | CONSULT);
+        let mut channels: Vec<&super::board::Channel> = self.board.channels().collect();
+        channels.sort_by_key(|c| c.serial);
         let places: Vec<(String, String)> =
-            self.board.channels().filter(ours).map(|c| (c.uid.clone(), c.name.clone())).collect();
+            channels.iter().copied().filter(ours).map(|c| (c.uid.clone(), c.name.clone())).collect();
+        let taped =
+            |c: &&super::board::Channel| c.lives() && c.bridge.is_some() && self.number_of(c.endpoint()).is_some();
+        let known = |c: &&super::board::Channel| self.book.root_of.contains_key(&c.uid);
+        let taped: Vec<(String, String)> = match self.plan.recordings {
+            None => Vec::new(),
+            Some(_) => {
+                let channels = channels.iter().copied().filter(taped).filter(|c| !known(c));
+                channels.map(|c| (c.uid.clone(), c.name.clone())).collect()
+            }
+        };
         let mut open = BTreeMap::new();
         for (uid, name) in places {
             let ask = Action::new("Getvar").with("Channel", name).with("Variable", "CTI_HELD");
             open.insert(self.send(ask, out), Question::Aside(uid));
         }
-        let taped = |c: &&super::board::Channel| c.lives() && c.bridge.is_some() && self.number_of(c.endpoint()).is_some();
-        let known = |c: &&super::board::Channel| self.book.root_of.contains_key(&c.uid);
-        let taped: Vec<(String, String)> = match self.plan.recordings {
-            None => Vec::new(),
-            Some(_) => {
-                let channels = self.board.channels().filter(taped).filter(|c| !known(c));
-                channels.map(|c| (c.uid.clone(), c.name.clone())).collect()
-            }
-        };
         for (uid, name) in taped {
             let ask = Action::new("Getvar").with("Channel", name).with("Variable", "MIXMONITOR_FILENAME");
             open.insert(self.send(ask, out), Question::Tape(uid));

@@ -398,11 +398,9 @@ impl Board {
             return;
         }
         let bridge = self.bridges.entry(id.to_owned()).or_default();
-        for (key, to) in [
-            ("BridgeType", &mut bridge.kind),
-            ("BridgeCreator", &mut bridge.creator),
-            ("BridgeName", &mut bridge.name),
-        ] {
+        for (key, to) in
+            [("BridgeType", &mut bridge.kind), ("BridgeCreator", &mut bridge.creator), ("BridgeName", &mut bridge.name)]
+        {
             let value = message.get(key);
             if !value.is_empty() && value != "<unknown>" {
                 value.clone_into(to);
@@ -674,7 +672,15 @@ impl Board {
 
 fn kind_of(name: &str) -> Kind {
     const INNER: [&str; 10] = [
-        "CBAnn/", "CBRec/", "Recorder/", "Announcer/", "Snoop/", "Surrogate/", "Bridge/", "Message/", "MulticastRTP/",
+        "CBAnn/",
+        "CBRec/",
+        "Recorder/",
+        "Announcer/",
+        "Snoop/",
+        "Surrogate/",
+        "Bridge/",
+        "Message/",
+        "MulticastRTP/",
         "AsyncGoto/",
     ];
     if name.starts_with("Local/") {

@@ -32,7 +32,7 @@ pub(super) struct Book {
     pub(super) channels: HashMap<String, BTreeMap<u64, String>>,
     /// The legs of a root.
     pub(super) legs_in: HashMap<String, BTreeSet<LegKey>>,
-    pub(super) talks: HashMap<(String, String), Talk>,
+    pub(super) talks: BTreeMap<(String, String), Talk>,
     pub(super) rooms: BTreeMap<String, Room>,
     over: HashMap<String, u32>,
     over_order: VecDeque<String>,

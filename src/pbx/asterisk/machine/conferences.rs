@@ -58,14 +58,7 @@ impl Machine {
     }
 
     /// Rings everybody who is not there yet.
-    fn ring_members(
-        &mut self,
-        room: &str,
-        root: &str,
-        members: &[Text],
-        host: Option<&str>,
-        own: &str,
-    ) -> Vec<Action> {
+    fn ring_members(&mut self, room: &str, root: &str, members: &[Text], host: Option<&str>, own: &str) -> Vec<Action> {
         let Some((id, name)) = self.book.rooms.get(room).map(|r| (r.fact.id.clone(), r.fact.name.clone())) else {
             return Vec::new();
         };
@@ -154,11 +147,8 @@ impl Machine {
         let other = self.partner(talk)?;
         self.holds.remove(&other.uid);
         self.mark_leg(talk.key, EndCause::Transferred);
-        let mut actions = vec![
-            set(&channel, "__CTI_HELD", ""),
-            set(&other, "__CTI_HELD", ""),
-            set(&other, "CTI_CONF", &room),
-        ];
+        let mut actions =
+            vec![set(&channel, "__CTI_HELD", ""), set(&other, "__CTI_HELD", ""), set(&other, "CTI_CONF", &room)];
         let come = redirect(&other, CONTEXT, CONF);
         let mut goals = vec![Goal::In(other.uid.clone(), room.clone())];
         if held.confers() {
@@ -178,7 +168,8 @@ impl Machine {
     pub(super) fn kick(&mut self, id: &ConferenceId, member: &LegId) -> Acted {
         let (room, _) = self.room_for(id)?;
         let here = Place::Conference(id.clone());
-        let its = |(_, leg): &(&super::book::LegKey, &super::book::Leg)| leg.fact.leg == *member && leg.fact.place == here;
+        let its =
+            |(_, leg): &(&super::book::LegKey, &super::book::Leg)| leg.fact.leg == *member && leg.fact.place == here;
         let (key, leg) = self.book.legs.iter().find(its).ok_or(Refusal::NoSuchConference)?;
         let mine = Mine { key: *key, leg: leg.clone() };
         self.out_of(&room, &mine, EndCause::Kicked)

@@ -179,7 +179,8 @@ impl Machine {
             return Spot::Spies(target);
         }
         if let Some((id, bridge)) = self.board.bridge_of(channel) {
-            if let Some(room) = bridge.room() {
+            let far = || self.board.bridge_of(self.voice(channel))?.1.room();
+            if let Some(room) = bridge.room().or_else(far) {
                 return Spot::Room(room.to_owned());
             }
             if bridge.kind == "parking" {
@@ -218,21 +219,41 @@ impl Machine {
             || Own::of(&channel.uid) == Some(Own::Dial(Sequence::User));
         let hears = matches!(
             &*voice.app,
-            "AGI" | "EAGI" | "AsyncAGI" | "BackGround" | "Background" | "Playback" | "Read" | "WaitExten" | "Echo"
-                | "MusicOnHold" | "Milliwatt" | "Record" | "VoiceMail" | "VoiceMailMain" | "Stasis" | "SayDigits"
-                | "SayNumber" | "ControlPlayback" | "Directory" | "DISA" | "MeetMe" | "SayAlpha" | "Morsecode"
+            "AGI"
+                | "EAGI"
+                | "AsyncAGI"
+                | "BackGround"
+                | "Background"
+                | "Playback"
+                | "Read"
+                | "WaitExten"
+                | "Echo"
+                | "MusicOnHold"
+                | "Milliwatt"
+                | "Record"
+                | "VoiceMail"
+                | "VoiceMailMain"
+                | "Stasis"
+                | "SayDigits"
+                | "SayNumber"
+                | "ControlPlayback"
+                | "Directory"
+                | "DISA"
+                | "MeetMe"
+                | "SayAlpha"
+                | "Morsecode"
         );
         if hears && voice.context != places::CONTEXT {
             return Spot::Menu(voice.context.clone());
         }
-        // Which application a channel runs is only told at the start; a service that has answered is heard.
+        // Which application a channel runs is not always told; a service that has answered is heard.
         let asked = self.asked.get(&channel.uid).map(|asked| &asked.toward).filter(|toward| !toward.is_empty());
-        let number = asked.map_or(&*channel.first_exten, |toward| &**toward);
+        let first = asked.map_or(&*channel.first_exten, |toward| &**toward);
+        let number = if is_number(&channel.exten) { &*channel.exten } else { first };
         if self.plan.services.contains(number) {
             return Spot::Menu(number.to_owned());
         }
-        let runs = !matches!(&*channel.app, "" | "AppDial" | "AppQueue" | "AppDial2");
-        if dials && channel.context != places::CONTEXT || channel.dial.is_none() && runs {
+        if dials && channel.context != places::CONTEXT || channel.dial.is_none() {
             return Spot::Calls;
         }
         Spot::Still
@@ -243,8 +264,9 @@ impl Machine {
         let mut at = channel;
         for _ in 0..4 {
             let Some(bridge) = at.bridge.as_deref() else { break };
-            let local = |c: &&Channel| c.kind == Kind::Local && c.bridge.as_deref() == Some(bridge) && c.uid != at.uid;
-            match self.board.members(bridge).find(local).and_then(|local| self.board.half(local)) {
+            let mut others = self.board.members(bridge).filter(|c| c.uid != at.uid && c.kind != Kind::Inner);
+            let (Some(local), None) = (others.next(), others.next()) else { break };
+            match self.board.half(local).filter(|_| local.kind == Kind::Local) {
                 Some(far) => at = far,
                 None => break,
             }
@@ -299,7 +321,7 @@ impl Machine {
                 // Only the first is known by its channels alone: after a restart one cannot know how many there were.
                 if !talk.id.0.is_empty() {
                     talk.count += 1;
-                    name = format!("{name} {} {}", talk.count, now.wall_ms);
+                    name = format!("{name} {} {}", talk.count, self.began_ms);
                 }
                 let taped = [&key.0, &key.1].into_iter().find_map(|uid| self.taped.get(uid));
                 let kept = taped.filter(|_| talk.id.0.is_empty() && !held).cloned();
@@ -324,6 +346,12 @@ impl Machine {
         let Place::Talk(id) = place else { return false };
         let talk = self.book.talks.values().find(|talk| talk.id == *id);
         talk.is_none_or(|talk| !talk.together && now.mono.since(talk.apart) >= APART)
+    }
+
+    /// Whether a leg was in a talk until a moment ago, or is being hung up.
+    fn is_leaving(&self, now: Now, channel: &Channel, kept: &View) -> bool {
+        let left = matches!(kept.place, Place::Talk(_)) && !self.is_past(now, &kept.place);
+        !self.board.calls(&channel.uid) && (left || self.marks.contains_key(&channel.uid))
     }
 
     /// When a talk that is over has been so for a while, for legs that still say they are in it.
@@ -439,7 +467,8 @@ impl Machine {
         }
         let kept = View { leg, held: channel.hold, ..self.kept(&base, leg) };
         let told = leg.and_then(|key| self.book.legs.get(&key)).map(|leg| leg.fact.state);
-        let room = self.asked.get(uid).and_then(|asked| asked.room.clone());
+        let asked = self.asked.get(uid).or_else(|| self.asked.get(&channel.linkedid));
+        let room = asked.and_then(|asked| asked.room.clone()).filter(|_| channel.is_called());
         let view = match spot {
             Spot::Gone | Spot::Waits => return,
             Spot::Spies(target) => {
@@ -479,6 +508,8 @@ impl Machine {
                 let role = Role { creator: host, ..kept.role };
                 View { state: LegState::Ringing, place, with, toward, role, ..kept }
             }
+            // Who has just been left, and calls nobody, mostly leaves too.
+            Spot::Calls if told == Some(LegState::Up) && self.is_leaving(now, channel, &kept) => kept,
             Spot::Calls => {
                 let toward = self.toward_of_caller(channel, &kept);
                 View { state: LegState::Waiting, place: Place::None, toward, partner: None, ..kept }
@@ -489,7 +520,8 @@ impl Machine {
                 Some(state @ (LegState::Up | LegState::Waiting)) => View { state, ..kept },
                 // Who has answered and is not connected with the caller yet: the next word brings it, or its end.
                 _ if channel.bridge.is_none() && self.board.caller_of(channel).is_some() => {
-                    View { state: LegState::Ringing, ..kept }
+                    let with = self.board.caller_of(channel).map(|by| by.uid.clone());
+                    View { state: LegState::Ringing, with, ..kept }
                 }
                 _ => View { state: if channel.was_up { LegState::Up } else { LegState::Ringing }, ..kept },
             },

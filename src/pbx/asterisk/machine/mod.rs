@@ -33,9 +33,7 @@ use std::time::Duration;
 
 use ctigate_proto::Time;
 use ctigate_proto::message::Text;
-use ctigate_proto::telephony::{
-    CallId, Command, ConferenceId, EndCause, Event, FormEnd, GhostMode, Place, Refusal,
-};
+use ctigate_proto::telephony::{CallId, Command, ConferenceId, EndCause, Event, FormEnd, GhostMode, Place, Refusal};
 
 use super::ami::{Action, Message};
 use crate::pbx::{CallPicture, LegPicture, PhonePicture, Picture, QueuePicture, Sound};
@@ -57,7 +55,7 @@ const QUIET: Duration = Duration::from_millis(15);
 const LATEST: Duration = Duration::from_millis(60);
 /// How long somebody may be on hold whose holder is gone. The dialplan connects them sooner, if anybody is left.
 const LEFT_ALONE: Duration = Duration::from_secs(2);
-/// How long somebody waits whose held party is gone: nobody can come any more.
+/// How long somebody waits when nobody can come any more.
 const LEFT_WAITING: Duration = Duration::from_millis(100);
 
 /// The moment at which something is handled.
@@ -264,7 +262,10 @@ impl Machine {
             }
             Command::AskDone { .. }
             | Command::AskLate { .. }
-            | Command::FormDone { end: FormEnd::Answered { .. } | FormEnd::Closed | FormEnd::Expired | FormEnd::Refused(_), .. } => {}
+            | Command::FormDone {
+                end: FormEnd::Answered { .. } | FormEnd::Closed | FormEnd::Expired | FormEnd::Refused(_),
+                ..
+            } => {}
         }
     }
 
@@ -319,8 +320,14 @@ impl Machine {
             let nobody = !self.holds.iter().any(|(uid, by)| *by == c.uid && self.board.live(uid).is_some());
             c.is_at(places::WAIT) && nobody && !self.rooms_aside.contains_key(&c.uid)
         };
+        // The dialplan can only connect it with somebody who is still there.
+        let hope = |c: &board::Channel| {
+            let root = self.book.root_of.get(&c.uid).map_or("", String::as_str);
+            self.parties_in(root).iter().any(|other| other.lives() && other.uid != c.uid && !other.is_at(places::HOLD))
+        };
         let after = |c: &board::Channel| match (alone(c), waits(c)) {
-            (true, _) => Some((c.uid.clone(), LEFT_ALONE)),
+            (true, _) if hope(c) => Some((c.uid.clone(), LEFT_ALONE)),
+            (true, _) => Some((c.uid.clone(), LEFT_WAITING)),
             (_, true) => Some((c.uid.clone(), LEFT_WAITING)),
             _ => None,
         };
@@ -362,7 +369,8 @@ impl Machine {
 
     /// What goes on, for people.
     pub fn picture(&self, now: Now) -> Picture {
-        let in_use = |number: &Text| self.book.legs.values().any(|l| l.fact.end.is_inside() && l.fact.end.number() == number);
+        let in_use =
+            |number: &Text| self.book.legs.values().any(|l| l.fact.end.is_inside() && l.fact.end.number() == number);
         let phones = self.plan.directory.extensions.iter().map(|extension| PhonePicture {
             number: extension.number.clone(),
             name: extension.name.clone(),
@@ -458,3 +466,6 @@ impl Machine {
 pub fn dialplan(context: &str) -> String {
     include_str!("../dialplan/extensions_cti.conf").replace("@CONTEXT@", context)
 }
+
+#[cfg(test)]
+mod tests;

@@ -180,7 +180,8 @@ impl Machine {
             self.go_on(now, key, out);
         } else {
             let text = message.get("Message").to_ascii_lowercase();
-            let gone = ["no such", "not exist", "not existent", "not found", "invalid"].iter().any(|w| text.contains(w));
+            let gone =
+                ["no such", "not exist", "not existent", "not found", "invalid"].iter().any(|w| text.contains(w));
             self.finish(now, key, Err(if gone { Refusal::WrongState } else { Refusal::Unable }));
         }
         true
@@ -230,9 +231,8 @@ impl Machine {
     pub(super) fn time_out(&mut self, now: Now) {
         let late = self.jobs.jobs.iter().filter(|(_, job)| job.until <= now.mono);
         // Without an answer Asterisk is as good as away; with one it did not do what it said.
-        let late: Vec<(u64, Refusal)> = late
-            .map(|(key, job)| (*key, if job.open.is_empty() { Refusal::Unable } else { Refusal::Down }))
-            .collect();
+        let late: Vec<(u64, Refusal)> =
+            late.map(|(key, job)| (*key, if job.open.is_empty() { Refusal::Unable } else { Refusal::Down })).collect();
         for (key, why) in late {
             self.finish(now, key, Err(why));
         }

@@ -11,13 +11,7 @@ use super::{Machine, Now, Out};
 
 impl Machine {
     /// Begins to record talks that have begun, and tells of the recordings of talks that are over.
-    pub(super) fn tell_recordings(
-        &mut self,
-        _now: Now,
-        ready: &BTreeSet<String>,
-        news: &mut Vec<Fact>,
-        out: &mut Out,
-    ) {
+    pub(super) fn tell_recordings(&mut self, _now: Now, ready: &BTreeSet<String>, news: &mut Vec<Fact>, out: &mut Out) {
         let Some(folder) = self.plan.recordings.clone() else { return };
         let keys = self.book.talks.iter().filter(|(_, talk)| ready.contains(&talk.root));
         let keys: Vec<(String, String)> = keys.map(|(key, _)| key.clone()).collect();

@@ -177,13 +177,8 @@ impl Machine {
             role: view.role,
         };
         let key = LegKey(self.book.next());
-        let leg = Leg {
-            uid: view.uid.clone(),
-            root: view.root.clone(),
-            fact,
-            partner: view.partner.clone(),
-            mark: None,
-        };
+        let leg =
+            Leg { uid: view.uid.clone(), root: view.root.clone(), fact, partner: view.partner.clone(), mark: None };
         self.book.add(key, leg);
         Some(key)
     }
@@ -244,11 +239,7 @@ impl Machine {
         let fact = ctigate_proto::telephony::CallFact {
             call: self.book.call_id(&self.plan.system, root),
             at_ms: now.wall_ms,
-            parties: Parties {
-                caller: number.clone(),
-                caller_name: self.plan.name_of(number),
-                called: toward.clone(),
-            },
+            parties: Parties { caller: number.clone(), caller_name: self.plan.name_of(number), called: toward.clone() },
         };
         let origin = uid.to_owned();
         let made = [(uid.to_owned(), 1)].into();
@@ -302,7 +293,8 @@ impl Machine {
     fn tell_ends(&mut self, now: Now, seen: &HashSet<LegKey>, ready: &BTreeSet<String>, news: &mut News) {
         for root in ready {
             // Who came and went between two looks is told once, as ended.
-            let made = |book: &super::book::Book, uid: &str| book.calls.get(root).is_some_and(|c| c.made.contains_key(uid));
+            let made =
+                |book: &super::book::Book, uid: &str| book.calls.get(root).is_some_and(|c| c.made.contains_key(uid));
             let mut brief = self.parties_in(root);
             brief.retain(|c| !c.lives() && !made(&self.book, &c.uid));
             for channel in brief {
@@ -391,7 +383,7 @@ impl Machine {
         }
         let ringing = matches!(leg.fact.state, LegState::Ringing | LegState::Planned);
         if (channel.dial.is_some() || ringing) && !channel.was_up {
-            return self.why_not(channel);
+            return self.why_not(channel, leg);
         }
         if self.shutting {
             return EndCause::Failed;
@@ -410,14 +402,17 @@ impl Machine {
         if others().is_some() { EndCause::Transferred } else { EndCause::Hangup }
     }
 
-    /// Whether who called a channel neither hung up nor was told to.
-    fn was_left_alone(&self, channel: &Channel) -> bool {
+    /// Whether a queue called a channel, and whoever waits there neither hung up nor was told to.
+    fn was_left_alone(&self, channel: &Channel, leg: &Leg) -> bool {
+        if !self.plan.queues.values().any(|queue| *queue == leg.fact.toward) {
+            return false;
+        }
         let by = channel.dial.as_ref().and_then(|dial| self.board.channel(dial.by.as_deref()?));
         by.is_some_and(|by| by.kind == Kind::Party && !by.left && !self.marks.contains_key(&by.uid) && !unseen(by))
     }
 
     /// Why a channel that was called did not answer.
-    fn why_not(&self, channel: &Channel) -> EndCause {
+    fn why_not(&self, channel: &Channel, leg: &Leg) -> EndCause {
         let code = match channel.gone {
             Some(Gone::Hung(code)) => code,
             _ => 0,
@@ -446,7 +441,7 @@ impl Machine {
             },
             Some("CANCEL") if code == 26 || self.answered_elsewhere(channel) => EndCause::Elsewhere,
             // A queue that has had its time stops the phones, and the caller has not gone.
-            Some("CANCEL") if self.was_left_alone(channel) => EndCause::NoAnswer,
+            Some("CANCEL") if self.was_left_alone(channel, leg) => EndCause::NoAnswer,
             Some("CANCEL") => EndCause::CallerGone,
             // Nobody saw how the call to it ended: so it is when somebody else has picked it up.
             _ if self.answered_elsewhere(channel) => EndCause::Elsewhere,

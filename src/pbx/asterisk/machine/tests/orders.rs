@@ -1,0 +1,205 @@
+//! What people want of their phones: the machine sends what it sent when it was recorded, and tells what comes of it.
+
+use ctigate_proto::telephony::Refusal;
+
+use super::{Told, play};
+
+fn refused(told: &Told) -> Vec<(u64, Refusal)> {
+    told.done.iter().filter_map(|(order, result)| Some((*order, result.err()?))).collect()
+}
+
+/// Every order has been answered once, in order.
+fn answered(told: &Told, orders: u64) {
+    let numbers: Vec<u64> = told.done.iter().map(|(order, _)| *order).collect();
+    assert_eq!(numbers, (1..=orders).collect::<Vec<_>>());
+}
+
+#[test]
+fn calls_for_a_user_in_both_orders() {
+    let told = play(include_str!("transcripts/dials.txt"));
+    assert_eq!(
+        told.story,
+        [
+            "call1 101>102, 1:101 ringing user",
+            "1:101 waiting, 2:102 ringing for 1",
+            "1:101 up t1, 2:102 up t1",
+            "1:101 hangup, 2:102 othergone, over1",
+            "call2 101>102, 3:101 planned abonent",
+            "4:102 ringing for 3",
+            "4:102 up, 3:101 ringing",
+            "4:102 up t2, 3:101 up t2",
+            "3:101 hangup, 4:102 othergone, over2",
+            "call3 101>102, 5:101 planned abonent",
+            "6:102 ringing for 5",
+            "5:101 hangup, 6:102 callergone for 5, over3",
+            "call4 101>102, 7:101 ringing user",
+            "7:101 refused, over4",
+            "call5 101>102, 8:101 ringing user",
+            "8:101 up t3, 9:102 up t3",
+            "8:101 hangup, 9:102 othergone, over5",
+            "call6 101>102, 10:101 waiting, 11:102 ringing for 10",
+            "10:101 up t4, 11:102 up t4",
+            "10:101 othergone, 11:102 hangup, over6",
+            "call7 101>102, 12:101 waiting, 13:102 ringing for 12",
+            "12:101 othergone, 13:102 refused for 12, over7",
+        ]
+    );
+    answered(&told, 14);
+    assert_eq!(refused(&told), [(9, Refusal::NoPhone)]);
+}
+
+#[test]
+fn somebody_is_held_and_another_asked_back() {
+    let told = play(include_str!("transcripts/consults.txt"));
+    assert_eq!(
+        told.story,
+        [
+            "call1 101>102, 1:101 waiting, 2:102 ringing for 1",
+            "1:101 up t1, 2:102 up t1",
+            "2:102 up t1 holds, recorded t1",
+            "1:101 up t2, 2:102 up t2",
+            "2:102 up t2 holds, 3:102 waiting, 4:103 ringing for 3, recorded t2",
+            "3:102 up t3, 4:103 up t3",
+            "1:101 up t4, 3:102 up t3 holds, 2:102 up t4, recorded t3",
+            "2:102 up t4 holds, 3:102 up t5, 4:103 up t5, recorded t4",
+            "1:101 up t6, 4:103 up t6, 2:102 transferred holds, 3:102 transferred, recorded t5",
+            "1:101 othergone, 4:103 hangup, recorded t6, over1",
+            "call2 101>102, 5:101 waiting, 6:102 ringing for 5",
+            "5:101 up t7, 6:102 up t7",
+            "6:102 up t7 holds, 7:102 waiting, 8:103 ringing for 7, recorded t7",
+            "7:102 up t8, 8:103 up t8",
+            "5:101 up t9, 8:103 up t9, 6:102 transferred holds, 7:102 transferred, recorded t8",
+            "5:101 othergone, 8:103 hangup, recorded t9, over2",
+            "call3 101>102, 9:101 waiting, 10:102 ringing for 9",
+            "9:101 up t10, 10:102 up t10",
+            "10:102 up t10 holds, 11:102 waiting, 12:103 ringing for 11, recorded t10",
+            "9:101 up t11, 10:102 up t11, 11:102 othergone, 12:103 refused for 11",
+            "10:102 up t11 holds, 13:102 waiting, 14:103 ringing for 13, recorded t11",
+            "13:102 up t12, 14:103 up t12",
+            "9:101 up t13, 10:102 up t13, 13:102 hangup, 14:103 othergone, recorded t12",
+            "10:102 up t13 holds, 15:102 waiting, 16:103 ringing for 15, recorded t13",
+            "9:101 up t14, 10:102 up t14, 15:102 hangup, 16:103 callergone for 15",
+            "9:101 othergone, 10:102 hangup, recorded t14, over3",
+        ]
+    );
+    answered(&told, 13);
+    assert_eq!(refused(&told), []);
+}
+
+#[test]
+fn calls_are_handed_on() {
+    let told = play(include_str!("transcripts/transfers.txt"));
+    assert_eq!(
+        told.story,
+        [
+            "call1 101>102, 1:101 waiting, 2:102 ringing for 1",
+            "1:101 up t1, 2:102 up t1",
+            "2:102 up t1 holds, 3:102 waiting, 4:103 ringing for 3",
+            "3:102 up t2, 4:103 up t2",
+            "1:101 othergone, 2:102 hangup holds",
+            "3:102 hangup, 4:103 othergone, over1",
+            "call2 101>102, 5:101 waiting, 6:102 ringing for 5",
+            "5:101 up t3, 6:102 up t3",
+            "6:102 up t3 holds, 7:102 waiting, 8:103 ringing for 7",
+            "7:102 up t4, 8:103 up t4",
+            "5:101 up t5, 6:102 up t5, 8:103 waiting, 9:104 ringing for 8, 7:102 transferred",
+            "8:103 up t6, 9:104 up t6",
+            "5:101 othergone, 6:102 hangup",
+            "8:103 othergone, 9:104 hangup, over2",
+            "call3 101>102, 10:101 waiting, 11:102 ringing for 10",
+            "10:101 up t7, 11:102 up t7",
+            "11:102 up t7 holds, 12:102 waiting, 13:103 ringing for 12",
+            "10:101 waiting, 14:103 ringing for 10, 11:102 transferred holds, 12:102 transferred, 13:103 callergone for 12",
+            "10:101 up t8, 14:103 up t8",
+            "10:101 othergone, 14:103 hangup, over3",
+            "call4 101>102, 15:101 waiting, 16:102 ringing for 15",
+            "15:101 up t9, 16:102 up t9",
+            "15:101 waiting, 17:103 ringing for 15, 16:102 transferred",
+            "15:101 othergone, 17:103 refused for 15, over4",
+            "call5 101>102, 18:101 waiting, 19:102 ringing for 18",
+            "18:101 up t10, 19:102 up t10",
+            "19:102 up t10 holds",
+            "18:101 hangup, 19:102 othergone holds",
+            "over5",
+            "call6 101>102, 20:101 waiting, 21:102 ringing for 20",
+            "20:101 up t11, 21:102 up t11",
+            "21:102 up t11 holds",
+            "20:101 up, 21:102 hangup holds",
+            "20:101 othergone, over6",
+        ]
+    );
+    answered(&told, 11);
+    assert_eq!(refused(&told), []);
+}
+
+#[test]
+fn conferences_are_made_and_left() {
+    let told = play(include_str!("transcripts/conferences.txt"));
+    assert_eq!(
+        told.story,
+        [
+            "call1 101>102, c1, 1:101 ringing c1 user, 2:103 ringing c1 for 1, 3:102 ringing c1 for 1",
+            "1:101 up c1",
+            "3:102 up c1",
+            "2:103 up c1",
+            "2:103 kicked",
+            "c1 over, 1:101 hangup, recorded t1",
+            "3:102 othergone, over1",
+            "call2 101>102, 4:101 waiting, 5:102 ringing for 4",
+            "4:101 up t2, 5:102 up t2",
+            "c3, 4:101 up c3, 5:102 up c3, recorded t2",
+            "6:103 ringing c3 for 5",
+            "6:103 up c3",
+            "5:102 up c3 holds",
+            "7:102 waiting, 8:104 ringing for 7",
+            "7:102 up t4, 8:104 up t4",
+            "5:102 up c3, 8:104 up c3, 7:102 transferred, recorded t4",
+            "5:102 hangup",
+            "8:104 hangup",
+            "c3 over, 6:103 hangup, recorded t3",
+            "4:101 othergone, over2",
+        ]
+    );
+    answered(&told, 9);
+    assert_eq!(refused(&told), []);
+}
+
+#[test]
+fn somebody_listens_in() {
+    let told = play(include_str!("transcripts/listening.txt"));
+    assert_eq!(
+        told.story,
+        [
+            "call1 101>102, 1:101 waiting, 2:102 ringing for 1",
+            "1:101 up t1, 2:102 up t1",
+            "c2 monitor 2, 3:103 ringing c2 ghost user",
+            "3:103 up c2 ghost",
+            "c2 help 2",
+            "c2 conference 2",
+            "c2 monitor 1",
+            "c2 monitor 1 over, 1:101 hangup, 2:102 othergone, 3:103 othergone ghost, over1",
+        ]
+    );
+    answered(&told, 4);
+    assert_eq!(refused(&told), []);
+}
+
+#[test]
+fn a_gap_in_a_consultation() {
+    let told = play(include_str!("transcripts/gaps.txt"));
+    assert_eq!(
+        told.story,
+        [
+            "call1 101>102, 1:101 waiting, 2:102 ringing for 1",
+            "1:101 up t1, 2:102 up t1",
+            "2:102 up t1 holds, recorded t1",
+            "3:102 waiting, 4:103 ringing for 3",
+            "3:102 up t2, 4:103 up t2",
+            "1:101 up t3, 3:102 up t2 holds, 2:102 up t3, recorded t2",
+            "call2 104>101, 5:104 waiting, 6:101 ringing for 5, 1:101 unseen, 2:102 unseen, 3:102 unseen holds, 4:103 unseen, recorded t3, over1",
+            "5:104 hangup, 6:101 callergone for 5, over2",
+        ]
+    );
+    answered(&told, 3);
+    assert_eq!(refused(&told), []);
+}

@@ -454,6 +454,8 @@ impl Board {
     /// A list of all channels begins.
     pub(super) fn list_begins(&mut self) {
         self.channels.values_mut().for_each(|channel| channel.listed = false);
+        // They are listed anew, and their ends may have been missed.
+        self.bridges.clear();
     }
 
     fn lists(&mut self, wall_ms: i64, message: &Message) {

@@ -225,7 +225,7 @@ impl Machine {
         let uid = self.new_uid(Own::Spy);
         let asked = Asked {
             toward: target.clone(),
-            root: Some(heard.leg.root.clone()),
+            root: Some(heard.leg.root),
             target: Some(channel.uid.clone()),
             conference: Some(id),
             ..Asked::new(Own::Spy, number)
@@ -266,7 +266,7 @@ impl Machine {
             }
         };
         self.ghost_modes.insert(spy.uid.clone(), mode);
-        self.dirty.insert(room.root.clone());
+        self.dirty.insert(room.root);
         let key = match mode {
             GhostMode::Monitor => "4",
             GhostMode::Help => "5",

@@ -121,8 +121,7 @@ impl Machine {
             self.number_of(channel.endpoint()).filter(|_| calls)?;
             let number = self.number_of(channel.endpoint())?;
             let own = |l: &&super::book::Leg| l.fact.held && matches!(&l.fact.end, End::Inside(n) if n == number);
-            let known = known(&self.book.legs.values().find(own)?.uid);
-            known
+            known(&self.book.legs.values().find(own)?.uid)
         };
         let linked = || self.book.roots.get(&channel.linkedid).cloned();
         asked().or_else(called).or_else(aside).or_else(linked).unwrap_or_else(|| channel.linkedid.clone())
@@ -300,7 +299,7 @@ impl Machine {
                 match self.spot(&channel) {
                     Spot::Talks(other) => {
                         let aside = channel.hold || self.board.channel(&other).is_some_and(|c| c.hold);
-                        found.entry(pair(&channel.uid, &other)).or_insert((false, root.clone())).0 |= aside;
+                        found.entry(pair(&channel.uid, &other)).or_insert_with(|| (false, root.clone())).0 |= aside;
                     }
                     Spot::Held(holder) if self.board.live(&holder).is_some() => {
                         found.insert(pair(&channel.uid, &holder), (true, root.clone()));
@@ -408,9 +407,8 @@ impl Machine {
     fn views_of(&mut self, now: Now, channel: &Channel, root: &str, views: &mut Vec<View>) {
         let uid = &channel.uid;
         // A leg of another conversation ends there; here a new one begins.
-        let legs: Vec<LegKey> =
+        let mut free: Vec<LegKey> =
             self.book.legs_of(uid).filter(|(_, leg)| leg.root == root).map(|(key, _)| key).collect();
-        let mut free = legs.clone();
         let base = View {
             leg: None,
             uid: uid.clone(),

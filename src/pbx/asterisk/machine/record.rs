@@ -30,7 +30,7 @@ impl Machine {
             let sides = [&key.0, &key.1].map(|uid| self.board.live(uid));
             let inside = |c: &&&super::board::Channel| self.number_of(c.endpoint()).is_some();
             let sides: Vec<_> = sides.iter().flatten().collect();
-            let Some(side) = sides.iter().find(|c| inside(c)).or(sides.first()) else { continue };
+            let Some(side) = sides.iter().find(|c| inside(c)).or_else(|| sides.first()) else { continue };
             let (channel, name) = (side.uid.clone(), side.name.clone());
             let file: Text = format!("{}.wav", id.0).into();
             if self.taped.get(&channel) == Some(&id.0) {

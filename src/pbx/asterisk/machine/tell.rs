@@ -207,7 +207,7 @@ impl Machine {
         let first = |c: &&Channel| c.uid == root;
         let calls = |c: &&Channel| c.dial.is_none();
         let found = parties.iter().find(first).or_else(|| parties.iter().find(last_called));
-        found.or_else(|| parties.iter().find(calls)).or(parties.first()).map(|c| c.uid.clone())
+        found.or_else(|| parties.iter().find(calls)).or_else(|| parties.first()).map(|c| c.uid.clone())
     }
 
     fn parties_of(&self, origin: &str, root: &str) -> Parties {

@@ -9,7 +9,7 @@ use crate::real::Real;
 type Own = Story<Real>;
 
 /// A story with everything of its own, and the wire between the two.
-fn alone<F: Future<Output = ()>>(story: impl FnOnce(Own, Wire) -> F) {
+pub(super) fn alone<F: Future<Output = ()>>(story: impl FnOnce(Own, Wire) -> F) {
     RUNTIME.block_on(async {
         let folder = tempfile::tempdir().unwrap();
         let real = Real::start().await;

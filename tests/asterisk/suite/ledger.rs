@@ -110,16 +110,15 @@ pub(crate) async fn transferred<P: Pbx>(s: Story<P>) {
 }
 
 pub(crate) async fn transferred_and_not_answered<P: Pbx>(s: Story<P>) {
-    let [a, b] = s.desks().await;
-    talk(&s, &b, &a).await;
-    a.does("pbxmaketransfer", json!({ "transferto": dialplan::short(s.team) })).await;
-    // The number rings the first of the team, who has just handed the call over.
+    let [a, b, c] = s.desks().await;
+    talk(&s, &b, &c).await;
+    c.does("pbxmaketransfer", json!({ "transferto": dialplan::short(s.team) })).await;
     a.is(&format!("ring {b}")).await;
     b.is("ready").await;
     let entry = s.entry(&b.number, 0).await;
-    assert_eq!((sum(&entry).0, entry.talks.len()), ("answered", 1), "{entry:#?}");
+    is(&entry, "answered", "internal", (3, 1, 0));
     assert_eq!(cause(&entry, &a.number), EndCause::NoAnswer, "{entry:#?}");
-    s.closes(&[&a, &b]).await;
+    s.closes(&[&a, &b, &c]).await;
 }
 
 pub(crate) async fn transferred_into_a_queue<P: Pbx>(s: Story<P>) {

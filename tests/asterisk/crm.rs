@@ -57,6 +57,7 @@ impl Crm {
                     let Message::Text(text) = frame else { continue };
                     let (name, body): (String, Value) = serde_json::from_str(&text).expect(&text);
                     let reply = reply(&name, &body, &says);
+                    let introduced = name == "getactiveusers";
                     heard.0.lock().unwrap().push((name, body));
                     heard.1.notify_waiters();
                     if let Some(reply) = reply
@@ -64,11 +65,15 @@ impl Crm {
                     {
                         return;
                     }
+                    if introduced && socket.send(Message::text(r#"["ping",{"qid":"p"}]"#)).await.is_err() {
+                        return;
+                    }
                 }
             }
         });
         let crm = Self { says, heard, task };
-        crm.hears("getactiveusers", |_| true).await;
+        // What was said before it has been heard then.
+        crm.hears("pong", |_| true).await;
         crm
     }
 

@@ -517,7 +517,7 @@ impl Machine {
                 Some(LegState::Up) if self.is_past(now, &kept.place) => View { place: Place::None, ..kept },
                 Some(state @ (LegState::Up | LegState::Waiting)) => View { state, ..kept },
                 // Who has answered and is not connected with the caller yet: the next word brings it, or its end.
-                _ if channel.bridge.is_none() && self.board.caller_of(channel).is_some() => {
+                _ if self.is_connecting(channel) => {
                     let with = self.board.caller_of(channel).map(|by| by.uid.clone());
                     View { state: LegState::Ringing, with, ..kept }
                 }
@@ -525,6 +525,13 @@ impl Machine {
             },
         };
         views.push(view);
+    }
+
+    /// Whether a channel was called, and is not with its caller yet. Who was called first waits alone: the user comes later.
+    fn is_connecting(&self, channel: &Channel) -> bool {
+        let voice = self.voice(channel);
+        let waits = voice.uid != channel.uid && Own::of(&voice.uid) == Some(Own::Dial(Sequence::Abonent));
+        !waits && self.board.caller_of(channel).is_some()
     }
 
     /// A view with what a leg keeps from one look to the next.

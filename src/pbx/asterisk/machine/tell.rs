@@ -82,7 +82,9 @@ impl Machine {
         for (by, asked) in self.asked.iter().filter(|(_, asked)| asked.own == Own::Dial(Sequence::Abonent)) {
             let Some((key, _)) = self.book.legs_of(by).next() else { continue };
             let own = |c: &&Channel| self.number_of(c.endpoint()) == Some(&asked.number);
-            if let Some(channel) = self.board.called_ever(by).find(own) {
+            // Its first word may come before that of the call to it.
+            let linked = || self.board.channels().find(|c| c.linkedid == *by && c.lives() && own(c));
+            if let Some(channel) = self.board.called_ever(by).find(own).or_else(linked) {
                 found.push((key, channel.uid.clone(), by.clone()));
             }
         }

@@ -4,8 +4,9 @@ use ctigate_proto::message::Text;
 use ctigate_proto::telephony::{Act, End, EndCause, LegState, OrderId, Place, Refusal, Sequence};
 
 use super::super::ami::Action;
-use super::board::Channel;
+use super::actions::{and, bridge, hang_up, redirect, set, shown_as};
 use super::book::{Leg, LegKey};
+use super::channel::Channel;
 use super::orders::{Goal, Step};
 use super::places::{self, BRIDGE, CONF, CONTEXT, HOLD, LEFT, Own, WAIT};
 use super::{Answer, Asked, Machine, Now, Out};
@@ -216,7 +217,7 @@ impl Machine {
         let originate = Action::new("Originate")
             .with("Channel", format!("Local/{}@{}/n", self.plan.for_dialling(to), self.plan.context))
             .with("Context", CONTEXT)
-            .with("Exten", "own")
+            .with("Exten", places::OWN)
             .with("Priority", "1")
             .with("Async", "true")
             .with("Timeout", RING_FIRST_MS.to_string())
@@ -572,41 +573,4 @@ impl Machine {
         let actions = vec![hang_up(&channel, 16)];
         self.follow(now, None, vec![Step::new(actions, Goal::Yes)], None, out);
     }
-}
-
-/// `"Name" <number>`.
-pub(super) fn shown_as(name: &str, number: &str) -> String {
-    // Asterisk splits variables at commas, and reads quotes and brackets as its own.
-    let clean = |text: &str| text.replace(['"', '<', '>', ',', '\\', '$', '{', '}', ';', '&', '|', '(', ')'], "");
-    let (name, number) = (clean(name), clean(number));
-    if name.is_empty() { format!("<{number}>") } else { format!("\"{name}\" <{number}>") }
-}
-
-pub(super) fn set(channel: &Channel, name: &str, value: &str) -> Action {
-    Action::new("Setvar").with("Channel", &*channel.name).with("Variable", name).with("Value", value)
-}
-
-pub(super) fn redirect(channel: &Channel, context: &str, exten: &str) -> Action {
-    Action::new("Redirect")
-        .with("Channel", &*channel.name)
-        .with("Context", context)
-        .with("Exten", exten)
-        .with("Priority", "1")
-}
-
-/// Redirects a second channel at the same moment: of two that talk, one alone would end the other.
-pub(super) fn and(redirect: Action, channel: &Channel, context: &str, exten: &str) -> Action {
-    redirect
-        .with("ExtraChannel", &*channel.name)
-        .with("ExtraContext", context)
-        .with("ExtraExten", exten)
-        .with("ExtraPriority", "1")
-}
-
-pub(super) fn bridge(one: &Channel, other: &Channel) -> Action {
-    Action::new("Bridge").with("Channel1", &*one.name).with("Channel2", &*other.name).with("Tone", "no")
-}
-
-pub(super) fn hang_up(channel: &Channel, cause: u32) -> Action {
-    Action::new("Hangup").with("Channel", &*channel.name).with("Cause", cause.to_string())
 }

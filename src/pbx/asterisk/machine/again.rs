@@ -106,14 +106,14 @@ impl Machine {
         if missing > 0 {
             tracing::warn!(channels = missing, "calls have ended while Asterisk was not heard");
         }
-        let ours = |c: &&super::board::Channel| c.lives() && matches!(&*c.context, CONTEXT | CONSULT);
-        let mut channels: Vec<&super::board::Channel> = self.board.channels().collect();
+        let ours = |c: &&super::channel::Channel| c.lives() && matches!(&*c.context, CONTEXT | CONSULT);
+        let mut channels: Vec<&super::channel::Channel> = self.board.channels().collect();
         channels.sort_by_key(|c| c.serial);
         let places: Vec<(String, String)> =
             channels.iter().copied().filter(ours).map(|c| (c.uid.clone(), c.name.clone())).collect();
         let taped =
-            |c: &&super::board::Channel| c.lives() && c.bridge.is_some() && self.number_of(c.endpoint()).is_some();
-        let known = |c: &&super::board::Channel| self.book.root_of.contains_key(&c.uid);
+            |c: &&super::channel::Channel| c.lives() && c.bridge.is_some() && self.number_of(c.endpoint()).is_some();
+        let known = |c: &&super::channel::Channel| self.book.root_of.contains_key(&c.uid);
         let taped: Vec<(String, String)> = match self.plan.recordings {
             None => Vec::new(),
             Some(_) => {

@@ -6,7 +6,8 @@ use ctigate_proto::telephony::{
 };
 
 use super::super::ami::Action;
-use super::acts::{Acted, Mine, and, hang_up, redirect, set, shown_as};
+use super::actions::{and, hang_up, redirect, set, shown_as};
+use super::acts::{Acted, Mine};
 use super::book::Room;
 use super::orders::{Goal, Step};
 use super::places::{self, CONF, CONTEXT, LEFT, Own, SPY};

@@ -2,8 +2,8 @@
 //! the Manager Interface and words of [`ctigate_proto::telephony`] come out, and time is given from outside.
 //!
 //! Events switch no states. They change a picture of the PBX (`board`: channels, bridges, who calls whom, queues, devices);
-//! a while after a change, when what belongs together has come, one looks at the picture (`look`: what each party does is a
-//! pure function of it, and of what the gateway asked for), and the difference from what was told before (`book`) is told as
+//! a while after a change, when what belongs together has come, one looks at the picture (`spots`,
+//! `look`: what each party does is a pure function of it, and of what the gateway asked for), and the difference from what was told before (`book`) is told as
 //! facts (`tell`). So events that come twice, late or in another order lead to the same end.
 //!
 //! - Orders (`orders`, `acts`, `conferences`) are steps of actions with a goal on the board and a deadline. While an order
@@ -15,17 +15,24 @@
 //! - After a connection all is read again (`again`). What ended meanwhile ends as unseen, so that no cause is made up.
 //! - The dialplan the gateway needs stands in [`dialplan`].
 
+mod actions;
 mod acts;
 mod again;
 mod board;
 mod book;
+mod causes;
+mod channel;
 mod conferences;
 mod lasting;
 mod look;
 mod orders;
+mod picture;
 mod places;
 mod plan;
 mod record;
+mod roots;
+mod spots;
+mod talks;
 mod tell;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -33,10 +40,9 @@ use std::time::Duration;
 
 use ctigate_proto::Time;
 use ctigate_proto::message::Text;
-use ctigate_proto::telephony::{CallId, Command, ConferenceId, EndCause, Event, FormEnd, GhostMode, Place, Refusal};
+use ctigate_proto::telephony::{CallId, Command, ConferenceId, EndCause, Event, FormEnd, GhostMode, Refusal};
 
 use super::ami::{Action, Message};
-use crate::pbx::{CallPicture, LegPicture, PhonePicture, Picture, QueuePicture, Sound};
 
 use again::Reading;
 use board::Board;
@@ -313,19 +319,19 @@ impl Machine {
 
     /// Looks after those on hold whose holder is gone: nobody would ever take them back.
     fn watch(&mut self, now: Now, out: &mut Out) {
-        let alone = |c: &board::Channel| {
+        let alone = |c: &channel::Channel| {
             c.is_at(places::HOLD) && self.holds.get(&c.uid).is_some_and(|holder| self.board.live(holder).is_none())
         };
-        let waits = |c: &board::Channel| {
+        let waits = |c: &channel::Channel| {
             let nobody = !self.holds.iter().any(|(uid, by)| *by == c.uid && self.board.live(uid).is_some());
             c.is_at(places::WAIT) && nobody && !self.rooms_aside.contains_key(&c.uid)
         };
         // The dialplan can only connect it with somebody who is still there.
-        let hope = |c: &board::Channel| {
+        let hope = |c: &channel::Channel| {
             let root = self.book.root_of.get(&c.uid).map_or("", String::as_str);
             self.parties_in(root).iter().any(|other| other.lives() && other.uid != c.uid && !other.is_at(places::HOLD))
         };
-        let after = |c: &board::Channel| match (alone(c), waits(c)) {
+        let after = |c: &channel::Channel| match (alone(c), waits(c)) {
             (true, _) if hope(c) => Some((c.uid.clone(), LEFT_ALONE)),
             (true, _) => Some((c.uid.clone(), LEFT_WAITING)),
             (_, true) => Some((c.uid.clone(), LEFT_WAITING)),
@@ -367,91 +373,13 @@ impl Machine {
         self.board.len()
     }
 
-    /// What goes on, for people.
-    pub fn picture(&self, now: Now) -> Picture {
-        let in_use =
-            |number: &Text| self.book.legs.values().any(|l| l.fact.end.is_inside() && l.fact.end.number() == number);
-        let phones = self.plan.directory.extensions.iter().map(|extension| PhonePicture {
-            number: extension.number.clone(),
-            name: extension.name.clone(),
-            connected: self.phones.get(&extension.number) == Some(&true),
-            available: self.available.get(&extension.number).copied().unwrap_or(true),
-            redirect: self.redirects.get(&extension.number).map_or_else(Text::new, |(to, _)| to.clone()),
-            in_use: in_use(&extension.number),
-        });
-        let queues = self.plan.directory.queues.iter().map(|queue| {
-            let here = Place::Queue(queue.number.clone());
-            let waiting = self.book.legs.values().filter(|leg| leg.fact.place == here);
-            QueuePicture {
-                number: queue.number.clone(),
-                name: queue.name.clone(),
-                waiting: waiting.map(|leg| leg.fact.leg.clone()).collect(),
-            }
-        });
-        let outside = self.book.legs.values().filter(|leg| !leg.fact.end.is_inside()).count();
-        let mut calls: Vec<(u64, CallPicture)> = Vec::new();
-        for (root, call) in &self.book.calls {
-            let legs = self.book.legs.values().filter(|leg| leg.root == *root);
-            let picture = CallPicture {
-                call: call.fact.call.clone(),
-                began_ms: call.fact.at_ms,
-                ended_ms: None,
-                parties: call.fact.parties.clone(),
-                legs: legs.map(|leg| self.leg_picture(leg)).collect(),
-            };
-            calls.push((call.serial, picture));
-        }
-        calls.sort_by_key(|(serial, _)| *serial);
-        Picture {
-            at_ms: now.wall_ms,
-            lines_used: outside,
-            lines: outside,
-            phones: phones.collect(),
-            queues: queues.collect(),
-            calls: calls.into_iter().map(|(_, call)| call).collect(),
-        }
-    }
-
-    fn leg_picture(&self, leg: &book::Leg) -> LegPicture {
-        let fact = &leg.fact;
-        let there = |other: &&book::Leg| {
-            other.fact.place == fact.place && other.fact.leg != fact.leg && !other.fact.held && !fact.held
-        };
-        let talks = matches!(fact.place, Place::Talk(_) | Place::Conference(_));
-        let voices: Vec<Text> = match fact.state {
-            ctigate_proto::telephony::LegState::Up if talks => {
-                self.book.legs.values().filter(there).map(|other| other.fact.end.number().clone()).collect()
-            }
-            _ => Vec::new(),
-        };
-        let hears = match (fact.state, &fact.place) {
-            (ctigate_proto::telephony::LegState::Ringing, _) => Sound::Bell,
-            (_, Place::Queue(_)) => Sound::Music,
-            (_, Place::Menu { .. }) => Sound::Menu,
-            (ctigate_proto::telephony::LegState::Waiting, _) => Sound::Ringing,
-            _ if !voices.is_empty() => Sound::Voices,
-            (ctigate_proto::telephony::LegState::Up, Place::Talk(_)) => Sound::Music,
-            _ => Sound::Silence,
-        };
-        LegPicture {
-            leg: fact.leg.clone(),
-            end: fact.end.clone(),
-            state: fact.state,
-            place: fact.place.clone(),
-            toward: fact.toward.clone(),
-            held: fact.held,
-            since_ms: fact.at_ms,
-            hears,
-            voices,
-            said: Vec::new(),
-            keys: false,
-        }
-    }
-
     /// Takes in phones of inside numbers that the plan did not know. Call it before [`Self::connected`].
     pub fn learn(&mut self, phones: impl IntoIterator<Item = (Text, Phone)>) {
         for (number, phone) in phones {
-            self.plan.phones.entry(number).or_insert(phone);
+            if !self.plan.phones.contains_key(&number) {
+                self.numbers.entry(phone.endpoint.clone()).or_insert_with(|| number.clone());
+                self.plan.phones.insert(number, phone);
+            }
         }
     }
 

@@ -6,7 +6,7 @@ use ctigate_proto::Time;
 use ctigate_proto::telephony::{Event, OrderId, Refusal};
 
 use super::super::ami::{Action, Message};
-use super::look::Spot;
+use super::spots::Spot;
 use super::{ACTIONS, Machine, Now, Out};
 
 /// Most orders that are being followed at a time.

@@ -19,6 +19,8 @@ pub(super) const BRIDGE: &str = "bridge";
 pub(super) const LEFT: &str = "left";
 /// Listens in to the channel `CTI_SPY`.
 pub(super) const SPY: &str = "spy";
+/// Calls the phone of the user whose number was called first.
+pub(super) const OWN: &str = "own";
 /// A user who was called first dials the number.
 pub(super) const DIAL: &str = "cti-c2c";
 /// A user who has put somebody aside dials the number.
@@ -84,4 +86,35 @@ pub(super) fn conference(room: &str) -> Option<ConferenceId> {
 pub(super) fn guid(system: &str, kind: &str, of: &str) -> Text {
     let space = Uuid::new_v5(&Uuid::NAMESPACE_OID, system.as_bytes());
     Uuid::new_v5(&space, format!("{kind} {of}").as_bytes()).to_string().into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_place_stands_in_the_dialplan() {
+        let text = super::super::dialplan("office");
+        for exten in [WAIT, HOLD, CONF, BRIDGE, LEFT, SPY, OWN] {
+            assert!(text.contains(&format!("\nexten => {exten},1,")), "{exten}");
+        }
+        for context in [CONTEXT, DIAL, CONSULT, INTERCOM, REDIRECT] {
+            assert!(text.contains(&format!("\n[{context}]\n")), "{context}");
+            assert!(is_ours(context));
+        }
+        assert!(text.contains("Goto(office,${EXTEN},1)") && text.contains("Local/${EXTEN}@office/n"));
+        assert!(!text.contains("@CONTEXT@"));
+    }
+
+    #[test]
+    fn a_channel_says_what_it_is_for() {
+        let id = Uuid::from_u128(7);
+        for (own, _) in Own::WORDS {
+            assert_eq!(Own::of(&own.uniqueid(&id)), Some(own));
+        }
+        assert_eq!(Own::of("1795290174.0"), None);
+        let id = ConferenceId("7f".into());
+        assert_eq!(conference(&room(&id)), Some(id));
+        assert_eq!(conference("7010"), None);
+    }
 }

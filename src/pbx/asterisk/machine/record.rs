@@ -28,7 +28,7 @@ impl Machine {
             let id = talk.id.clone();
             // The inside phone's side is there for the whole of the talk, whatever the line outside does.
             let sides = [&key.0, &key.1].map(|uid| self.board.live(uid));
-            let inside = |c: &&&super::board::Channel| self.number_of(c.endpoint()).is_some();
+            let inside = |c: &&&super::channel::Channel| self.number_of(c.endpoint()).is_some();
             let sides: Vec<_> = sides.iter().flatten().collect();
             let Some(side) = sides.iter().find(|c| inside(c)).or_else(|| sides.first()) else { continue };
             let (channel, name) = (side.uid.clone(), side.name.clone());

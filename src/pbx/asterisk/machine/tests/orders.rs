@@ -1,7 +1,11 @@
 //! What people want of their phones: the machine sends what it sent when it was recorded, and tells what comes of it.
 
-use ctigate_proto::telephony::Refusal;
+use ctigate_proto::Time;
+use ctigate_proto::telephony::{Act, Command, Event, OrderId, Refusal};
 
+use super::super::super::ami::Message;
+use super::super::{Machine, Now, Out};
+use super::play::plan;
 use super::{Told, play};
 
 fn refused(told: &Told) -> Vec<(u64, Refusal)> {
@@ -202,4 +206,128 @@ fn a_gap_in_a_consultation() {
     );
     answered(&told, 3);
     assert_eq!(refused(&told), []);
+}
+
+fn at(ms: u64) -> Now {
+    Now { mono: Time::from_millis(ms), wall_ms: 1_800_000_000_000 + i64::try_from(ms).unwrap() }
+}
+
+fn said(machine: &mut Machine, ms: u64, fields: &[(&str, &str)]) -> Out {
+    let mut out = Out::default();
+    machine.heard(at(ms), &Message::from_fields(fields.iter().copied()), &mut out);
+    out
+}
+
+/// A machine that has read an Asterisk without calls, whose phones 101 and 102 are registered.
+fn ready() -> Machine {
+    let mut machine = Machine::new(plan(false));
+    let mut out = Out::default();
+    machine.connected(at(0), &mut out);
+    for number in 101..=110 {
+        let state = if number < 103 { "NOT_INUSE" } else { "UNAVAILABLE" };
+        let device = format!("PJSIP/{number}");
+        said(&mut machine, 1, &[("Event", "DeviceStateChange"), ("Device", &device), ("State", state)]);
+    }
+    for action in out.actions {
+        said(&mut machine, 1, &[("Event", "Done"), ("ActionID", action.action_id()), ("EventList", "Complete")]);
+    }
+    machine.tick(at(100), &mut Out::default());
+    machine
+}
+
+fn dial(machine: &mut Machine, ms: u64) -> Out {
+    let mut out = Out::default();
+    let act = Act::Dial { to: "102".into(), sequence: Default::default(), intercom: false };
+    machine.command(at(ms), Command::Phone { order: OrderId(7), number: "101".into(), act }, &mut out);
+    out
+}
+
+fn done(out: &Out) -> Option<Result<(), Refusal>> {
+    let mut done = out.events.iter().filter_map(|event| match event {
+        Event::Done { order: OrderId(7), result } => Some(*result),
+        _ => None,
+    });
+    let first = done.next();
+    assert!(done.next().is_none(), "an order is answered once");
+    first
+}
+
+/// Lets time pass until the machine wants nothing more, and gives what it tells.
+fn later(machine: &mut Machine, ms: u64) -> Out {
+    let mut out = Out::default();
+    while let Some(due) = machine.due().filter(|due| *due <= Time::from_millis(ms)) {
+        machine.tick(Now { mono: due, ..at(ms) }, &mut out);
+    }
+    out
+}
+
+#[test]
+fn an_order_is_answered_in_time_whatever_asterisk_does() {
+    // It says nothing.
+    let mut machine = ready();
+    let out = dial(&mut machine, 200);
+    assert_eq!((out.actions.len(), done(&out)), (1, None));
+    assert_eq!(done(&later(&mut machine, 5_100)), None);
+    assert_eq!(done(&later(&mut machine, 6_000)), Some(Err(Refusal::Down)));
+
+    // It says yes, and nothing comes of it.
+    let mut machine = ready();
+    let id = dial(&mut machine, 200).actions[0].action_id().to_owned();
+    assert_eq!(done(&said(&mut machine, 210, &[("Response", "Success"), ("ActionID", &id)])), None);
+    assert_eq!(done(&later(&mut machine, 6_000)), Some(Err(Refusal::Unable)));
+
+    // It says no.
+    let mut machine = ready();
+    let id = dial(&mut machine, 200).actions[0].action_id().to_owned();
+    let no = [("Response", "Error"), ("ActionID", &*id), ("Message", "Permission denied")];
+    said(&mut machine, 210, &no);
+    assert_eq!(done(&later(&mut machine, 6_000)), Some(Err(Refusal::Unable)));
+
+    // There is no phone to call.
+    let mut machine = ready();
+    let id = dial(&mut machine, 200).actions[0].action_id().to_owned();
+    said(&mut machine, 210, &[("Response", "Success"), ("ActionID", &id)]);
+    let failed = [("Event", "OriginateResponse"), ("Response", "Failure"), ("ActionID", &id), ("Reason", "0")];
+    said(&mut machine, 220, &failed);
+    assert_eq!(done(&later(&mut machine, 6_000)), Some(Err(Refusal::NoPhone)));
+
+    // The connection is lost; and while it is, nothing is done.
+    let mut machine = ready();
+    dial(&mut machine, 200);
+    let mut out = Out::default();
+    machine.lost(at(210), &mut out);
+    assert_eq!(done(&out), Some(Err(Refusal::Down)));
+    assert!(later(&mut machine, 60_000).events.is_empty());
+    let out = dial(&mut machine, 60_000);
+    assert_eq!((done(&out), out.actions.len()), (Some(Err(Refusal::Down)), 0));
+}
+
+#[test]
+fn redirections_stand_in_the_database_with_the_end_of_their_chain() {
+    let mut machine = ready();
+    let mut redirect = |number: &str, to: Option<&str>| {
+        let mut out = Out::default();
+        let to = to.map(Into::into);
+        machine.command(at(200), Command::Redirect { number: number.into(), to, cascade: true }, &mut out);
+        let put = |action: &super::super::super::ami::Action| {
+            format!("{} {} {}", action.name(), action.get("Key"), action.get("Val"))
+        };
+        out.actions.iter().map(put).collect::<Vec<_>>()
+    };
+    assert_eq!(redirect("102", Some("79161234567")), ["DBPut 102 979161234567"]);
+    assert_eq!(redirect("101", Some("102")), ["DBPut 101 979161234567", "DBPut 102 979161234567"]);
+    // A circle ends with its last number.
+    assert_eq!(redirect("102", Some("101")), ["DBPut 101 102", "DBPut 102 101"]);
+    assert_eq!(redirect("102", None), ["DBPut 101 102", "DBDel 102 "]);
+    assert_eq!(redirect("999", Some("101")), [""; 0]);
+    // An Asterisk that was away is told again.
+    let mut out = Out::default();
+    machine.lost(at(300), &mut out);
+    machine.connected(at(400), &mut out);
+    let mut again = Out::default();
+    for action in std::mem::take(&mut out.actions) {
+        let fields = [("Event", "Done"), ("ActionID", action.action_id()), ("EventList", "Complete")];
+        machine.heard(at(401), &Message::from_fields(fields), &mut again);
+    }
+    assert!(again.actions.iter().any(|action| action.name() == "DBPut" && action.get("Key") == "101"));
 }

@@ -131,7 +131,7 @@ impl Machine {
     }
 
     /// The channel that does what a party hears: the far half of a local channel with which it is alone, else itself.
-    fn voice<'a>(&'a self, channel: &'a Channel) -> &'a Channel {
+    pub(super) fn voice<'a>(&'a self, channel: &'a Channel) -> &'a Channel {
         let mut at = channel;
         for _ in 0..4 {
             let Some(bridge) = at.bridge.as_deref() else { break };

@@ -218,6 +218,19 @@ proptest! {
 }
 
 #[test]
+fn events_that_come_after_the_end_raise_nobody_from_the_dead() {
+    for transcript in SEEN {
+        let lines = lines(transcript);
+        let expected = play_with(lines.clone(), false, false).story;
+        let end = lines.last().unwrap().0 + 1_000_000;
+        let of_channel = |line: &&(u64, Line)| !about(&line.1).is_empty();
+        let late: Vec<(u64, Line)> = lines.iter().filter(of_channel).map(|(_, line)| (end, line.clone())).collect();
+        assert!(late.len() > 20);
+        assert_eq!(play_with([lines, late].concat(), false, false).story, expected);
+    }
+}
+
+#[test]
 fn what_ended_while_asterisk_was_not_heard_ends_as_unseen() {
     let lines = lines(include_str!("transcripts/incoming.txt"));
     // The connection is lost in the first talk, and nothing is left when it stands again.

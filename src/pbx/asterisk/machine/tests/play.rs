@@ -179,6 +179,7 @@ impl Told {
                 Fact::Leg(leg) => self.leg(leg),
                 Fact::Conference(conference) => self.conference(conference),
                 Fact::Recording { talk, .. } => format!("recorded {}", self.talk(&talk.0)),
+                Fact::Fax(_) => panic!("no Asterisk tells of faxes"),
                 Fact::Over { call, .. } => format!("over{}", self.calls.get(call).copied().unwrap_or(0)),
             };
             words.push(word);

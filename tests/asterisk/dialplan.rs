@@ -7,6 +7,8 @@ use std::fs;
 use std::net::Ipv4Addr;
 use std::path::Path;
 
+use ctigate::config::{Config, PbxKind};
+
 use crate::server::{Ports, SECRET, USER};
 
 /// How many teams there are.
@@ -191,16 +193,14 @@ pub(crate) fn write(folder: &Path, data: &Path, modules: &Path, ports: &Ports) {
     );
 }
 
+/// What `ctigate asterisk config manager` prints, with a secret; and somebody who may do everything, for the stories themselves.
 fn manager(ports: &Ports) -> String {
+    let mut config = Config::default();
+    (config.pbx.kind, config.pbx.asterisk.port) = (PbxKind::Asterisk, ports.ami);
+    config.pbx.asterisk.user = USER.to_owned();
+    let ours = ctigate::app::asterisk_config(&config, "manager").replace("CHANGE-ME", SECRET);
     let all = "system,call,agent,user,config,command,dtmf,reporting,cdr,dialplan,originate";
-    format!(
-        "[general]\nenabled = yes\nbindaddr = 127.0.0.1\nport = {}\ndisplayconnects = no\n\
-         [root]\nsecret = {SECRET}\nread = system\nwrite = {all}\n\
-         [{USER}]\nsecret = {SECRET}\ndeny = 0.0.0.0/0.0.0.0\npermit = 127.0.0.0/255.0.0.0\n\
-         read = system,call,agent,user,dtmf,cdr\nwrite = system,call,agent,user,reporting,originate\n\
-         eventfilter = !Event: CEL\neventfilter = !Event: TestEvent\nwritetimeout = 5000\n",
-        ports.ami
-    )
+    format!("{ours}\n[root]\nsecret = {SECRET}\nread = system\nwrite = {all}\n")
 }
 
 fn queues() -> String {

@@ -91,6 +91,7 @@ impl Driver<'_> {
         told: &mut mpsc::Receiver<Told>,
         wishes: &mut mpsc::Receiver<Wish>,
     ) -> Result<(), BackendError> {
+        self.machine.begun(&mut self.out);
         loop {
             self.let_out(ports).await?;
             let due = async {

@@ -189,6 +189,11 @@ impl Machine {
         }
     }
 
+    /// Before the first connection: that no phone can be reached yet.
+    pub fn begun(&mut self, out: &mut Out) {
+        self.tell_phones(out);
+    }
+
     /// The connection stands, is logged in, and Asterisk has fully booted: everything is read again. What it was told while it
     /// was away is sent.
     pub fn connected(&mut self, now: Now, out: &mut Out) {

@@ -331,3 +331,17 @@ fn redirections_stand_in_the_database_with_the_end_of_their_chain() {
     }
     assert!(again.actions.iter().any(|action| action.name() == "DBPut" && action.get("Key") == "101"));
 }
+
+#[test]
+fn until_asterisk_is_heard_no_phone_can_be_reached() {
+    let mut out = Out::default();
+    let mut machine = Machine::new(plan(false));
+    machine.begun(&mut out);
+    let phones = machine.plan().phones.len();
+    let away = |event: &&Event| matches!(event, Event::Phone { connected: false, .. });
+    assert!(phones > 0);
+    assert_eq!(out.events.iter().filter(away).count(), phones);
+    let order = Command::Phone { order: OrderId(1), number: "101".into(), act: Act::Hangup };
+    machine.command(Now { mono: Time::ZERO, wall_ms: 1 }, order, &mut out);
+    assert_eq!(out.events.last(), Some(&Event::Done { order: OrderId(1), result: Err(Refusal::Down) }));
+}

@@ -177,7 +177,7 @@ mod tests {
     #[test]
     fn a_full_queue_gives_the_command_back_at_once() {
         let (handle, _ports, _events) = channels(1);
-        let command = Command::Agent { number: Text::from_static("101"), available: true };
+        let command = Command::Agent { number: Text::from_static("101"), away: None };
         assert!(handle.command(command.clone()).is_ok());
         assert_eq!(*handle.command(command.clone()).unwrap_err().0, command);
     }

@@ -209,7 +209,7 @@ mod tests {
 
         // Down: what comes now is refused, but for what lasts.
         assert_eq!(handle.control(Control::Answer { number: number() }).await, Err(ControlError::Down));
-        handle.command(Command::Agent { number: Text::from_static("102"), available: false }).unwrap();
+        handle.command(Command::Agent { number: Text::from_static("102"), away: Some(Text::new()) }).unwrap();
         handle.command(hang_up(4)).unwrap();
         handle.command(script(5)).unwrap();
         assert_eq!(events.recv().await, refused(4));

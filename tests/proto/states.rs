@@ -120,24 +120,32 @@ fn queues_are_told_who_may_be_rung_and_a_telephone_system_that_begins_is_told_ag
     let mut w = World::new();
     let tab = w.agent("petrov", Format::Json);
     let told = |w: &mut World| std::mem::take(&mut w.pbx);
-    let agent = |available| Command::Agent { number: "102".into(), available };
+    let may = || Command::Agent { number: "102".into(), away: None };
+    let away = |why: &'static str| Command::Agent { number: "102".into(), away: Some(why.into()) };
     assert_eq!(told(&mut w), [], "whoever is at a queue may be rung");
     w.say(tab, r#"["getuserstate",{"qid":1}]"#);
     assert_eq!(w.expect(tab, "getuserstateresult").json("oncallcenter"), "true");
-    set(&mut w, tab, r#""userstateid":2"#);
-    assert_eq!(told(&mut w), [agent(false)]);
+    set(&mut w, tab, r#""userstateid":2,"lunchreasonid":2"#);
+    let lunch = w.settings.breaks[1].name.clone();
+    assert_eq!(
+        told(&mut w),
+        [Command::Agent { number: "102".into(), away: Some(lunch) }],
+        "with the name of the break"
+    );
+    set(&mut w, tab, r#""userstateid":3"#);
+    assert_eq!(told(&mut w), [away("do not disturb")], "and when it is another");
     set(&mut w, tab, r#""userstateid":1"#);
-    assert_eq!(told(&mut w), [agent(true)]);
+    assert_eq!(told(&mut w), [may()]);
     set(&mut w, tab, r#""onccmanual":true"#);
-    assert_eq!(told(&mut w), [agent(false)]);
+    assert_eq!(told(&mut w), [away("manual")]);
     w.say(tab, r#"["exitcallcenter",{"qid":1}]"#);
     assert_eq!(w.expect(tab, "exitcallcenterresult").int("result"), 1);
-    assert_eq!(told(&mut w), []);
+    assert_eq!(told(&mut w), [away("out of the queues")]);
     w.phone(Event::Phone { number: "102".into(), connected: true });
-    assert_eq!(told(&mut w), [agent(false)], "it has just begun to run");
+    assert_eq!(told(&mut w), [away("out of the queues")], "it has just begun to run");
     w.say(tab, r#"["entercallcenter",{"qid":1}]"#);
     w.expect(tab, "entercallcenterresult");
-    assert_eq!(told(&mut w), [agent(true)]);
+    assert_eq!(told(&mut w), [may()]);
     // Who is at no queue is no business of queues.
     let other = w.agent("ivanov", Format::Json);
     set(&mut w, other, r#""userstateid":3"#);

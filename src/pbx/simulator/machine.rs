@@ -199,7 +199,7 @@ impl Machine {
                 self.tell(Event::Done { order, result });
             }
             Command::Redirect { number, to, cascade } => self.redirect(&number, to, cascade),
-            Command::Agent { number, available } => self.make_available(&number, available),
+            Command::Agent { number, away } => self.make_available(&number, away.is_none()),
             Command::Script { order, name, parameters, wait } => self.start_by_name(order, &name, parameters, wait),
         }
         self.work();

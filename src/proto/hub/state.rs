@@ -45,8 +45,8 @@ impl Chosen {
 pub(super) struct Told {
     pub(super) state: i64,
     pub(super) flags: Object,
-    /// Whether queues were told that they may ring the phone.
-    pub(super) available: bool,
+    /// Why queues were told that they may not ring the phone; `None`: they may.
+    pub(super) away: Option<Text>,
     /// Where the telephone system was told that calls go.
     pub(super) redirect: Option<(Text, bool)>,
 }
@@ -83,12 +83,12 @@ impl Hub {
     /// its number is; and the telephone system what follows for it.
     pub(super) fn tell_state(&mut self, user: UserIx) {
         let block = self.state_block(user);
-        let (state, available) = (self.users[user].state(), self.users[user].available());
+        let (state, away) = (self.users[user].state(), self.away(user));
         let told = std::mem::take(&mut self.users[user].told);
         let number = self.users[user].account.number.clone();
         let redirect = self.redirect_of(user);
         let changed = told.flags != block;
-        self.users[user].told = Told { state, flags: block.clone(), available, redirect: redirect.clone() };
+        self.users[user].told = Told { state, flags: block.clone(), away: away.clone(), redirect: redirect.clone() };
         if changed && !(told.flags.is_empty() && state == 0) {
             self.tell_user(user, "userstatechanged", Body::from(block));
         }
@@ -101,20 +101,42 @@ impl Hub {
             self.tell_all("pbxnumberstatechanged", body);
         }
         // A telephone system that has heard nothing rings everybody and redirects nothing.
-        let was_available = told.available || told.flags.is_empty();
-        if available != was_available {
-            self.out.push_back(Output::Pbx(Command::Agent { number: number.clone(), available }));
+        if away != told.away {
+            self.out.push_back(Output::Pbx(Command::Agent { number: number.clone(), away }));
         }
         if redirect != told.redirect {
             self.tell_redirect(number, redirect);
         }
     }
 
+    /// Why queues may not ring the phone, in words for people; `None`: they may.
+    fn away(&self, user: UserIx) -> Option<Text> {
+        let person = &self.users[user];
+        if person.available() {
+            return None;
+        }
+        let chosen = &person.chosen;
+        let named = || self.settings.breaks.iter().find(|reason| reason.id == chosen.reason).map(|r| r.name.clone());
+        let plain = match chosen.free {
+            Free::Break => named().or_else(|| Some(chosen.reason_text.clone())).filter(|why| !why.is_empty()),
+            _ => None,
+        };
+        Some(plain.unwrap_or_else(|| {
+            Text::from_static(match chosen.free {
+                Free::Break => "break",
+                Free::Off => "do not disturb",
+                Free::Busy => "busy",
+                Free::Ready if chosen.manual => "manual",
+                Free::Ready => "out of the queues",
+            })
+        }))
+    }
+
     /// Tells a telephone system that begins to run what is not as it would think.
     pub(super) fn tell_wishes(&mut self, number: &Text) {
         let Some(user) = self.users.by_number(number) else { return };
-        if !self.users[user].available() {
-            self.out.push_back(Output::Pbx(Command::Agent { number: number.clone(), available: false }));
+        if let Some(why) = self.away(user) {
+            self.out.push_back(Output::Pbx(Command::Agent { number: number.clone(), away: Some(why) }));
         }
         if let Some(redirect) = self.redirect_of(user) {
             self.tell_redirect(number.clone(), Some(redirect));

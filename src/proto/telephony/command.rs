@@ -57,8 +57,8 @@ pub enum Command {
     Agent {
         /// The inside number.
         number: Text,
-        /// Whether they may.
-        available: bool,
+        /// `None`: they may. Else why they may not, in words for people: the name of a break.
+        away: Option<Text>,
     },
     /// Run a scenario by name.
     Script {

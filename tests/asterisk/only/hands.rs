@@ -233,3 +233,33 @@ fn who_is_on_hold_hears_music_and_is_not_heard() {
         s.closes(&[&a]).await;
     });
 }
+
+#[test]
+fn a_break_stands_in_asterisk_with_its_reason() {
+    tell(async |s: Story<Real>| {
+        let [a] = s.desks().await;
+        let member = format!("PJSIP/{}", a.number);
+        let stands = async |paused: Option<&str>| {
+            let until = tokio::time::Instant::now() + crate::SOON;
+            loop {
+                let shown = s.pbx.asterisk.cli(&format!("queue show {}", s.queue())).await;
+                let line = shown.lines().find(|line| line.contains(&member)).expect("a member").to_owned();
+                if paused.map_or(!line.contains("paused"), |why| line.contains(&format!("paused:{why}"))) {
+                    return;
+                }
+                assert!(tokio::time::Instant::now() < until, "{paused:?}: {line}");
+                tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+            }
+        };
+        stands(None).await;
+        let state =
+            |state: i64| json!({ "userstateid": state, "oncallcenter": true, "lunchreasonmsg": "To the dentist" });
+        a.does("setuserstate", state(2)).await;
+        stands(Some("To the dentist")).await;
+        a.does("setuserstate", state(3)).await;
+        stands(Some("do not disturb")).await;
+        a.does("setuserstate", state(1)).await;
+        stands(None).await;
+        s.closes(&[&a]).await;
+    });
+}

@@ -184,7 +184,7 @@ mod tests {
 
     #[test]
     fn other_commands_are_given_back() {
-        let command = Command::Agent { number: Text::new(), available: true };
+        let command = Command::Agent { number: Text::new(), away: None };
         assert_eq!(Desk::default().heard(command.clone()), Some(command));
     }
 }

@@ -27,7 +27,7 @@ pub(super) struct Board {
     /// State of a device (`PJSIP/101`).
     pub(super) devices: BTreeMap<String, String>,
     /// Who serves which queue: queue and interface, and whether it pauses.
-    pub(super) serving: BTreeMap<(String, String), bool>,
+    pub(super) serving: BTreeMap<(String, String), Option<String>>,
     /// Who calls, or called, which channels.
     called: HashMap<String, BTreeSet<String>>,
     gone: VecDeque<String>,
@@ -103,7 +103,8 @@ impl Board {
                 let interface = [message.get("Location"), message.get("Interface")].into_iter().find(|i| !i.is_empty());
                 if let Some(interface) = interface.filter(|_| self.serving.len() < THINGS) {
                     let key = (message.get("Queue").to_owned(), interface.to_owned());
-                    self.serving.insert(key, message.get("Paused") == "1");
+                    let why = || message.get("PausedReason").to_owned();
+                    self.serving.insert(key, (message.get("Paused") == "1").then(why));
                 }
             }
             "QueueMemberRemoved" => {

@@ -11,6 +11,8 @@ use super::{Machine, Out};
 
 /// How many redirections are followed.
 const REDIRECTIONS: usize = 8;
+/// The longest reason of a pause that Asterisk keeps, bytes.
+const LONGEST_REASON: usize = 79;
 
 impl Machine {
     /// Calls to a number go elsewhere from now on.
@@ -59,18 +61,18 @@ impl Machine {
     }
 
     /// Whether queues may ring a number.
-    pub(super) fn make_available(&mut self, number: &Text, available: bool, out: &mut Out) {
+    pub(super) fn make_available(&mut self, number: &Text, away: Option<Text>, out: &mut Out) {
         if !self.plan.phones.contains_key(number) {
             tracing::warn!(%number, "agent: nobody has this number");
             return;
         }
-        self.available.insert(number.clone(), available);
+        self.away.insert(number.clone(), away);
         self.write_available(number, out);
     }
 
     fn write_available(&mut self, number: &Text, out: &mut Out) {
         let Some(endpoint) = self.plan.endpoint(number).filter(|_| self.up).map(str::to_owned) else { return };
-        let available = self.available.get(number).copied().unwrap_or(true);
+        let away = self.away.get(number).and_then(|away| away.as_deref()).map(reason);
         let serves: Vec<String> = self
             .plan
             .queues
@@ -80,19 +82,22 @@ impl Machine {
             .collect();
         let name = self.plan.name_of(number);
         for queue in serves {
-            let there = self.board.serving.get(&(queue.clone(), endpoint.clone())).copied();
+            let there = self.board.serving.get(&(queue.clone(), endpoint.clone())).cloned();
+            let paused = if away.is_some() { "true" } else { "false" };
+            let because = away.clone().unwrap_or_default();
             let action = match there {
                 // Whoever is no member yet comes in, ready or not.
                 None => Action::new("QueueAdd")
                     .with("Queue", queue)
                     .with("Interface", &*endpoint)
                     .with("MemberName", if name.is_empty() { &**number } else { &*name })
-                    .with("Paused", if available { "false" } else { "true" }),
-                Some(paused) if paused == available => Action::new("QueuePause")
+                    .with("Paused", paused)
+                    .with("Reason", because),
+                Some(there) if there != away => Action::new("QueuePause")
                     .with("Queue", queue)
                     .with("Interface", &*endpoint)
-                    .with("Paused", if available { "false" } else { "true" })
-                    .with("Reason", if available { "" } else { "ctigate" }),
+                    .with("Paused", paused)
+                    .with("Reason", because),
                 Some(_) => continue,
             };
             self.send(action, out);
@@ -103,9 +108,18 @@ impl Machine {
     pub(super) fn write_lasting(&mut self, out: &mut Out) {
         let numbers: BTreeSet<Text> = self.redirects.keys().cloned().collect();
         self.write_redirects(&numbers, out);
-        let numbers: Vec<Text> = self.available.keys().cloned().collect();
+        let numbers: Vec<Text> = self.away.keys().cloned().collect();
         for number in numbers {
             self.write_available(&number, out);
         }
     }
+}
+
+/// A reason as Asterisk keeps it.
+fn reason(why: &str) -> String {
+    let mut end = why.len().min(LONGEST_REASON);
+    while !why.is_char_boundary(end) {
+        end -= 1;
+    }
+    why[..end].to_owned()
 }

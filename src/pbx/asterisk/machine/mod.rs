@@ -137,7 +137,8 @@ pub struct Machine {
     /// The inside numbers of endpoints.
     numbers: HashMap<String, Text>,
     redirects: BTreeMap<Text, (Text, bool)>,
-    available: BTreeMap<Text, bool>,
+    /// Whom queues may not ring, and why; those of whom nothing was said are not here.
+    away: BTreeMap<Text, Option<Text>>,
     /// Which phones were told to be connected.
     phones: BTreeMap<Text, bool>,
     /// Who is on hold without a holder, and until when it is waited for a better end.
@@ -175,7 +176,7 @@ impl Machine {
             ghost_modes: HashMap::new(),
             replaced: HashMap::new(),
             redirects: BTreeMap::new(),
-            available: BTreeMap::new(),
+            away: BTreeMap::new(),
             phones: BTreeMap::new(),
             lonely: BTreeMap::new(),
             reading: None,
@@ -266,7 +267,7 @@ impl Machine {
                 self.act(now, order, &number, act, out);
             }
             Command::Redirect { number, to, cascade } => self.redirect_number(&number, to, cascade, out),
-            Command::Agent { number, available } => self.make_available(&number, available, out),
+            Command::Agent { number, away } => self.make_available(&number, away, out),
             // Scenarios are the dialplan's: who asks by FastAGI is answered there.
             Command::Script { order, .. } => {
                 out.events.push(Event::ScriptDone { order, result: Err(Refusal::NoSuchScript) });

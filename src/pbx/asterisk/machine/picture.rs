@@ -16,7 +16,7 @@ impl Machine {
             number: extension.number.clone(),
             name: extension.name.clone(),
             connected: self.phones.get(&extension.number) == Some(&true),
-            available: self.available.get(&extension.number).copied().unwrap_or(true),
+            available: !matches!(self.away.get(&extension.number), Some(Some(_))),
             redirect: self.redirects.get(&extension.number).map_or_else(Text::new, |(to, _)| to.clone()),
             in_use: in_use(&extension.number),
         });

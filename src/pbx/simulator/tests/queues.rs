@@ -93,9 +93,9 @@ fn whoever_is_idle_longest_rings() {
 #[test]
 fn whoever_answered_the_fewest_calls_rings() {
     let mut w = World::new("");
-    w.command(Command::Agent { number: text("101"), available: false });
+    w.command(Command::Agent { number: text("101"), away: Some(Text::new()) });
     assert_eq!(rung(&mut w, "604", 2), ["102", "103"]);
-    w.command(Command::Agent { number: text("101"), available: true });
+    w.command(Command::Agent { number: text("101"), away: None });
     // 101 has answered none, then all have one and who is idle longest comes first.
     assert_eq!(rung(&mut w, "604", 2), ["101", "102"]);
 }
@@ -103,17 +103,17 @@ fn whoever_answered_the_fewest_calls_rings() {
 #[test]
 fn only_available_members_ring_until_told_otherwise() {
     let mut w = World::new("");
-    w.command(Command::Agent { number: text("102"), available: false });
+    w.command(Command::Agent { number: text("102"), away: Some(Text::new()) });
     assert_eq!(w.call("600"), ["7900 calls 600", "in 600", "101 rings", "103 rings"]);
     w.hangup("7900");
     for number in ["101", "103"] {
-        w.command(Command::Agent { number: text(number), available: false });
+        w.command(Command::Agent { number: text(number), away: Some(Text::new()) });
     }
     assert_eq!(w.call("600"), ["7900 calls 600", "in 600"]);
-    assert_eq!(w.command(Command::Agent { number: text("103"), available: true }), ["103 rings"]);
+    assert_eq!(w.command(Command::Agent { number: text("103"), away: None }), ["103 rings"]);
     // Who is not available for queues can still be called.
     assert_eq!(w.call_from("7901", "101"), ["7901 calls 101", "101 rings"]);
-    w.command(Command::Agent { number: text("999"), available: true });
+    w.command(Command::Agent { number: text("999"), away: None });
     assert_eq!(w.odd(), ["agent: nobody answers for the number 999"]);
 }
 

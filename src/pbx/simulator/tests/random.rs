@@ -149,7 +149,7 @@ fn perform(machine: &mut Machine, now: &mut Time, order: &mut u64, step: &Step) 
             machine.handle_command(*now, Command::Redirect { number: number(*at), to, cascade: *cascade });
         }
         Step::Agent(at, available) => {
-            machine.handle_command(*now, Command::Agent { number: number(*at), available: *available });
+            machine.handle_command(*now, Command::Agent { number: number(*at), away: (!available).then(Text::new) });
         }
         Step::Script(wait) => {
             let (name, wait) = (text("name"), wait.then(|| Duration::from_secs(5)));

@@ -244,7 +244,11 @@ fn a_break_stands_in_asterisk_with_its_reason() {
             loop {
                 let shown = s.pbx.asterisk.cli(&format!("queue show {}", s.queue())).await;
                 let line = shown.lines().find(|line| line.contains(&member)).expect("a member").to_owned();
-                if paused.map_or(!line.contains("paused"), |why| line.contains(&format!("paused:{why}"))) {
+                let as_wanted = match paused {
+                    Some(why) => line.contains(&format!("paused:{why}")),
+                    None => !line.contains("paused"),
+                };
+                if as_wanted {
                     return;
                 }
                 assert!(tokio::time::Instant::now() < until, "{paused:?}: {line}");

@@ -8,6 +8,8 @@ use ctigate_proto::telephony::{CallId, End, LegId, LegState, Parties, Place};
 pub struct Picture {
     /// When it was made, milliseconds since 1970.
     pub at_ms: i64,
+    /// Whether it is how things were when the telephone system was heard last.
+    pub stale: bool,
     /// Outside lines in use.
     pub lines_used: usize,
     /// Outside lines there are.
@@ -140,6 +142,7 @@ impl From<Picture> for Value {
         let list = |values: Vec<Object>| Self::Array(values.into_iter().map(Self::from).collect());
         Object::new()
             .with("at", picture.at_ms)
+            .with("stale", picture.stale)
             .with("linesused", count(picture.lines_used))
             .with("lines", count(picture.lines))
             .with("phones", list(picture.phones.into_iter().map(phone).collect()))

@@ -45,6 +45,7 @@ impl Machine {
         });
         Picture {
             at_ms: self.wall_ms(),
+            stale: false,
             lines_used: self.lines.in_use(),
             lines: self.lines.total(),
             phones: phones.collect(),

@@ -44,6 +44,8 @@ fn the_connection_is_lost_and_comes_back() {
         wire.cut();
         c.asks_until("pbxdeclinecall", serde_json::json!({}), |reply| reply["result"] == 0).await;
         assert_eq!((a.now(), b.now()), (format!("talk {b}"), format!("talk {a}")), "what was known is kept");
+        let stale = async || s.office.order(&serde_json::json!({ "op": "picture" })).await.unwrap()["stale"].clone();
+        assert_eq!(stale().await, true, "and marked as old");
         // Meanwhile one call ends, one is answered, and one begins.
         s.pbx.phones.hang_up(&a.number).await;
         s.pbx.phones.is_free(&b.number).await;
@@ -54,6 +56,7 @@ fn the_connection_is_lost_and_comes_back() {
         c.is(&format!("talk {client}")).await;
         a.is(&format!("ring {other}")).await;
         b.is("ready").await;
+        assert_eq!(stale().await, false);
         assert_eq!(c.chain(), began, "the same conversation");
         assert_ne!(a.chain(), chain, "another conversation");
         assert_eq!(s.entry(&b.number, 0).await.call.0, chain, "the ended one is in the ledger");

@@ -40,7 +40,7 @@ use std::time::Duration;
 
 use ctigate_proto::Time;
 use ctigate_proto::message::Text;
-use ctigate_proto::telephony::{CallId, Command, ConferenceId, EndCause, Event, FormEnd, GhostMode, Refusal};
+use ctigate_proto::telephony::{CallId, Command, ConferenceId, EndCause, Event, GhostMode, Refusal};
 
 use super::ami::{Action, Message};
 
@@ -207,8 +207,8 @@ impl Machine {
         self.read_all(now, out);
     }
 
-    /// The connection is gone. What is known stays, and is stale: the house is told that no phone can be reached. Orders that were being followed are
-    /// answered with [`Refusal::Down`].
+    /// The connection is gone. What is known stays, and is stale: the house is told that no phone can be reached. Orders that
+    /// were being followed are answered with [`Refusal::Down`].
     pub fn lost(&mut self, now: Now, out: &mut Out) {
         self.now = now.mono;
         if !self.up {
@@ -272,12 +272,7 @@ impl Machine {
             Command::Script { order, .. } => {
                 out.events.push(Event::ScriptDone { order, result: Err(Refusal::NoSuchScript) });
             }
-            Command::AskDone { .. }
-            | Command::AskLate { .. }
-            | Command::FormDone {
-                end: FormEnd::Answered { .. } | FormEnd::Closed | FormEnd::Expired | FormEnd::Refused(_),
-                ..
-            } => {}
+            Command::AskDone { .. } | Command::AskLate { .. } | Command::FormDone { .. } => {}
         }
     }
 
@@ -367,11 +362,6 @@ impl Machine {
         let channel = self.board.channel(uniqueid);
         let root = || Some(self.book.call_id(&self.plan.system, &channel?.linkedid));
         self.call_id(uniqueid).or_else(root)
-    }
-
-    /// Whether what is known may be old, because Asterisk is not heard.
-    pub fn is_stale(&self) -> bool {
-        self.stale
     }
 
     /// How many channels are known.

@@ -45,6 +45,7 @@ impl Machine {
         calls.sort_by_key(|(serial, _)| *serial);
         Picture {
             at_ms: now.wall_ms,
+            stale: self.stale,
             lines_used: outside,
             lines: outside,
             phones: phones.collect(),

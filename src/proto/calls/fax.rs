@@ -46,7 +46,7 @@ impl Calls {
     /// The file under a link, and the inside numbers it went between, as long as its conversation is in memory.
     pub fn fax_under(&self, link: &str) -> Option<(Text, Vec<Text>)> {
         let id = FaxId(link.strip_prefix("/fax/")?.into());
-        let conversation = self.calls.values().find(|c| c.faxes.contains_key(&id))?;
+        let conversation = self.calls.get(self.fax_of.get(&id)?)?;
         let fact = conversation.faxes.get(&id)?;
         let FaxState::Done { file, .. } = &fact.state else { return None };
         let inside = ends(conversation, fact).into_iter().filter(|e| e.is_inside()).map(|e| e.number().clone());

@@ -56,6 +56,8 @@ pub struct Calls {
     conferences: BTreeMap<ConferenceId, ConferenceFact>,
     /// Which conferences a conversation has.
     conferences_of: HashMap<CallId, BTreeSet<ConferenceId>>,
+    /// Which conversation a fax is part of.
+    fax_of: HashMap<FaxId, CallId>,
     /// Conversations with a leg in a queue.
     queued: BTreeSet<CallId>,
     /// Numbers that are inside, so that a number nobody has answered for yet can be named rightly.
@@ -152,6 +154,9 @@ impl Calls {
             Fact::Fax(fax) => {
                 let (id, arrived) = (fax.fax.clone(), matches!(fax.state, FaxState::Done { .. }));
                 let news = conversation.tell_fax(fax);
+                if news {
+                    self.fax_of.insert(id.clone(), call.clone());
+                }
                 touched.faxes.extend((news && arrived).then(|| (call.clone(), id)));
                 news
             }
@@ -209,7 +214,9 @@ impl Calls {
             && *ended + REMEMBER <= now
         {
             let Some((_, call)) = self.ended.pop_front() else { return };
-            self.calls.remove(&call);
+            for fax in self.calls.remove(&call).into_iter().flat_map(|gone| gone.faxes) {
+                self.fax_of.remove(&fax.0);
+            }
             for id in self.conferences_of.remove(&call).unwrap_or_default() {
                 self.conferences.remove(&id);
             }

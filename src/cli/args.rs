@@ -246,6 +246,27 @@ Examples:
         /// The message; without it standard input
         file: Option<PathBuf>,
     },
+    /// Print what a shell needs to complete the commands
+    #[command(after_help = "\
+Examples:
+  ctigate completions bash > /etc/bash_completion.d/ctigate
+  ctigate completions zsh > ~/.zfunc/_ctigate
+  ctigate completions fish > ~/.config/fish/completions/ctigate.fish")]
+    Completions {
+        /// Which shell
+        #[arg(value_enum)]
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page
+    #[command(after_help = "\
+Examples:
+  ctigate man | man -l -                          read it
+  ctigate man --folder /usr/local/share/man/man1  a page for each command")]
+    Man {
+        /// Write the pages of all commands into this folder
+        #[arg(long, value_name = "FOLDER")]
+        folder: Option<PathBuf>,
+    },
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

@@ -7,6 +7,7 @@ mod call;
 mod check;
 mod convert;
 mod doctor;
+mod manual;
 mod password;
 mod serve;
 mod sim;
@@ -107,6 +108,8 @@ fn run(args: Args, terminal: &mut Terminal) -> Result<(), Failure> {
         }
         Command::HashPassword => password::hash(terminal),
         Command::Convert { to, file } => convert::convert(to, file.as_deref(), terminal),
+        Command::Completions { shell } => manual::completions(shell, terminal),
+        Command::Man { folder } => manual::man(folder.as_deref(), terminal),
         Command::Call(call) => call::call(&call, terminal),
         Command::Sim { target, order } => sim::sim(&target, &order, terminal),
         Command::Status { target } => status::status(&target, terminal),

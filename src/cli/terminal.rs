@@ -65,6 +65,12 @@ impl Terminal {
         self.to.flush()
     }
 
+    /// Bytes of our own, as they are.
+    pub(super) fn bytes(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.to.write_all(bytes)?;
+        self.to.flush()
+    }
+
     /// A text in a style, for a line.
     pub(super) fn paint(&self, text: &str, style: Style) -> String {
         let code = match style {

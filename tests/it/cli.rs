@@ -86,6 +86,8 @@ fn alone_it_teaches() {
         "tail",
         "convert",
         "doctor",
+        "completions",
+        "man",
     ];
     for name in commands {
         let help = run(folder().path(), &[name, "--help"]);

@@ -40,6 +40,8 @@ mod uploads;
 mod kept;
 // What operators read.
 mod logs;
+// The manual and what shells complete.
+mod manual;
 // Telephony where a socket makes the difference.
 mod phone;
 // nginx in front.

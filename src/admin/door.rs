@@ -23,6 +23,39 @@ pub type Later<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 /// Messages that pass, as they pass. Ends when the node stops.
 pub type Lines = Pin<Box<dyn Stream<Item = TapLine> + Send>>;
 
+/// How one part of the node is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Part {
+    /// `store`, `links`, `telephone`, `certificate`, `web`.
+    pub name: &'static str,
+    /// How it is.
+    pub state: PartState,
+    /// What people should know.
+    pub detail: String,
+}
+
+/// What a part can do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PartState {
+    /// Its work.
+    Ok,
+    /// Its work, but not all of it, or not for long.
+    Degraded,
+    /// Nothing: the node is not ready.
+    Down,
+}
+
+impl PartState {
+    /// The word for programs.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Degraded => "degraded",
+            Self::Down => "down",
+        }
+    }
+}
+
 /// A follower's end as a stream.
 pub fn lines(tail: Tail) -> Lines {
     Box::pin(stream::unfold(tail, |mut tail| async move { tail.next().await.map(|line| (line, tail)) }))
@@ -51,11 +84,11 @@ pub trait Door: Send + Sync {
     /// The page of figures, with those that only a picture of the node can give.
     fn metrics(&self, now: Option<&Snapshot>) -> String;
 
-    /// Whether the node can do its work.
-    ///
-    /// # Errors
-    /// Why not.
-    fn ready(&self) -> Result<(), String>;
+    /// Whether the process is one that may go on: no panic has left it half changed.
+    fn alive(&self) -> bool;
+
+    /// How each part of the node is. Whoever reads it is not known: no names, nothing secret.
+    fn parts(&self) -> Later<'_, Vec<Part>>;
 
     /// The node's clock.
     fn now(&self) -> Time;

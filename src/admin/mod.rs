@@ -19,19 +19,20 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::State;
-use axum::http::header;
+use axum::http::{StatusCode, header};
 use axum::middleware;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, get, post};
 use ctigate_proto::hub::Snapshot;
 use ctigate_proto::hub::input::Ask;
 use ctigate_proto::hub::output;
+use ctigate_proto::message::Object;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::Secret;
 
 pub use answer::{Failure, json};
-pub use door::Door;
+pub use door::{Door, Part, PartState};
 pub use picture::picture;
 pub use read::{BODY, Broken, Fields, body, bytes};
 pub use tail::{Tails, Wanted};
@@ -70,7 +71,7 @@ pub fn router(door: Arc<dyn Door>, settings: Settings) -> Router {
         .fallback(nothing_here)
         .method_not_allowed_fallback(wrong_method)
         .layer(middleware::from_fn_with_state(guard, access::check))
-        .route("/healthz", get(|| async { "ok\n" }))
+        .route("/healthz", get(alive))
         .route("/readyz", get(ready))
         .layer(middleware::map_response(answer::harden))
         .with_state(shared)
@@ -98,9 +99,21 @@ async fn metrics(State(shared): State<Shared>) -> Response {
 }
 
 async fn ready(State(shared): State<Shared>) -> Response {
-    match shared.door.ready() {
-        Ok(()) => "ready\n".into_response(),
-        Err(why) => (axum::http::StatusCode::SERVICE_UNAVAILABLE, format!("not ready: {why}\n")).into_response(),
+    let parts = shared.door.parts().await;
+    let ready = parts.iter().all(|part| part.state != PartState::Down);
+    let part = |part: &Part| Object::new().with("state", part.state.word()).with("detail", part.detail.clone());
+    let parts = parts.iter().fold(Object::new(), |all, one| all.with(one.name, part(one)));
+    let mut response = json(&Object::new().with("ready", ready).with("parts", parts).into());
+    if !ready {
+        *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
+    }
+    response
+}
+
+async fn alive(State(shared): State<Shared>) -> Response {
+    match shared.door.alive() {
+        true => "ok\n".into_response(),
+        false => (StatusCode::SERVICE_UNAVAILABLE, "fallen: start it anew\n").into_response(),
     }
 }
 

@@ -1,6 +1,6 @@
 use std::collections::VecDeque;
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard};
 
 use axum::body::{Body, to_bytes};
@@ -28,7 +28,8 @@ pub(crate) struct House {
     pub(crate) asked: Mutex<Vec<String>>,
     pub(crate) replies: Mutex<Vec<Envelope>>,
     pub(crate) lines: Mutex<Vec<TapLine>>,
-    pub(crate) unready: Mutex<Option<String>>,
+    pub(crate) parts: Mutex<Vec<Part>>,
+    pub(crate) fallen: AtomicBool,
     throttle: Mutex<Throttle>,
     /// Questions whose asker went away before the answer.
     pub(crate) gone: AtomicUsize,
@@ -42,7 +43,8 @@ impl House {
             asked: Mutex::default(),
             replies: Mutex::default(),
             lines: Mutex::default(),
-            unready: Mutex::default(),
+            parts: Mutex::default(),
+            fallen: AtomicBool::new(false),
             throttle: Mutex::new(Throttle::new(ThrottleLimits::default())),
             gone: AtomicUsize::new(0),
         })
@@ -109,8 +111,13 @@ impl Door for House {
         format!("ctigate_links {}\n", now.map_or(0, |now| now.links.len()))
     }
 
-    fn ready(&self) -> Result<(), String> {
-        self.unready.lock().unwrap().clone().map_or(Ok(()), Err)
+    fn alive(&self) -> bool {
+        !self.fallen.load(Ordering::Relaxed)
+    }
+
+    fn parts(&self) -> Later<'_, Vec<Part>> {
+        let parts = self.parts.lock().unwrap().clone();
+        Box::pin(async move { parts })
     }
 
     fn now(&self) -> Time {
@@ -486,10 +493,18 @@ async fn health_needs_no_token_and_figures_do() {
     let bare = |path: &str| Request::builder().uri(path).header("host", "whoever.example").body(Body::empty()).unwrap();
     let seen = ask(&admin(&house), bare("/healthz")).await;
     assert_eq!((seen.status, &*seen.body), (200, "ok\n"));
-    assert_eq!(ask(&admin(&house), bare("/readyz")).await.status, 200);
-    *house.unready.lock().unwrap() = Some("the store is away".to_owned());
+    let part = |name, state, detail: &str| Part { name, state, detail: detail.to_owned() };
+    let parts = [part("store", PartState::Ok, ""), part("links", PartState::Degraded, "1 of 2 is up")];
+    *house.parts.lock().unwrap() = parts.to_vec();
     let seen = ask(&admin(&house), bare("/readyz")).await;
-    assert_eq!((seen.status, &*seen.body), (503, "not ready: the store is away\n"));
+    let told = r#""parts":{"store":{"state":"ok","detail":""},"links":{"state":"degraded","detail":"1 of 2 is up"}}}"#;
+    assert_eq!((seen.status, seen.body), (200, format!(r#"{{"ready":true,{told}"#)));
+    house.parts.lock().unwrap()[0] = part("store", PartState::Down, "it cannot write");
+    let seen = ask(&admin(&house), bare("/readyz")).await;
+    let told = r#"{"ready":false,"parts":{"store":{"state":"down","detail":"it cannot write"}"#;
+    assert_eq!((seen.status, seen.body.starts_with(told)), (503, true), "{}", seen.body);
+    house.fallen.store(true, Ordering::Relaxed);
+    assert_eq!(ask(&admin(&house), bare("/healthz")).await.status, 503);
     house.answers.lock().unwrap().push_back(Answer::Snapshot(Box::default()));
     let seen = ask(&admin(&house), request("GET", "/metrics", "")).await;
     assert_eq!((seen.status, &*seen.body), (200, "ctigate_links 0\n"));

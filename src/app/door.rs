@@ -1,7 +1,7 @@
 //! The house as the HTTP sides see it.
 
 use std::net::IpAddr;
-use std::sync::{Arc, MutexGuard};
+use std::sync::{Arc, MutexGuard, OnceLock};
 
 use ctigate_proto::Time;
 use ctigate_proto::auth::throttle::Throttle;
@@ -11,12 +11,15 @@ use ctigate_proto::hub::input::Ask;
 use ctigate_proto::hub::output::Answer;
 use ctigate_proto::message::{Envelope, Format, Text};
 
-use crate::admin::Door;
 use crate::admin::door::{Later, Lines};
+use crate::admin::{Door, Part};
 use crate::engine::{Engine, Filter};
 use crate::pbx::{Control, ControlError, Done, Handle};
-use crate::telemetry::Telemetry;
+use crate::telemetry::{Now, Telemetry};
 use crate::transport::Transport;
+use crate::transport::tls::Certificates;
+
+use super::health;
 
 /// What the HTTP sides reach.
 pub(super) struct House {
@@ -24,6 +27,18 @@ pub(super) struct House {
     pub(super) phone: Handle,
     pub(super) telemetry: Telemetry,
     pub(super) transport: Arc<Transport>,
+    /// The certificates that listeners show, by the key of the configuration; set once they are read.
+    pub(super) certificates: Arc<OnceLock<Shown>>,
+}
+
+/// Certificates by the key of the configuration that names them.
+pub(super) type Shown = Vec<(String, Arc<Certificates>)>;
+
+impl House {
+    fn certificates(&self) -> Vec<(String, i64)> {
+        let shown = self.certificates.get().map(Vec::as_slice).unwrap_or_default();
+        shown.iter().map(|(key, certificates)| (key.clone(), certificates.expires())).collect()
+    }
 }
 
 impl Door for House {
@@ -65,11 +80,48 @@ impl Door for House {
     }
 
     fn metrics(&self, now: Option<&Snapshot>) -> String {
-        self.telemetry.metrics().page(now)
+        let (orders, events) = self.phone.waiting();
+        let (outboxes, longest_outbox) = self.engine.waiting();
+        let metrics = self.telemetry.metrics();
+        let store = usize::try_from(metrics.store_waiting.get()).unwrap_or_default();
+        metrics.page(&Now {
+            hub: now,
+            queues: &[
+                ("outboxes", outboxes),
+                ("telephone_orders", orders),
+                ("telephone_events", events),
+                ("store", store),
+            ],
+            longest_outbox,
+            dropped_messages: self.engine.dropped(),
+            certificates: &self.certificates(),
+            telephone: self.phone.is_up(),
+            room: self.transport.room(),
+        })
     }
 
-    fn ready(&self) -> Result<(), String> {
-        Ok(())
+    fn alive(&self) -> bool {
+        !self.engine.has_fallen()
+    }
+
+    fn parts(&self) -> Later<'_, Vec<Part>> {
+        Box::pin(async move {
+            let links = match self.engine.ask(Ask::Snapshot).await {
+                Answer::Snapshot(now) => Some(now.links.iter().map(|link| link.state == "up").collect()),
+                _ => None,
+            };
+            let metrics = self.telemetry.metrics();
+            health::parts(&health::Facts {
+                store_failing: metrics.store_failing.get() != 0,
+                store_waiting: metrics.store_waiting.get(),
+                links,
+                telephone: self.phone.is_up(),
+                certificates: self.certificates().into_iter().map(|(_, until)| until).collect(),
+                now: super::unix_ms() / 1000,
+                stopping: self.transport.is_stopping(),
+                room: self.transport.room(),
+            })
+        })
     }
 
     fn now(&self) -> Time {

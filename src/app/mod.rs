@@ -4,11 +4,12 @@ mod admin_port;
 mod archive;
 mod doctor;
 mod door;
+mod health;
 mod settings;
 
 use std::fmt;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use ctigate_proto::auth::{Attempt, Identity, LoginError};
@@ -39,7 +40,7 @@ pub use crate::pbx::{Check, Verdict};
 pub use doctor::{asterisk_config, examine};
 
 use archive::Archive;
-use door::House;
+use door::{House, Shown};
 
 /// How many orders to the telephone system, and events from it, may wait.
 const PBX_QUEUE: usize = 4096;
@@ -138,6 +139,19 @@ pub fn check(config: &Config) -> Result<(), StartError> {
 /// # Errors
 /// [`StartError`]; nothing runs then.
 pub async fn start(config: &Config, demo: bool, shutdown: Shutdown) -> Result<Node, StartError> {
+    start_on(config, demo, shutdown, Vec::new()).await
+}
+
+/// The same with listeners that are open already: each is used for the address of the configuration that it has.
+///
+/// # Errors
+/// [`StartError`], also when the configuration names no such address; nothing runs then.
+pub async fn start_on(
+    config: &Config,
+    demo: bool,
+    shutdown: Shutdown,
+    inherited: Vec<std::net::TcpListener>,
+) -> Result<Node, StartError> {
     let telemetry = Telemetry::default();
     let store = Arc::new(Store::open(&config.store, telemetry.clone()).await?);
     let accounts = Arc::new(Accounts::new(config));
@@ -145,7 +159,7 @@ pub async fn start(config: &Config, demo: bool, shutdown: Shutdown) -> Result<No
     store.publish(&settings::people(config)).await?;
     let wall_ms = unix_ms();
 
-    let mut listeners = bind(config)?;
+    let mut listeners = bind(config, inherited)?;
     let addresses = listeners.addresses();
     let procedures = Procedures::open(&config.procedures, &config.store.url).await;
     let procedures = procedures.map_err(|e| StartError::Other(e.to_string()))?;
@@ -167,9 +181,10 @@ pub async fn start(config: &Config, demo: bool, shutdown: Shutdown) -> Result<No
     let (phone, backend_ports, mut events) = pbx::channels(PBX_QUEUE);
     let outlets = Outlets {
         pbx: Box::new({
-            let phone = phone.clone();
+            let (phone, telemetry) = (phone.clone(), telemetry.clone());
             move |command| {
                 if let Err(busy) = phone.command(command) {
+                    telemetry.event(Event::Dropped { what: "order" });
                     tracing::warn!("{busy}: an order was dropped");
                 }
             }
@@ -248,9 +263,17 @@ pub async fn start(config: &Config, demo: bool, shutdown: Shutdown) -> Result<No
     let limits =
         limit::Settings { connections: config.limits.connections, per_address: config.limits.connections_per_address };
     let transport = Transport::new(Arc::clone(&engine), telemetry.clone(), limits, shutdown.token());
-    let house = House { engine: Arc::clone(&engine), phone, telemetry, transport: Arc::clone(&transport) };
+    let certificates = Arc::new(OnceLock::new());
+    let house = House {
+        engine: Arc::clone(&engine),
+        phone,
+        telemetry,
+        transport: Arc::clone(&transport),
+        certificates: Arc::clone(&certificates),
+    };
     let house: Arc<dyn Door> = Arc::new(house);
-    serve(config, demo, &transport, &shutdown, &house, &files, token, listeners)?;
+    let shown = serve(config, demo, &transport, &shutdown, &house, &files, token, listeners)?;
+    certificates.get_or_init(|| shown);
     Ok(Node { addresses, engine, transport, store, shutdown, stop_grace: config.limits.stop_grace })
 }
 
@@ -278,6 +301,18 @@ impl Node {
     /// Waits until a stop is requested.
     pub async fn stop_requested(&self) {
         self.shutdown.requested().await;
+    }
+
+    /// Whether the Hub can be reached and no panic has left it half changed. Waits while somebody is with the Hub.
+    pub fn is_alive(&self) -> bool {
+        // Counting its tables takes the lock.
+        self.engine.sizes();
+        !self.engine.has_fallen()
+    }
+
+    /// How long [`Self::stop`] takes at most.
+    pub fn longest_stop(&self) -> Duration {
+        STAGGER + 3 * self.stop_grace
     }
 
     /// The engine, for whoever looks at a node from inside its process.
@@ -310,10 +345,15 @@ struct Listeners {
     names: Vec<String>,
 }
 
-/// Binds them all, or none.
-fn bind(config: &Config) -> Result<Listeners, StartError> {
-    let one = |key: String, address: SocketAddr| {
-        listen::bind(address).map_err(|why| {
+/// Binds them all, or none. What is open already is not bound again.
+fn bind(config: &Config, inherited: Vec<std::net::TcpListener>) -> Result<Listeners, StartError> {
+    let mut inherited: Vec<_> = inherited.into_iter().map(|open| (open.local_addr().ok(), open)).collect();
+    let mut one = |key: String, address: SocketAddr| {
+        let bound = match inherited.iter().position(|(at, _)| *at == Some(address)) {
+            Some(at) => listen::adopt(inherited.swap_remove(at).1),
+            None => listen::bind(address),
+        };
+        bound.map_err(|why| {
             let advice = match why.kind() {
                 std::io::ErrorKind::AddrInUse => "Another program listens there: end it, or choose another port",
                 std::io::ErrorKind::PermissionDenied => "Ports below 1024 need a privilege: choose another port",
@@ -330,14 +370,23 @@ fn bind(config: &Config) -> Result<Listeners, StartError> {
         }
     }
     let agi = config.pbx.asterisk.agi_bind.filter(|_| config.pbx.kind == PbxKind::Asterisk);
-    Ok(Listeners {
+    let listeners = Listeners {
         web: Some(one("web.bind".to_owned(), config.web.bind)?),
         web_tls: config.web.tls_bind.map(|a| one("web.tls_bind".to_owned(), a)).transpose()?,
         admin: one("web.admin_bind".to_owned(), config.web.admin_bind)?,
         agi: agi.map(|a| one("pbx.asterisk.agi_bind".to_owned(), a)).transpose()?,
         links,
         names: config.links.iter().map(|l| l.name.clone()).collect(),
-    })
+    };
+    // Nobody would ever answer there.
+    match inherited.first() {
+        None => Ok(listeners),
+        Some((address, _)) => Err(StartError::Other(format!(
+            "the service manager has opened {} for us, but no key of the configuration names it: write the same address in \
+             the socket unit and in the configuration",
+            address.map_or_else(|| "something".to_owned(), |address| address.to_string())
+        ))),
+    }
 }
 
 impl Listeners {
@@ -364,7 +413,7 @@ fn needs_certificate(config: &Config) -> bool {
         || config.links.iter().any(|l| l.mode.accepts() && l.mode.tls() && l.certificate.is_none())
 }
 
-/// Starts everything that listens, dials or posts.
+/// Starts everything that listens, dials or posts. Gives the certificates that are shown.
 #[expect(clippy::too_many_arguments, reason = "the parts of a node, handed on once")]
 fn serve(
     config: &Config,
@@ -375,12 +424,12 @@ fn serve(
     files: &Files,
     token: Secret,
     listeners: Listeners,
-) -> Result<(), StartError> {
-    let mut certificates = Vec::new();
+) -> Result<Shown, StartError> {
+    let mut certificates = Shown::new();
     let mut load = |key: &str, certificate: &std::path::Path, private: &std::path::Path| {
         let loaded =
             Certificates::load(certificate, private).map_err(|why| StartError::Tls { key: key.to_owned(), why })?;
-        certificates.push(Arc::clone(&loaded));
+        certificates.push((key.to_owned(), Arc::clone(&loaded)));
         Ok::<_, StartError>(loaded)
     };
     let web = if needs_certificate(config) {
@@ -429,13 +478,14 @@ fn serve(
     }
     if !certificates.is_empty() {
         let stop = shutdown.token();
+        let watched = certificates.iter().map(|(_, one)| Arc::clone(one)).collect();
         shutdown.spawn("certificates", async move {
-            if let Err(why) = tls::watch(certificates, stop).await {
+            if let Err(why) = tls::watch(watched, stop).await {
                 tracing::warn!(%why, "certificates are not watched: a change needs SIGHUP or a restart");
             }
         });
     }
-    Ok(())
+    Ok(certificates)
 }
 
 /// Passwords are checked by the store's accounts.

@@ -92,6 +92,8 @@ pub struct Engine {
     tap: Tap,
     outlets: Outlets,
     fallen: CancellationToken,
+    /// Messages thrown away because their peer reads too slowly.
+    dropped: AtomicU64,
 }
 
 /// One open peer.
@@ -139,6 +141,7 @@ impl Engine {
             tap: Tap::default(),
             outlets,
             fallen: CancellationToken::new(),
+            dropped: AtomicU64::new(0),
         };
         Arc::new(engine)
     }
@@ -257,6 +260,16 @@ impl Engine {
         (self.peers.len(), self.hub().map_or_else(Default::default, |hub| hub.sizes()))
     }
 
+    /// How many messages wait in all outboxes, and in the longest.
+    pub fn waiting(&self) -> (usize, usize) {
+        self.peers.iter().map(|entry| entry.outbox.len()).fold((0, 0), |(all, most), n| (all + n, most.max(n)))
+    }
+
+    /// How many messages were thrown away because their peer reads too slowly.
+    pub fn dropped(&self) -> u64 {
+        self.dropped.load(Ordering::Relaxed)
+    }
+
     /// Ends when a panic has left the Hub in a state that nobody may trust. Cancel safe.
     pub async fn fallen(&self) {
         self.fallen.cancelled().await;
@@ -342,7 +355,10 @@ impl Engine {
 
     fn push(&self, to: PeerId, message: &Arc<Shared>, after: &mut After) {
         let Some(entry) = self.peers.get(&to) else { return };
-        entry.outbox.push(message);
+        let dropped = entry.outbox.push(message);
+        if dropped > 0 {
+            self.dropped.fetch_add(dropped as u64, Ordering::Relaxed);
+        }
         // One wake per peer and batch: neighbours in the batch are usually for the same peer.
         if !after.wake.last().is_some_and(|last| Arc::ptr_eq(last, &entry.outbox)) {
             after.wake.push(Arc::clone(&entry.outbox));

@@ -41,22 +41,24 @@ impl Outbox {
     }
 
     /// Appends a message. When that would pass the limit the peer is marked for closing as slow instead, and what waited is
-    /// dropped: it would not read it anyway. Call [`Self::wake`] when the batch is done.
-    pub fn push(&self, message: &Arc<Shared>) {
+    /// dropped: it would not read it anyway. Call [`Self::wake`] when the batch is done. Says how many messages were dropped.
+    pub fn push(&self, message: &Arc<Shared>) -> usize {
         let mut q = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
         if q.close.is_some() {
-            return;
+            return 0;
         }
         let bytes = q.bytes + message.weight();
         if q.messages.len() >= self.limit.messages || bytes > self.limit.bytes {
+            let dropped = q.messages.len() + 1;
             q.messages = VecDeque::new();
             q.bytes = 0;
             q.close = Some(CloseReason::SLOW);
             q.held = None;
-            return;
+            return dropped;
         }
         q.bytes = bytes;
         q.messages.push_back(Arc::clone(message));
+        0
     }
 
     /// Holds back what is pushed from now on, and a close, until [`Self::release`] was called as often as this.
@@ -153,7 +155,8 @@ mod tests {
     fn who_is_too_slow_is_closed_whatever_is_held_back() {
         let outbox = Outbox::new(Limit { messages: 2, bytes: 10_000 });
         outbox.hold();
-        (0..3).for_each(|_| outbox.push(&message("a")));
+        let dropped: Vec<usize> = (0..4).map(|_| outbox.push(&message("a"))).collect();
+        assert_eq!(dropped, [0, 0, 3, 0]);
         assert_eq!(taken(&outbox), (vec![], Some(CloseReason::SLOW.code)));
         outbox.release();
     }

@@ -1,6 +1,8 @@
 //! The channels between the house and a backend.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use ctigate_proto::telephony::{Command, Event, Refusal};
@@ -17,6 +19,7 @@ pub struct Handle {
     orders: mpsc::Sender<Order>,
     /// For the refusal of what does not fit. Weak, so that what is told ends with the backend.
     events: mpsc::WeakSender<Event>,
+    up: Arc<AtomicBool>,
 }
 
 /// How a backend reaches the house. It outlives the backend, and remembers what is open.
@@ -28,6 +31,7 @@ pub struct Ports {
     ledger: Ledger,
     /// What was told to an earlier life of the backend and lasts: it is heard again first.
     again: VecDeque<Command>,
+    up: Arc<AtomicBool>,
 }
 
 /// Something a backend is told.
@@ -58,9 +62,10 @@ pub fn channels(capacity: usize) -> (Handle, Ports, mpsc::Receiver<Event>) {
     let (commands, commands_in) = mpsc::channel(capacity);
     let (orders, orders_in) = mpsc::channel(capacity);
     let (events, events_in) = mpsc::channel(capacity);
-    let handle = Handle { commands, orders, events: events.downgrade() };
-    let ports =
-        Ports { commands: commands_in, orders: orders_in, events, ledger: Ledger::default(), again: VecDeque::new() };
+    let up = Arc::new(AtomicBool::new(false));
+    let handle = Handle { commands, orders, events: events.downgrade(), up: Arc::clone(&up) };
+    let (ledger, again) = (Ledger::default(), VecDeque::new());
+    let ports = Ports { commands: commands_in, orders: orders_in, events, ledger, again, up };
     (handle, ports, events_in)
 }
 
@@ -100,7 +105,27 @@ impl Handle {
     }
 }
 
+impl Handle {
+    /// Whether the telephone system is there and follows orders.
+    pub fn is_up(&self) -> bool {
+        self.up.load(Ordering::Relaxed)
+    }
+
+    /// How many commands and orders wait for the backend, and how many events for the house.
+    pub fn waiting(&self) -> (usize, usize) {
+        fn used<T>(queue: &mpsc::Sender<T>) -> usize {
+            queue.max_capacity() - queue.capacity()
+        }
+        (used(&self.commands) + used(&self.orders), self.events.upgrade().map_or(0, |events| used(&events)))
+    }
+}
+
 impl Ports {
+    /// Says whether the telephone system is there. [`super::supervise`] says for a life that ended that it is not.
+    pub fn set_up(&self, up: bool) {
+        self.up.store(up, Ordering::Relaxed);
+    }
+
     /// Tells the house something; waits while the house is behind. The house never waits for a backend, so this ends.
     ///
     /// # Errors
@@ -180,6 +205,7 @@ mod tests {
         let command = Command::Agent { number: Text::from_static("101"), away: None };
         assert!(handle.command(command.clone()).is_ok());
         assert_eq!(*handle.command(command.clone()).unwrap_err().0, command);
+        assert_eq!(handle.waiting(), (1, 0));
     }
 
     #[tokio::test]

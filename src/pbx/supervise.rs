@@ -69,6 +69,7 @@ pub async fn supervise<B: Backend>(mut backend: B, mut ports: Ports, stop: Cance
         ports.begin_again();
         let ended = AssertUnwindSafe(backend.run(&mut ports, &stop)).catch_unwind().await;
         let ended = ended.unwrap_or_else(|_| Err(BackendError::Again("it panicked".to_owned())));
+        ports.set_up(false);
         let live_on = B::CALLS_LIVE_ON && stop.is_cancelled();
         if ports.settle(live_on).await.is_err() || stop.is_cancelled() {
             return;
@@ -136,6 +137,7 @@ mod tests {
                         matches!(&command, Command::Redirect { number: n, .. } | Command::Agent { number: n, .. } if n == number)
                     );
                 }
+                ports.set_up(true);
                 ports.tell(Event::Phone { number: number(), connected: true }).await?;
                 stop.cancelled().await;
                 return Ok(());
@@ -208,6 +210,7 @@ mod tests {
         assert_eq!(events.recv().await, Some(Event::ScriptDone { order: OrderId(3), result }));
 
         // Down: what comes now is refused, but for what lasts.
+        assert!(!handle.is_up());
         assert_eq!(handle.control(Control::Answer { number: number() }).await, Err(ControlError::Down));
         handle.command(Command::Agent { number: Text::from_static("102"), away: Some(Text::new()) }).unwrap();
         handle.command(hang_up(4)).unwrap();
@@ -219,9 +222,11 @@ mod tests {
         ));
 
         assert_eq!(events.recv().await, Some(Event::Phone { number: number(), connected: true }));
+        assert!(handle.is_up());
         stop.cancel();
         assert_eq!(events.recv().await, Some(Event::Phone { number: number(), connected: false }));
         task.await.unwrap();
+        assert!(!handle.is_up());
         assert_eq!(events.recv().await, None);
     }
 

@@ -41,6 +41,11 @@ pub enum Event<'a> {
     },
     /// A panic left the Hub half changed: the node stops.
     Fallen,
+    /// Something was thrown away because its queue was full. Who throws it away says what it was.
+    Dropped {
+        /// What, in one word.
+        what: &'static str,
+    },
     /// A login was checked.
     Login {
         /// What came of it.
@@ -122,13 +127,18 @@ impl Telemetry {
             }
             Event::StoreFailed { why, advice, waiting, still } => {
                 metrics.store_batches.with("failed").inc();
+                metrics.store_failing.set(1);
                 if still {
                     tracing::debug!(why, waiting, "the store still cannot write");
                 } else {
                     tracing::error!(why, advice, waiting, "the store cannot write; it goes on trying");
                 }
             }
-            Event::StoreRecovered { after } => tracing::info!(?after, "the store writes again"),
+            Event::StoreRecovered { after } => {
+                metrics.store_failing.set(0);
+                tracing::info!(?after, "the store writes again");
+            }
+            Event::Dropped { what } => metrics.dropped.with(what).inc(),
         }
     }
 
@@ -151,7 +161,17 @@ impl Telemetry {
             Notice::MethodDone { method, link, outcome, millis } => {
                 metrics.methods.with(outcome).inc();
                 metrics.method_wait.with(link).observe(Duration::from_millis(*millis));
+                // What a tab asks another by has whatever name it likes; what a link is asked by, it has declared.
+                if !link.is_empty() {
+                    metrics.method.with(method).observe(Duration::from_millis(*millis));
+                }
                 tracing::debug!(method = &**method, link = &**link, outcome, millis, "dynamic method");
+            }
+            Notice::Replied { method, error, micros } => {
+                metrics.reply.with(method).observe(Duration::from_micros(*micros));
+                if let Some(code) = error {
+                    metrics.reply_errors.with(&code.number().to_string()).inc();
+                }
             }
             Notice::Circuit { link, method, open: true } => {
                 metrics.circuits.with(link).inc();
@@ -186,6 +206,8 @@ fn reason(error: LoginError) -> &'static str {
 
 #[cfg(test)]
 mod tests {
+    use ctigate_proto::message::Code;
+
     use super::*;
 
     #[test]
@@ -201,6 +223,14 @@ mod tests {
         telemetry.event(Event::Pbx { kind: "asterisk", up: false });
         telemetry.event(Event::Dialplan { status: "OK" });
         telemetry.notice(&Notice::LinkUp { link: "crm".into() });
+        let replied = |error| Notice::Replied { method: "ping", error, micros: 70 };
+        telemetry.notice(&replied(None));
+        telemetry.notice(&replied(Some(Code::Timeout)));
+        let done =
+            |link: &str| Notice::MethodDone { method: "Find".into(), link: link.into(), outcome: "ok", millis: 5 };
+        telemetry.notice(&done("crm"));
+        telemetry.notice(&done(""));
+        telemetry.event(Event::StoreFailed { why: "full", advice: "", waiting: 1, still: true });
         let circuit = |open| Notice::Circuit { link: "crm".into(), method: "F".into(), open };
         telemetry.notice(&circuit(true));
         telemetry.notice(&circuit(false));
@@ -212,6 +242,11 @@ mod tests {
         assert_eq!((metrics.panics.with("connection").get(), metrics.engine_fallen.get()), (1, 1));
         assert_eq!((metrics.pbx_up.with("asterisk").get(), metrics.pbx_down.with("asterisk").get()), (0, 1));
         assert_eq!(metrics.dialplan.with("OK").get(), 1);
+        assert_eq!((metrics.reply.with("ping").count(), metrics.reply_errors.with("59011").get()), (2, 1));
+        assert_eq!((metrics.method_wait.with("").count(), metrics.method.with("Find").count()), (1, 1));
+        assert_eq!(metrics.store_failing.get(), 1);
+        telemetry.event(Event::StoreRecovered { after: Duration::ZERO });
+        assert_eq!(metrics.store_failing.get(), 0);
         assert_eq!(metrics.link_up.with("crm").get(), 1);
         assert_eq!(metrics.circuits.with("crm").get(), 1);
     }

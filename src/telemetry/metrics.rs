@@ -81,6 +81,11 @@ impl Histogram {
         self.buckets[bucket].fetch_add(1, Ordering::Relaxed);
         self.micros.fetch_add(micros, Ordering::Relaxed);
     }
+
+    /// How many were counted.
+    pub fn count(&self) -> u64 {
+        self.buckets.iter().map(|bucket| bucket.load(Ordering::Relaxed)).sum()
+    }
 }
 
 /// One figure for each value of a label.
@@ -123,6 +128,25 @@ pub struct Traffic {
     pub refused: Counter,
 }
 
+/// What is looked up when the page is asked for, rather than counted as it happens.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Now<'a> {
+    /// The Hub's picture, if it gave one.
+    pub hub: Option<&'a Snapshot>,
+    /// How much waits in each queue, by name.
+    pub queues: &'a [(&'static str, usize)],
+    /// How many messages wait in the outbox of the slowest peer.
+    pub longest_outbox: usize,
+    /// Messages thrown away because their peer reads too slowly.
+    pub dropped_messages: u64,
+    /// The certificates in use by the key of the configuration, and until when they are valid, seconds since 1970.
+    pub certificates: &'a [(String, i64)],
+    /// Whether the telephone system is there and follows orders.
+    pub telephone: bool,
+    /// Connections counted now, handshakes included, and how many there may be (0: no bound).
+    pub room: (usize, usize),
+}
+
 /// Every figure of the node.
 #[derive(Debug)]
 pub struct Metrics {
@@ -153,6 +177,14 @@ pub struct Metrics {
     pub methods: Family<Counter>,
     /// How long callers of dynamic methods waited, by link (empty: a user's tabs).
     pub method_wait: Family<Histogram>,
+    /// The same by method, of those that links answer.
+    pub method: Family<Histogram>,
+    /// How long callers of our own methods waited for the reply, by method.
+    pub reply: Family<Histogram>,
+    /// Replies that said no, by the code of the error.
+    pub reply_errors: Family<Counter>,
+    /// What was thrown away because a queue was full, by what: `order`.
+    pub dropped: Family<Counter>,
     /// Circuits that opened, by link.
     pub circuits: Family<Counter>,
     /// Forms, by what became of them.
@@ -167,6 +199,8 @@ pub struct Metrics {
     pub dialplan: Family<Counter>,
     /// Facts waiting to be written to the store.
     pub store_waiting: Gauge,
+    /// 1 while the store cannot write.
+    pub store_failing: Gauge,
     /// Batches written to the store, by outcome: `ok`, `failed`.
     pub store_batches: Family<Counter>,
     /// How long a batch took.
@@ -190,6 +224,10 @@ impl Default for Metrics {
             link_down: Family::new("link"),
             methods: Family::new("outcome"),
             method_wait: Family::new("link"),
+            method: Family::new("method"),
+            reply: Family::new("method"),
+            reply_errors: Family::new("error"),
+            dropped: Family::new("what"),
             circuits: Family::new("link"),
             forms: Family::new("state"),
             odd: Counter::default(),
@@ -197,6 +235,7 @@ impl Default for Metrics {
             pbx_down: Family::new("pbx"),
             dialplan: Family::new("status"),
             store_waiting: Gauge::default(),
+            store_failing: Gauge::default(),
             store_batches: Family::new("outcome"),
             store_batch: Histogram::default(),
         }
@@ -209,8 +248,8 @@ impl Metrics {
         if link { &self.links } else { &self.tabs }
     }
 
-    /// The page, with what the Hub knows now if that is at hand.
-    pub fn page(&self, now: Option<&Snapshot>) -> String {
+    /// The page, with what was looked up for it.
+    pub fn page(&self, now: &Now<'_>) -> String {
         let mut page = Page::default();
         page.head("ctigate_build_info", "gauge", "What runs here.");
         page.line("ctigate_build_info", &[("version", env!("CARGO_PKG_VERSION"))], 1);
@@ -235,6 +274,21 @@ impl Metrics {
             "How long callers of dynamic methods waited.",
             &self.method_wait,
         );
+        page.histograms(
+            "ctigate_method_seconds",
+            "How long callers of a dynamic method that a link answers waited.",
+            &self.method,
+        );
+        page.histograms(
+            "ctigate_reply_seconds",
+            "How long callers waited for the reply to a method of the protocol.",
+            &self.reply,
+        );
+        page.counters(
+            "ctigate_reply_errors_total",
+            "Replies that said no, by the code of the error.",
+            &self.reply_errors,
+        );
         page.counters("ctigate_circuits_opened_total", "Circuits that opened.", &self.circuits);
         page.counters("ctigate_forms_total", "Forms, by what became of them.", &self.forms);
         page.head("ctigate_odd_total", "counter", "Things peers did that deserved a line in the log.");
@@ -244,11 +298,14 @@ impl Metrics {
         page.counters("ctigate_dialplan_total", "What the dialplan asked, by CTI_STATUS.", &self.dialplan);
         page.head("ctigate_store_waiting", "gauge", "Facts waiting to be written to the store.");
         page.line("ctigate_store_waiting", &[], self.store_waiting.get());
+        page.head("ctigate_store_failing", "gauge", "1 while the store cannot write.");
+        page.line("ctigate_store_failing", &[], self.store_failing.get());
         page.counters("ctigate_store_batches_total", "Batches written to the store.", &self.store_batches);
         page.head("ctigate_store_batch_seconds", "histogram", "How long a batch took.");
         page.histogram("ctigate_store_batch_seconds", None, &self.store_batch);
-        if let Some(now) = now {
-            page.hub(now);
+        page.node(now, &self.dropped);
+        if let Some(hub) = now.hub {
+            page.hub(hub);
         }
         page.process(self.started);
         page.0
@@ -315,6 +372,35 @@ impl Page {
         self.line(&format!("{name}_count"), &labels, count);
     }
 
+    /// What is looked up in the shell.
+    fn node(&mut self, now: &Now<'_>, dropped: &Family<Counter>) {
+        self.head("ctigate_queue_length", "gauge", "How much waits in a queue.");
+        for (queue, length) in now.queues {
+            self.line("ctigate_queue_length", &[("queue", queue)], length);
+        }
+        self.head("ctigate_outbox_longest", "gauge", "Messages that wait for the slowest peer.");
+        self.line("ctigate_outbox_longest", &[], now.longest_outbox);
+        self.head("ctigate_dropped_total", "counter", "What was thrown away because a queue was full.");
+        self.line("ctigate_dropped_total", &[("what", "message")], now.dropped_messages);
+        for (what, figure) in dropped.snapshot() {
+            self.line("ctigate_dropped_total", &[("what", &what)], figure.get());
+        }
+        self.head(
+            "ctigate_certificate_expiry_timestamp_seconds",
+            "gauge",
+            "Until when a certificate in use is valid, seconds since 1970.",
+        );
+        for (key, until) in now.certificates {
+            self.line("ctigate_certificate_expiry_timestamp_seconds", &[("certificate", key)], until);
+        }
+        self.head("ctigate_telephone_up", "gauge", "Whether the telephone system is there and follows orders.");
+        self.line("ctigate_telephone_up", &[], i32::from(now.telephone));
+        self.head("ctigate_sockets", "gauge", "Connections of browsers and links now, handshakes included.");
+        self.line("ctigate_sockets", &[], now.room.0);
+        self.head("ctigate_sockets_limit", "gauge", "How many of them there may be; 0: no bound.");
+        self.line("ctigate_sockets_limit", &[], now.room.1);
+    }
+
     fn hub(&mut self, now: &Snapshot) {
         self.head("ctigate_link_open", "gauge", "Whether a link is up.");
         for link in &now.links {
@@ -353,6 +439,25 @@ impl Page {
                 self.line("process_resident_memory_bytes", &[], kib * 1024);
             }
         }
+        // After the name in brackets, which may hold anything: user and system time are the 12th and 13th, in hundredths of a
+        // second (proc(5); Linux tells programs so on every machine it runs on today).
+        let ticks = std::fs::read_to_string("/proc/self/stat").ok().and_then(|stat| {
+            let mut fields = stat.rsplit_once(')')?.1.split_whitespace().skip(11);
+            Some(fields.next()?.parse::<u64>().ok()? + fields.next()?.parse::<u64>().ok()?)
+        });
+        if let Some(ticks) = ticks {
+            self.head("process_cpu_seconds_total", "counter", "Processor time used.");
+            self.line("process_cpu_seconds_total", &[], seconds(ticks * 10_000));
+        }
+        if let Ok(limits) = std::fs::read_to_string("/proc/self/limits") {
+            let most = limits
+                .lines()
+                .find_map(|line| line.strip_prefix("Max open files")?.split_whitespace().next()?.parse::<u64>().ok());
+            if let Some(most) = most {
+                self.head("process_max_fds", "gauge", "How many descriptors there may be.");
+                self.line("process_max_fds", &[], most);
+            }
+        }
         if let Ok(open) = std::fs::read_dir("/proc/self/fd") {
             self.head("process_open_fds", "gauge", "Open descriptors.");
             self.line("process_open_fds", &[], open.count());
@@ -383,7 +488,18 @@ mod tests {
         metrics.method_wait.with("crm").observe(Duration::from_millis(7));
         metrics.method_wait.with("crm").observe(Duration::from_secs(100));
         let link = LinkView { name: "crm".into(), state: "up", in_flight: 2, ..LinkView::default() };
-        let page = metrics.page(Some(&Snapshot { links: vec![link], ..Snapshot::default() }));
+        metrics.method.with("Find").observe(Duration::from_millis(7));
+        metrics.reply.with("ping").observe(Duration::from_micros(40));
+        metrics.dropped.with("order").add(4);
+        let hub = Snapshot { links: vec![link], ..Snapshot::default() };
+        let page = metrics.page(&Now {
+            hub: Some(&hub),
+            queues: &[("outboxes", 7)],
+            dropped_messages: 9,
+            certificates: &[("web.certificate".to_owned(), 4_102_444_800)],
+            telephone: true,
+            ..Now::default()
+        });
         for line in [
             "# TYPE ctigate_logins_total counter",
             "ctigate_logins_total{outcome=\"ok\"} 3",
@@ -401,6 +517,13 @@ mod tests {
             "ctigate_method_wait_seconds_count{link=\"crm\"} 2",
             "ctigate_link_open{link=\"crm\"} 1",
             "ctigate_link_in_flight{link=\"crm\"} 2",
+            "ctigate_method_seconds_count{method=\"Find\"} 1",
+            "ctigate_reply_seconds_bucket{method=\"ping\",le=\"0.001\"} 1",
+            "ctigate_queue_length{queue=\"outboxes\"} 7",
+            "ctigate_dropped_total{what=\"message\"} 9",
+            "ctigate_dropped_total{what=\"order\"} 4",
+            "ctigate_certificate_expiry_timestamp_seconds{certificate=\"web.certificate\"} 4102444800",
+            "ctigate_telephone_up 1",
         ] {
             assert!(page.lines().any(|found| found == line), "{line}\n{page}");
         }

@@ -50,6 +50,11 @@ impl Counters {
         self.all.load(Ordering::Relaxed)
     }
 
+    /// How many there may be; 0: no bound.
+    pub fn most(&self) -> usize {
+        self.settings.connections
+    }
+
     /// Counts one connection of the node until the permit is dropped.
     ///
     /// # Errors

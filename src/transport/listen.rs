@@ -74,6 +74,15 @@ pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     TcpListener::from_std(socket.into())
 }
 
+/// Takes over a listener that somebody else has bound.
+///
+/// # Errors
+/// When the system does not let it be read without waiting.
+pub fn adopt(listener: std::net::TcpListener) -> io::Result<TcpListener> {
+    listener.set_nonblocking(true)?;
+    TcpListener::from_std(listener)
+}
+
 /// What every kind of listener needs to know.
 #[derive(Clone, Debug)]
 pub struct Door {

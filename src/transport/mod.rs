@@ -85,6 +85,16 @@ impl Transport {
         self.running.len()
     }
 
+    /// How many connections are counted now, handshakes included, and how many there may be (0: no bound).
+    pub fn room(&self) -> (usize, usize) {
+        (self.limits.all(), self.limits.most())
+    }
+
+    /// Whether no new connection is accepted or dialed any more.
+    pub fn is_stopping(&self) -> bool {
+        self.stop.is_cancelled()
+    }
+
     /// Says goodbye to every connection with 1001, in batches spread over `stagger` so that not all come back at once, each
     /// after what is queued for it; then waits for all tasks to end, at most `grace`. Call it when `stop` was cancelled.
     /// Says whether all ended.

@@ -93,6 +93,7 @@ impl Driver<'_> {
     ) -> Result<(), BackendError> {
         self.machine.begun(&mut self.out);
         loop {
+            ports.set_up(self.up);
             self.let_out(ports).await?;
             let due = async {
                 let machine = self.machine.due().map(|at| self.started + at.since(Time::ZERO));

@@ -112,6 +112,7 @@ impl Backend for Simulator {
         // Should this life end in a panic, the next one has other ids of calls and runs.
         self.settings.seed = self.settings.seed.wrapping_add(1);
         self.settings.first_run += 1 << 32;
+        ports.set_up(true);
         loop {
             self.tell(&mut machine, ports).await?;
             let timeout = async {

@@ -228,8 +228,16 @@ impl Hub {
     pub(super) fn program(&self, ticket: Ticket, login: &str) -> Result<(Caller, UserIx), CallError> {
         let user = self.users.by_login(login).ok_or_else(|| CallError::new(Code::NotAuthorized, "no such user"))?;
         let rights = self.users[user].account.rights;
-        let caller =
-            Caller { peer: PeerId(0), user: Some(user), link: None, qid: None, tab: None, rights, ask: Some(ticket) };
+        let caller = Caller {
+            peer: PeerId(0),
+            user: Some(user),
+            link: None,
+            qid: None,
+            tab: None,
+            rights,
+            ask: Some(ticket),
+            since: self.now,
+        };
         Ok((caller, user))
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::auth::Attempt;
 use crate::calls::Entry;
-use crate::message::{Body, CloseReason, PeerId, Shared, Text};
+use crate::message::{Body, CloseReason, Code, PeerId, Shared, Text};
 use crate::telephony;
 
 use super::archive::{ChatText, Fetch};
@@ -208,6 +208,15 @@ pub enum Notice {
         outcome: &'static str,
         /// How long the caller waited, milliseconds.
         millis: u64,
+    },
+    /// A call of a peer or a program was answered.
+    Replied {
+        /// The method as the catalogue writes it; `unknown` for one that it does not have.
+        method: &'static str,
+        /// The code of the error; `None`: it succeeded, or failed by a text alone.
+        error: Option<Code>,
+        /// How long whoever called has waited, microseconds.
+        micros: u64,
     },
     /// A circuit opened or closed.
     Circuit {

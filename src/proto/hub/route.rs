@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
+use crate::Time;
 use crate::auth::{Attempt, Identity, LoginBy, LoginError, Who, same_login};
 use crate::message::{Body, CallError, CloseReason, Code, Envelope, Part, PeerId, Qid, Shared, Text};
 use crate::method::{self, Class, Flow, Head, Message, is_reply, reply_name};
 
 use super::input::{Opening, Ticket};
-use super::output::{Answer, Output};
+use super::output::{Answer, Notice, Output};
 use super::rights::Rights;
 use super::subscription::Subscriptions;
 use super::timer::{Key, Timer};
@@ -31,6 +32,8 @@ pub(super) struct Caller {
     pub(super) rights: Rights,
     /// The question of a program that the call answers; such a call has no peer.
     pub(super) ask: Option<Ticket>,
+    /// When the call came.
+    pub(super) since: Time,
 }
 
 /// What a handler says: a reply now, none (or later), or a failure.
@@ -141,6 +144,7 @@ impl Hub {
             tab: None,
             rights: account.rights,
             ask: None,
+            since: self.now,
         };
         // Most clients repeat the login in every call; another's is refused.
         let named = match Head::of(&envelope.body) {
@@ -188,6 +192,7 @@ impl Hub {
             tab: None,
             rights: self.links[link].settings.rights,
             ask: None,
+            since: self.now,
         };
         let head = match Head::of(&envelope.body) {
             Ok(head) => head,
@@ -361,6 +366,7 @@ impl Hub {
 
     /// Sends the reply of a call: its qid, `result` 1, on a link the identity, then the body.
     pub(super) fn succeed(&mut self, caller: &Caller, name: &str, body: Body) {
+        self.replied(caller, name, None);
         if let Some(ticket) = caller.ask {
             return self.out.push_back(Output::Answer { ticket, answer: Answer::Ran(body) });
         }
@@ -370,6 +376,7 @@ impl Hub {
 
     /// The same for a call whose success is to outlive a restart.
     pub(super) fn succeed_once_kept(&mut self, caller: &Caller, name: &str, body: Body) {
+        self.replied(caller, name, None);
         let reply = self.success(caller, name, body);
         self.promise(caller.peer, reply);
     }
@@ -387,6 +394,7 @@ impl Hub {
 
     /// Sends the reply of a call that failed.
     pub(super) fn fail(&mut self, caller: &Caller, name: &str, error: &CallError) {
+        self.replied(caller, name, error.code);
         if let Some(ticket) = caller.ask {
             return self.out.push_back(Output::Answer { ticket, answer: Answer::Refused(error.clone()) });
         }
@@ -397,6 +405,13 @@ impl Hub {
         body.set("errormsg", error.errormsg());
         let reply = Envelope { name: reply_name(name), body };
         self.out.push_back(Output::Send { to: caller.peer, message: Arc::new(Shared::new(reply)) });
+    }
+
+    /// Tells operators of a reply.
+    fn replied(&mut self, caller: &Caller, name: &str, error: Option<Code>) {
+        let method = method::find(name).map_or("unknown", |message| message.name);
+        let micros = u64::try_from(self.now.since(caller.since).as_micros()).unwrap_or(u64::MAX);
+        self.out.push_back(Output::Notice(Notice::Replied { method, error, micros }));
     }
 
     fn head(&self, caller: &Caller, result: i64) -> Body {

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -32,6 +33,8 @@ pub struct Certificates {
     config: ArcSwap<ServerConfig>,
     /// Of both files as they were read last, so that an event without a change does nothing.
     digest: Mutex<[u8; 32]>,
+    /// When the first of the chain ends, seconds since 1970.
+    expires: AtomicI64,
 }
 
 impl Certificates {
@@ -40,12 +43,13 @@ impl Certificates {
     /// # Errors
     /// When a file cannot be read, holds no certificate or key, or the two do not belong together.
     pub fn load(certificate: &Path, key: &Path) -> Result<Arc<Self>, TlsError> {
-        let (config, digest) = read(certificate, key)?;
+        let Read { config, digest, expires } = read(certificate, key)?;
         Ok(Arc::new(Self {
             certificate: certificate.to_owned(),
             key: key.to_owned(),
             config: ArcSwap::from_pointee(config),
             digest: Mutex::new(digest),
+            expires: AtomicI64::new(expires),
         }))
     }
 
@@ -54,14 +58,20 @@ impl Certificates {
     /// # Errors
     /// As [`Self::load`]; then everything stays as it was.
     pub fn reload(&self) -> Result<bool, TlsError> {
-        let (config, digest) = read(&self.certificate, &self.key)?;
+        let Read { config, digest, expires } = read(&self.certificate, &self.key)?;
         let mut last = self.digest.lock().unwrap_or_else(PoisonError::into_inner);
         if *last == digest {
             return Ok(false);
         }
         *last = digest;
         self.config.store(Arc::new(config));
+        self.expires.store(expires, Ordering::Relaxed);
         Ok(true)
+    }
+
+    /// When the first certificate of the chain in use ends, seconds since 1970.
+    pub fn expires(&self) -> i64 {
+        self.expires.load(Ordering::Relaxed)
     }
 
     /// What accepts the next handshake.
@@ -149,7 +159,14 @@ impl Hangup {
     }
 }
 
-fn read(certificate: &Path, key: &Path) -> Result<(ServerConfig, [u8; 32]), TlsError> {
+/// What two files say.
+struct Read {
+    config: ServerConfig,
+    digest: [u8; 32],
+    expires: i64,
+}
+
+fn read(certificate: &Path, key: &Path) -> Result<Read, TlsError> {
     let open = |path: &Path| fs::read(path).map_err(|e| TlsError::new(format!("{}: {e}", path.display())));
     let (chain_pem, key_pem) = (open(certificate)?, open(key)?);
     let chain = CertificateDer::pem_slice_iter(&chain_pem)
@@ -158,6 +175,8 @@ fn read(certificate: &Path, key: &Path) -> Result<(ServerConfig, [u8; 32]), TlsE
     if chain.is_empty() {
         return Err(TlsError::new(format!("{}: no certificate in PEM", certificate.display())));
     }
+    let expires = chain.iter().map(|one| expiry(one)).collect::<Result<Vec<_>, _>>();
+    let expires = expires.map_err(|e| TlsError::new(format!("{}: {e}", certificate.display())))?;
     let private = PrivateKeyDer::from_pem_slice(&key_pem)
         .map_err(|e| TlsError::new(format!("{}: no private key in PEM: {e}", key.display())))?;
     let mut config = ServerConfig::builder_with_provider(provider())
@@ -172,5 +191,38 @@ fn read(certificate: &Path, key: &Path) -> Result<(ServerConfig, [u8; 32]), TlsE
     // Who comes back is spared half the handshake, and we need not remember anybody for it.
     config.ticketer = Ticketer::new().map_err(|e| TlsError::new(e.to_string()))?;
     let digest = Sha256::new().chain_update(&chain_pem).chain_update([0]).chain_update(&key_pem).finalize();
-    Ok((config, digest.into()))
+    Ok(Read { config, digest: digest.into(), expires: expires.into_iter().min().unwrap_or_default() })
+}
+
+/// Until when a certificate is valid, seconds since 1970. RFC 5280 section 4.1.2.5.
+fn expiry(certificate: &[u8]) -> Result<i64, String> {
+    let (_, parsed) =
+        x509_parser::parse_x509_certificate(certificate).map_err(|e| format!("no X.509 certificate: {e}"))?;
+    Ok(parsed.validity().not_after.timestamp())
+}
+
+#[cfg(test)]
+mod tests {
+    use rcgen::{CertificateParams, KeyPair, date_time_ymd};
+
+    use super::*;
+
+    #[test]
+    fn the_chain_ends_with_the_first_that_does() {
+        let folder = tempfile::tempdir().unwrap();
+        let (certificate, key) = (folder.path().join("c.pem"), folder.path().join("k.pem"));
+        let pair = KeyPair::generate().unwrap();
+        let until = |year| {
+            let mut params = CertificateParams::new(vec!["cti.example".to_owned()]).unwrap();
+            params.not_after = date_time_ymd(year, 1, 2);
+            params.self_signed(&pair).unwrap().pem()
+        };
+        fs::write(&key, pair.serialize_pem()).unwrap();
+        fs::write(&certificate, until(2060) + &until(2049)).unwrap();
+        let loaded = Certificates::load(&certificate, &key).unwrap();
+        assert_eq!(loaded.expires(), date_time_ymd(2049, 1, 2).unix_timestamp());
+        fs::write(&certificate, until(2060)).unwrap();
+        assert!(loaded.reload().unwrap());
+        assert_eq!(loaded.expires(), date_time_ymd(2060, 1, 2).unix_timestamp());
+    }
 }

@@ -3,6 +3,7 @@
 //! - [`proto`]: the pure protocol, a crate of its own.
 //! - [`config`]: what an operator may choose.
 //! - [`shutdown`]: the stop signal and the grace period.
+//! - [`service`]: the service manager that started us.
 //! - [`telemetry`]: how the house speaks to operators.
 //! - [`engine`]: what owns the Hub, and the outboxes.
 //! - [`pbx`]: telephone systems behind one trait, and the simulator.
@@ -25,6 +26,7 @@ pub mod demo;
 pub mod engine;
 pub mod files;
 pub mod pbx;
+pub mod service;
 pub mod shutdown;
 pub mod store;
 pub mod telemetry;

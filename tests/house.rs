@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 const SERVER: &[(&str, &[&str])] = &[
     ("config", &[]),
     ("shutdown", &[]),
+    ("service", &[]),
     ("telemetry", &["config"]),
     ("engine", &["config", "telemetry", "shutdown"]),
     ("store", &["config", "telemetry", "shutdown"]),
@@ -24,7 +25,17 @@ const SERVER: &[(&str, &[&str])] = &[
     // Two doors for the commands: they read the admin token and make password hashes, and speak TLS to the admin port.
     (
         "cli",
-        &["app", "config", "demo", "telemetry", "shutdown", "store::hash_password", "store::token", "transport::tls"],
+        &[
+            "app",
+            "config",
+            "demo",
+            "service",
+            "telemetry",
+            "shutdown",
+            "store::hash_password",
+            "store::token",
+            "transport::tls",
+        ],
     ),
 ];
 

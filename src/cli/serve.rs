@@ -10,6 +10,7 @@ use super::{Exit, Failure, load, sources, with_settings};
 use crate::app::{self, Addresses, StartError};
 use crate::config::{Auth, Config, Finding, Link, LinkMode, Loaded, Log, Secret, Sources};
 use crate::demo;
+use crate::service::{self, Manager};
 use crate::shutdown::Shutdown;
 use crate::telemetry::logging;
 
@@ -74,14 +75,22 @@ fn prepare(sources: &Sources) -> Result<Loaded, Failure> {
 
 /// Runs a gateway until it is told to stop. `ready` is called once, when it listens.
 fn run(config: &Config, demo: bool, ready: impl FnOnce(&Addresses) -> Result<(), Failure>) -> Result<(), Failure> {
+    // Before there are threads.
+    let manager = Manager::from_environment();
+    let inherited = service::inherited().map_err(|error| {
+        Failure::new(format!("a listener that the service manager passes on cannot be used: {error}")).exit(Exit::Start)
+    })?;
     runtime()?.block_on(async {
         let shutdown = Shutdown::on_signals().map_err(no_signals)?;
-        let node = app::start(config, demo, shutdown).await.map_err(not_started)?;
+        let node = app::start_on(config, demo, shutdown, inherited).await.map_err(not_started)?;
         tracing::info!(addresses = ?node.addresses, "ready");
         let told = ready(&node.addresses);
         if told.is_ok() {
-            node.stop_requested().await;
+            manager.tell("READY=1\nSTATUS=ready");
+            manager.guard(node.stop_requested(), || node.is_alive()).await;
         }
+        let within = node.longest_stop().as_micros();
+        manager.tell(&format!("STOPPING=1\nSTATUS=saying goodbye\nEXTEND_TIMEOUT_USEC={within}"));
         let clean = node.stop().await;
         told?;
         if clean {

@@ -26,7 +26,7 @@ mod validate;
 mod web;
 
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
@@ -104,7 +104,7 @@ impl Config {
 
     /// The file with the token that the admin port demands.
     pub fn admin_token(&self) -> PathBuf {
-        self.folder.join(Path::new("data/admin.token"))
+        self.folder.join(&self.web.admin_token)
     }
 }
 

@@ -49,6 +49,8 @@ pub struct Web {
     /// Serve the admin port with TLS, by `certificate` and `key`; it must be on when `admin_bind` is outside loopback.
     /// Default false.
     pub admin_tls: bool,
+    /// The file that holds the token of the admin port, made on the first start. Default `data/admin.token`.
+    pub admin_token: PathBuf,
 }
 
 keywords! {
@@ -78,6 +80,7 @@ impl Default for Web {
             legacy_password_case: false,
             insecure_basic: false,
             admin_bind: loopback(4058),
+            admin_token: PathBuf::from("data/admin.token"),
             admin_tls: false,
         }
     }

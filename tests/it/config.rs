@@ -598,6 +598,8 @@ fn relative_paths_count_from_the_folder_of_the_file() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("c.toml");
     fs::write(&file, "[web]\ncertificate = \"/etc/a.pem\"\n").unwrap();
+    let config = Config::load(&Sources::file(&file).with_flag("web.admin_token", "/run/t")).unwrap().config;
+    assert_eq!(config.admin_token(), Path::new("/run/t"));
     let config = Config::load(&Sources::file(&file)).unwrap().config;
     assert_eq!(config.web.certificate, Path::new("/etc/a.pem"));
     assert_eq!(config.web.key, folder.path().join("certs/server.key"));

@@ -48,6 +48,8 @@ mod phone;
 mod proxy;
 // What is missing, and what to write where.
 mod doctor;
+// What systemd is told, and what it passes on.
+mod service;
 // Gateways and peers for the stories.
 mod support;
 // Certificates that change, and peers that get TLS wrong.

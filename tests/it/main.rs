@@ -40,6 +40,8 @@ mod uploads;
 mod kept;
 // What operators read.
 mod logs;
+// The figures, and who asks for them.
+mod figures;
 // The manual and what shells complete.
 mod manual;
 // Telephony where a socket makes the difference.

@@ -1,9 +1,9 @@
 # Everything a person does with this tree. Each target says what it needs and what it prints.
 
-.PHONY: demo test load lint bench fuzz build help
+.PHONY: demo test load lint bench fuzz build deb deb-test image rules help
 
 help: ## This list
-	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' Makefile
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' Makefile
 
 build: ## Build the gateway
 	cargo build --locked
@@ -23,6 +23,18 @@ lint: ## Format, clippy and documentation, warnings as errors
 
 bench: ## Figures, printed; nothing passes or fails
 	@scripts/bench.sh
+
+deb: ## A Debian package in target/deb (builds with optimisation; CTIGATE=binary packs one that is there)
+	@scripts/deb.sh
+
+deb-test: ## Install the package into an empty root, run it there, remove it (root)
+	@scripts/deb-test.sh
+
+image: ## Build the container image and run it; without a container engine, play its stages (root)
+	@scripts/image.sh
+
+rules: ## Check and try the alert rules with promtool
+	@scripts/rules.sh
 
 fuzz: ## Each fuzz target for a minute (SECONDS_EACH=n for longer)
 	@FUZZ_SECONDS=$(or $(SECONDS_EACH),60) fuzz/run.sh

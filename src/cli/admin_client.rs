@@ -47,8 +47,8 @@ impl AdminClient {
         let token = token::read(&path).map_err(|error| {
             let why = std::error::Error::source(&error).map_or_else(String::new, |cause| format!(": {cause}"));
             Failure::new(format!("{error}{why}")).help(
-                "the gateway makes the token at its first start, in data/ beside its configuration: run the command in the same \
-                 folder, or with the same --config, as the user who runs the gateway",
+                "the gateway makes the token at its first start, in the file that [web] admin_token names: run the command in the \
+                 same folder, or with the same --config, as the user who runs the gateway",
             )
         })?;
         Ok(Self { address: reachable(config.web.admin_bind), token, trust: trust(&config)? })

@@ -3,8 +3,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::io::Write;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use ctigate::proto::hub::Snapshot;
@@ -20,8 +21,8 @@ struct Figure {
     samples: usize,
 }
 
-/// Every figure of the page by the name that its samples have.
-fn figures() -> BTreeMap<String, Figure> {
+/// The page with one of everything on it.
+fn page() -> String {
     let metrics = Metrics::default();
     metrics.connections.with("tab").inc();
     let counted = [
@@ -50,8 +51,12 @@ fn figures() -> BTreeMap<String, Figure> {
         certificates: &[("web.certificate".to_owned(), 0)],
         ..Now::default()
     };
-    let page = metrics.page(&now);
+    metrics.page(&now)
+}
 
+/// Every figure of the page by the name that its samples have.
+fn figures() -> BTreeMap<String, Figure> {
+    let page = page();
     let mut kinds: BTreeMap<String, String> = BTreeMap::new();
     let mut found: BTreeMap<String, Figure> = BTreeMap::new();
     for line in page.lines() {
@@ -261,10 +266,22 @@ fn the_documentation_names_every_figure_and_every_alert() {
 #[test]
 #[allow(clippy::print_stdout, reason = "what was left out is to be seen")]
 fn promtool_takes_the_page_and_the_alerts_as_they_are() {
-    if !Path::new("target/promtool/promtool").exists() && Command::new("promtool").arg("--version").output().is_err() {
+    let fetched = "target/promtool/promtool";
+    let promtool = if Path::new(fetched).exists() { fetched } else { "promtool" };
+    if Command::new(promtool).arg("--version").output().is_err() {
         println!("promtool is not installed: scripts/rules.sh fetches it. This test did nothing");
         return;
     }
+    let mut check = Command::new(promtool)
+        .args(["check", "metrics"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    check.stdin.take().unwrap().write_all(page().as_bytes()).unwrap();
+    let checked = check.wait_with_output().unwrap();
+    assert!(checked.status.success(), "{}", String::from_utf8_lossy(&checked.stderr));
     let tried = Command::new("scripts/rules.sh").output().unwrap();
     assert!(tried.status.success(), "{}", String::from_utf8_lossy(&[tried.stdout, tried.stderr].concat()));
 }

@@ -190,6 +190,35 @@ fn listeners_that_are_passed_on_are_taken_over_and_who_came_before_the_start_is_
 }
 
 #[test]
+fn a_gateway_without_its_telephone_system_lives_and_is_not_ready() {
+    let (web, admin) = (TcpListener::bind("127.0.0.1:0").unwrap(), TcpListener::bind("127.0.0.1:0").unwrap());
+    let (web_at, admin_at) = (web.local_addr().unwrap(), admin.local_addr().unwrap());
+    // Bound but never listened to by an Asterisk: whoever connects hears nothing.
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = silent.local_addr().unwrap().port();
+    let folder = folder(&format!(
+        "[web]\nbind = \"{web_at}\"\ntls_bind = \"\"\nadmin_bind = \"{admin_at}\"\n[limits]\nstop_grace = \"2s\"\n\
+         [pbx]\nkind = \"asterisk\"\n[pbx.asterisk]\nhost = \"127.0.0.1\"\nport = {port}\nuser = \"cti\"\nsecret = \"x\"\n\
+         agi_bind = \"127.0.0.1:0\"\n"
+    ));
+    let mut command = serve(folder.path(), PASSED);
+    pass_on(&mut command, [&web, &admin]);
+    let running = Running(command.stderr(Stdio::null()).spawn().unwrap());
+    assert!(answer(ask(admin_at, "/healthz")).starts_with("HTTP/1.1 200"));
+    let ready = answer(ask(admin_at, "/readyz"));
+    assert!(ready.starts_with("HTTP/1.1 503"), "{ready}");
+    for part in [
+        "\"ready\":false",
+        "\"telephone\":{\"state\":\"down\"",
+        "\"store\":{\"state\":\"ok\"",
+        "\"web\":{\"state\":\"ok\"",
+    ] {
+        assert!(ready.contains(part), "{part} is not in {ready}");
+    }
+    drop(running);
+}
+
+#[test]
 fn a_listener_that_no_key_names_stops_the_start() {
     let (web, other) = (TcpListener::bind("127.0.0.1:0").unwrap(), TcpListener::bind("127.0.0.1:0").unwrap());
     let (web_at, other_at) = (web.local_addr().unwrap(), other.local_addr().unwrap());

@@ -47,6 +47,8 @@ mod journal;
 mod chats;
 // Temporary passwords, uploads, photos.
 mod files;
+// What operators hear of each reply.
+mod replies;
 // Stored procedures, scripts, passwords, programs.
 mod procedures;
 // What must always hold, in whatever order things happen.

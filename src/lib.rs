@@ -12,6 +12,7 @@
 //! - [`transport`]: how peers reach us and we them.
 //! - [`admin`]: health, figures and the HTTP interface of the admin port.
 //! - [`web`]: what the web port answers: pages, the browser library, messages that CRMs post.
+//! - [`trial`]: tries a CRM out, playing the gateway against it.
 //! - [`demo`]: the demonstration's CRM, a process of its own.
 //! - [`app`]: builds all parts and wires them.
 //! - [`cli`]: what people type.
@@ -31,4 +32,5 @@ pub mod shutdown;
 pub mod store;
 pub mod telemetry;
 pub mod transport;
+pub mod trial;
 pub mod web;

@@ -18,6 +18,7 @@ const SERVER: &[(&str, &[&str])] = &[
     ("admin", &["engine", "config", "telemetry", "shutdown", "pbx::Control", "pbx::Done"]),
     ("web", &["admin", "engine", "config", "files", "telemetry", "shutdown"]),
     ("demo", &["config", "shutdown", "transport"]),
+    ("trial", &["config", "transport"]),
     (
         "app",
         &["admin", "config", "demo", "engine", "files", "pbx", "shutdown", "store", "telemetry", "transport", "web"],
@@ -30,11 +31,13 @@ const SERVER: &[(&str, &[&str])] = &[
             "config",
             "demo",
             "service",
+            "trial",
             "telemetry",
             "shutdown",
             "store::hash_password",
             "store::token",
             "transport::tls",
+            "transport::trial",
         ],
     ),
 ];

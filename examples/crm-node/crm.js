@@ -38,6 +38,7 @@ const methods = {
 // The link with ctigate. To restore it is our part, since we dial.
 
 let link = null;
+const packets = new Map(); // message-id → the pieces of a long message that are here
 
 function dial(authorization) {
   const headers = authorization ? { authorization } : {};
@@ -51,6 +52,7 @@ function dial(authorization) {
   });
   socket.on("open", () => {
     link = socket;
+    packets.clear();
     send("whoareyou", { qid: randomUUID(), ...SELF });
   });
   socket.on("message", (data) => handle(String(data)));
@@ -82,7 +84,8 @@ function send(name, body) {
 function handle(data) {
   const [name, body] = JSON.parse(data);
   const { qid, executionid } = body;
-  if (name === "ping") send("pong", body);
+  if (name === "multipart") collect(body);
+  else if (name === "ping") send("pong", body);
   else if (name === "whoareyou") send("iam", { qid, ...SELF });
   else if (name === "iam") linked(body);
   else if (name === "getavailablemethods") send("availablemethods", { qid, result: 1, methods: contract.methods });
@@ -91,9 +94,21 @@ function handle(data) {
   else if (name === "executemethod" && methods[body.name]) {
     const outputparameters = methods[body.name](body.inputparameters ?? {});
     send("methodresult", { qid, executionid, result: 1, outputparameters });
+  } else if (name === "executemethod" && !contract.methods.some((method) => method.name === body.name)) {
+    send("methodresult", { qid, executionid, result: 0, error: 59001, errormsg: "Unknown method", outputparameters: {} });
   } else {
     toPages(body, data);
   }
+}
+
+/** A long message comes in packets: base64 pieces of its text, numbered from 0. */
+function collect({ "message-id": id, packetcount, packetnumber, content }) {
+  const pieces = packets.get(id) ?? [];
+  pieces[Number(packetnumber)] = Buffer.from(content, "base64");
+  packets.set(id, pieces);
+  if (Object.keys(pieces).length < Number(packetcount)) return;
+  packets.delete(id);
+  handle(String(Buffer.concat(pieces)));
 }
 
 /** A reply names its tab; an event is for all tabs of its user, or for everybody. */

@@ -1,5 +1,6 @@
 //! The words of the command line, and what they teach.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
@@ -8,6 +9,7 @@ use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Parser, Subcommand, ValueEnum};
 
 use super::serve::CRM_PASSWORD;
+use crate::config::Auth;
 use crate::config::units::duration;
 
 const STYLES: Styles = Styles::styled()
@@ -31,6 +33,7 @@ Run it:
   ctigate serve                           runs with ./ctigate.toml, or with --config FILE
   ctigate doctor                          looks whether everything is there, and says what to do
   ctigate call FindClient phone=1234567   asks the CRM by a dynamic method
+  ctigate check-crm ws://127.0.0.1:9000/  plays the telephone server against a CRM, and says what it does wrong
 
 More:
   ctigate help                            all commands
@@ -181,6 +184,8 @@ Exit code 1: something does not work.")]
         #[command(subcommand)]
         order: AsteriskOrder,
     },
+    /// Play the telephone server against a CRM, and say what it does wrong
+    CheckCrm(CheckCrm),
     /// Make a password_hash for [[user]] or [[link]]
     #[command(after_help = "\
 It asks for the password on the terminal without showing it, or takes the first line of standard input.
@@ -290,6 +295,82 @@ pub(super) struct DemoCrm {
     /// The gateway's certificate, PEM
     #[arg(long, value_name = "FILE", default_value = "certs/server.pem")]
     pub(super) ca_file: PathBuf,
+}
+
+/// `check-crm`
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+It speaks to the CRM as a gateway would, needs no gateway and no configuration, and prints a table: what was looked at, what was
+found, what to do. It runs one dynamic method (--method) a few times and opens one form for a user that does not exist, so use a
+CRM that may be tried.
+
+Examples:
+  ctigate check-crm ws://127.0.0.1:9000/cti --auth basic --login crm --password secret
+  ctigate check-crm wss://crm.example/cti --ca-file crm.pem
+  ctigate check-crm http://127.0.0.1:8080/hook.php --format xml      the CRM is posted to
+  ctigate check-crm --listen 127.0.0.1:4067 --tls --login crm --password secret
+                                                                     the CRM connects: point it at that address
+  ctigate check-crm ws://127.0.0.1:9000/ --method FindClient --input phone=79001112233
+  ctigate check-crm ws://127.0.0.1:9000/ --json | jq '.[] | select(.verdict == \"BAD\")'
+
+Exit codes: 0 nothing failed (remarks are no failure), 1 something failed or the CRM could not be reached, 2 wrong usage.")]
+pub(super) struct CheckCrm {
+    /// The CRM: ws:// or wss:// to dial it, http:// or https:// to post to it
+    #[arg(required_unless_present = "listen", conflicts_with = "listen")]
+    pub(super) url: Option<String>,
+    /// Wait here for a CRM that connects by itself
+    #[arg(long, value_name = "ADDRESS")]
+    pub(super) listen: Option<SocketAddr>,
+    /// With --listen: demand TLS
+    #[arg(long, requires = "listen")]
+    pub(super) tls: bool,
+    /// With --tls: the certificate to show, PEM; made when missing
+    #[arg(long, value_name = "FILE", default_value = "certs/server.pem")]
+    pub(super) certificate: PathBuf,
+    /// With --tls: its key, PEM
+    #[arg(long, value_name = "FILE", default_value = "certs/server.key")]
+    pub(super) key: PathBuf,
+    /// With --listen: how long to wait for the CRM
+    #[arg(long, value_name = "TIME", value_parser = duration::parse, default_value = "60s")]
+    pub(super) wait: Duration,
+    /// What to show, or to demand with --listen: none, basic or digest; without it digest when there is a login, else none
+    #[arg(long)]
+    pub(super) auth: Option<Auth>,
+    /// The login to show or demand
+    #[arg(long, default_value = "")]
+    pub(super) login: String,
+    /// Its password
+    #[arg(long, env = CRM_PASSWORD, hide_env_values = true)]
+    pub(super) password: Option<String>,
+    /// Which format to speak. With both, one is enough; a CRM that connects chooses by itself
+    #[arg(long, value_enum, default_value_t = Formats::Both)]
+    pub(super) format: Formats,
+    /// The authorities to trust in place of the system's, PEM; may be the CRM's own certificate
+    #[arg(long, value_name = "FILE")]
+    pub(super) ca_file: Option<PathBuf>,
+    /// Accept any certificate of the CRM
+    #[arg(long)]
+    pub(super) danger_accept_any_certificate: bool,
+    /// The dynamic method to run; without it the first that the CRM carries out itself
+    #[arg(long, value_name = "NAME")]
+    pub(super) method: Option<String>,
+    /// Its input: KEY=TEXT, or KEY:=JSON; may be repeated. What must be there and is not given is made up
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub(super) input: Vec<Input>,
+    /// How long to wait for an answer that has no deadline of its own
+    #[arg(long, value_name = "TIME", value_parser = duration::parse, default_value = "10s")]
+    pub(super) timeout: Duration,
+    /// Print for programs
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+/// Formats to try.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Formats {
+    Json,
+    Xml,
+    Both,
 }
 
 /// `call`

@@ -5,6 +5,7 @@ mod admin_client;
 mod args;
 mod call;
 mod check;
+mod check_crm;
 mod convert;
 mod doctor;
 mod manual;
@@ -106,6 +107,7 @@ fn run(args: Args, terminal: &mut Terminal) -> Result<(), Failure> {
         Command::Asterisk { order: AsteriskOrder::Config { choice, piece } } => {
             doctor::asterisk_config(&choice, piece, terminal)
         }
+        Command::CheckCrm(asked) => check_crm::check_crm(asked, terminal),
         Command::HashPassword => password::hash(terminal),
         Command::Convert { to, file } => convert::convert(to, file.as_deref(), terminal),
         Command::Completions { shell } => manual::completions(shell, terminal),

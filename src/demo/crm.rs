@@ -1,7 +1,9 @@
 //! A small CRM: says who a client is, takes down how a call ended.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use ctigate_proto::Time;
+use ctigate_proto::codec::multipart::{self, Assembler, SetLimits};
 use ctigate_proto::codec::{self, Limits};
 use ctigate_proto::message::{Body, Envelope, Format, Object, Text, Value};
 use tokio_util::sync::CancellationToken;
@@ -50,13 +52,17 @@ impl Crm {
         if let Err(ended) = gateway.send(&text(&hello)).await {
             return ended;
         }
+        let began = Instant::now();
+        let mut packets = Assembler::new(SetLimits::default());
         loop {
             let message = match gateway.next().await {
                 Ok(message) => message,
                 Err(ended) => return ended,
             };
-            let envelope = match codec::decode(Format::Json, &message, &Limits::default()) {
-                Ok(envelope) => envelope,
+            let now = Time::from_millis(u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX));
+            let envelope = match read(&message, now, &mut packets) {
+                Ok(Some(envelope)) => envelope,
+                Ok(None) => continue,
                 Err(error) => {
                     say(format!("unreadable: {error}"));
                     continue;
@@ -116,6 +122,19 @@ impl Crm {
             }
             _ => Vec::new(),
         }
+    }
+}
+
+/// A message; `None` when it is a packet of a long one that is not whole yet.
+fn read(text: &Text, now: Time, packets: &mut Assembler) -> Result<Option<Envelope>, String> {
+    let decoded = |text: &Text| codec::decode(Format::Json, text, &Limits::default()).map_err(|error| error.to_string());
+    let envelope = decoded(text)?;
+    if envelope.name != multipart::NAME {
+        return Ok(Some(envelope));
+    }
+    match packets.accept(now, &envelope.body) {
+        Ok(whole) => whole.as_ref().map(decoded).transpose(),
+        Err(error) => Err(error.to_string()),
     }
 }
 

@@ -132,7 +132,7 @@ fn check_upgrade(head: &Head, format: Format) -> Result<(), Failure> {
         return Err(Failure::Declined("the server answered 101, but not with an upgrade to WebSocket".to_owned()));
     }
     match head.only("sec-websocket-protocol") {
-        Some(chosen) if !chosen.eq_ignore_ascii_case(format.word()) => Err(Failure::Declined(format!(
+        Some(chosen) if !chosen.eq_ignore_ascii_case(format.word()) => Err(Failure::SubProtocol(format!(
             "the server chose the sub-protocol {}, we offered {}",
             tame(chosen),
             format.word()

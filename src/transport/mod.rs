@@ -5,7 +5,7 @@
 //! - [`dial`] opens links, [`post`] speaks to CRMs that only answer POSTs, [`rpc`] serves those that post to us.
 //! - `connection` is the pump of one connection: socket ⇄ Dialog ⇄ engine. `socket`, `wire`, `guard`, `frames` and `hixie76`
 //!   lie below it.
-//! - [`client`] is the other end of a link, for the demo's CRM.
+//! - [`client`] is the other end of a link, for the demo's CRM; [`trial`] our end of one, for whoever tries a CRM out.
 //! - [`tls`] holds certificates, [`limit`] counts connections.
 //!
 //! Called by `app`, which binds the ports and hands in settings. Nothing here decides what a message means, and nothing here
@@ -30,6 +30,7 @@ pub mod rpc;
 mod socket;
 mod stream;
 pub mod tls;
+pub mod trial;
 mod upgrade;
 mod wire;
 

@@ -20,6 +20,8 @@ pub(super) enum Failure {
     Unreachable(String),
     /// There is a server, but not for us: another version, another status, something else altogether.
     Declined(String),
+    /// It chose a sub-protocol that we did not offer.
+    SubProtocol(String),
     /// It answered what is no message.
     BadAnswer(String),
     /// Our credentials are wrong.
@@ -28,7 +30,11 @@ pub(super) enum Failure {
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (Self::Unreachable(why) | Self::Declined(why) | Self::BadAnswer(why) | Self::Refused(why)) = self;
+        let (Self::Unreachable(why)
+        | Self::Declined(why)
+        | Self::SubProtocol(why)
+        | Self::BadAnswer(why)
+        | Self::Refused(why)) = self;
         f.write_str(why)
     }
 }

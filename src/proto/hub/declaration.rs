@@ -1,4 +1,5 @@
 //! What a CRM declares: its dynamic methods and forms, and the checking of values against that. `proto-spec/dynamic.md`.
+//! Read by the Hub, and by `check-crm`, which so judges a declaration as the gateway will.
 
 use std::time::Duration;
 
@@ -17,24 +18,36 @@ pub(super) const MAX_WAIT: Duration = Duration::from_secs(60);
 
 /// The type of a parameter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub enum Kind {
+    /// A string.
     String,
+    /// A number without `.`, `e`, `E`.
     Int,
+    /// A number.
     Float,
+    /// A boolean.
     Bool,
+    /// A string `YYYY-MM-DD HH:MM:SS`.
     Datetime,
+    /// A string of 32 hex digits with dashes.
     Guid,
+    /// An object.
     Object,
+    /// An array.
     Array,
 }
 
 /// One parameter.
 #[derive(Clone, Debug)]
-pub(super) struct Parameter {
-    pub(super) name: Text,
-    pub(super) kind: Kind,
-    pub(super) caption: Text,
-    pub(super) required: bool,
+pub struct Parameter {
+    /// Its name.
+    pub name: Text,
+    /// Its type.
+    pub kind: Kind,
+    /// What people see.
+    pub caption: Text,
+    /// Whether it must be there.
+    pub required: bool,
 }
 
 impl Parameter {
@@ -68,33 +81,43 @@ impl Parameter {
 
 /// Who carries a method out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Target {
+pub enum Target {
+    /// The CRM.
     Server,
+    /// The user's tabs.
     Client,
 }
 
 /// A dynamic method.
 #[derive(Clone, Debug)]
-pub(super) struct Method {
-    pub(super) name: Text,
-    pub(super) target: Target,
-    pub(super) wait: Duration,
-    /// `None`: the CRM declared no list, and nothing is checked.
-    pub(super) input: Option<Vec<Parameter>>,
-    pub(super) output: Option<Vec<Parameter>>,
+pub struct Method {
+    /// Its name.
+    pub name: Text,
+    /// Who carries it out.
+    pub target: Target,
+    /// How long a result is awaited; at most a minute.
+    pub wait: Duration,
+    /// What it takes. `None`: the CRM declared no list, and nothing is checked.
+    pub input: Option<Vec<Parameter>>,
+    /// What it gives, likewise.
+    pub output: Option<Vec<Parameter>>,
 }
 
 /// A form.
 #[derive(Clone, Debug)]
-pub(super) struct Form {
-    pub(super) name: Text,
-    pub(super) caption: Text,
-    pub(super) input: Vec<Parameter>,
-    pub(super) output: Option<Vec<Parameter>>,
+pub struct Form {
+    /// Its name.
+    pub name: Text,
+    /// What people see.
+    pub caption: Text,
+    /// What it shows.
+    pub input: Vec<Parameter>,
+    /// What it asks for. `None`: the CRM declared no list, and nothing is checked.
+    pub output: Option<Vec<Parameter>>,
 }
 
 /// Reads `methods`. What is not a method is left out and described in the second list.
-pub(super) fn methods(list: Option<&Value>) -> (Vec<Method>, Vec<String>) {
+pub fn methods(list: Option<&Value>) -> (Vec<Method>, Vec<String>) {
     read(list, "methods", |o, odd| {
         let name = name_of(o)?;
         let target = match o.get("target").and_then(Value::as_str) {
@@ -117,7 +140,7 @@ pub(super) fn methods(list: Option<&Value>) -> (Vec<Method>, Vec<String>) {
 }
 
 /// Reads `forms`, likewise.
-pub(super) fn forms(list: Option<&Value>) -> (Vec<Form>, Vec<String>) {
+pub fn forms(list: Option<&Value>) -> (Vec<Form>, Vec<String>) {
     read(list, "forms", |o, odd| {
         let name = name_of(o)?;
         Some(Form {
@@ -189,7 +212,7 @@ fn parameters(list: Option<&Value>, owner: &str, odd: &mut Vec<String>) -> Optio
 ///
 /// # Errors
 /// Which value is wrong: missing, undeclared or of another type, and what was expected.
-pub(super) fn check(values: &Object, declared: &[Parameter]) -> Result<(), String> {
+pub fn check(values: &Object, declared: &[Parameter]) -> Result<(), String> {
     for (name, value) in values.iter() {
         let Some(p) = declared.iter().find(|p| p.name == *name) else {
             return Err(format!("{name} is not declared"));

@@ -15,7 +15,7 @@ mod call;
 mod chat;
 mod circuit;
 mod conference;
-mod declaration;
+pub mod declaration;
 mod dynamic;
 mod fetch;
 mod file;

@@ -76,10 +76,25 @@ impl Server {
         once: bool,
         limit: Duration,
     ) -> Result<Vec<Envelope>, Failure> {
+        let answer = self.answer(line, text, once, limit).await?;
+        codec::decode_all(self.format, &answer, &self.limits)
+            .map_err(|e| Failure::BadAnswer(format!("the CRM's answer is no message: {e}")))
+    }
+
+    /// The same, with the answer as it came: empty when there is nothing to say.
+    ///
+    /// # Errors
+    /// [`Failure`]; the line is usable again in any case.
+    pub(super) async fn answer(
+        &self,
+        line: &mut Line,
+        text: &Text,
+        once: bool,
+        limit: Duration,
+    ) -> Result<Text, Failure> {
         let body = Bytes::from(post::form(self.format, text));
         match timeout(limit, self.post(line, &body, once)).await {
-            Ok(Ok(answer)) => codec::decode_all(self.format, &answer, &self.limits)
-                .map_err(|e| Failure::BadAnswer(format!("the CRM's answer is no message: {e}"))),
+            Ok(Ok(answer)) => Ok(answer),
             Ok(Err(failure)) => {
                 // What was read to its end leaves a connection that can be used again.
                 if !matches!(failure, Failure::Declined(_) | Failure::Refused(_)) {

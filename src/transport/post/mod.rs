@@ -2,11 +2,12 @@
 //! other: it has an outbox, and what its answers hold is received from it.
 //!
 //! `life` is the one task of a link: it decides what is posted when. `exchange` posts. `pending` is what waits for the next
-//! poll.
+//! poll. [`Poster`] is for whoever tries a CRM out.
 
 mod exchange;
 mod life;
 mod pending;
+mod trial;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,6 +26,8 @@ use super::retry::Retry;
 use super::tls::TlsError;
 
 use exchange::Server;
+
+pub use trial::Poster;
 
 /// A link to be posted to.
 pub struct Posted {

@@ -322,7 +322,7 @@ pub(super) struct CheckCrm {
     #[arg(long, value_name = "ADDRESS")]
     pub(super) listen: Option<SocketAddr>,
     /// With --listen: demand TLS
-    #[arg(long, requires = "listen")]
+    #[arg(long, requires = "listen", conflicts_with = "url")]
     pub(super) tls: bool,
     /// With --tls: the certificate to show, PEM; made when missing
     #[arg(long, value_name = "FILE", default_value = "certs/server.pem")]

@@ -139,8 +139,7 @@ fn lines(row: Row, count: usize) -> Vec<Vec<Cell>> {
         Some(finding) => format!("{}: {}", finding.name, outcome.found),
         None => outcome.found.clone(),
     };
-    let mut rows =
-        vec![vec![Cell::styled(outcome.verdict.word(), style), Cell::from(name), Cell::from(found)]];
+    let mut rows = vec![vec![Cell::styled(outcome.verdict.word(), style), Cell::from(name), Cell::from(found)]];
     if outcome.finding.is_some() {
         for text in [format!("expected: {} ({})", check.expects, check.page), format!("-> {}", outcome.advice())] {
             rows.push(vec![Cell::default(), Cell::default(), Cell::from(text)]);

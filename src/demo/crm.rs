@@ -127,7 +127,8 @@ impl Crm {
 
 /// A message; `None` when it is a packet of a long one that is not whole yet.
 fn read(text: &Text, now: Time, packets: &mut Assembler) -> Result<Option<Envelope>, String> {
-    let decoded = |text: &Text| codec::decode(Format::Json, text, &Limits::default()).map_err(|error| error.to_string());
+    let decoded =
+        |text: &Text| codec::decode(Format::Json, text, &Limits::default()).map_err(|error| error.to_string());
     let envelope = decoded(text)?;
     if envelope.name != multipart::NAME {
         return Ok(Some(envelope));

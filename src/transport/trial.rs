@@ -256,7 +256,8 @@ impl Door {
         let wanted = upgrade::judge(head, &Origins::default()).inspect_err(|refusal| {
             self.note(Knock::Stranger(format!("its handshake is not right ({})", refusal.status.as_u16())));
         })?;
-        let given = head.headers.get(header::AUTHORIZATION).and_then(|value| std::str::from_utf8(value.as_bytes()).ok());
+        let given =
+            head.headers.get(header::AUTHORIZATION).and_then(|value| std::str::from_utf8(value.as_bytes()).ok());
         match (self.demand, given) {
             (Auth::None, _) => {}
             (_, None) => {

@@ -49,7 +49,13 @@ pub async fn reaching(settings: &Settings, begun: Begun<'_>) -> Vec<Row> {
         let why = why.map_or_else(String::new, |row| format!(": {}", row.outcome.found));
         let word = course.format.map_or("this", Format::word);
         let outcome = Outcome::skipped(format!("{word} is not spoken{why}"));
-        rows.push(Row { check: &check::FORMAT, outcome, way: settings.link.mode, format: course.format, took: Duration::ZERO });
+        rows.push(Row {
+            check: &check::FORMAT,
+            outcome,
+            way: settings.link.mode,
+            format: course.format,
+            took: Duration::ZERO,
+        });
     }
     rows
 }
@@ -64,7 +70,9 @@ pub async fn accepting(settings: &Settings, mut listener: Listener, begun: Begun
             came.insert(opening::arrival(&mut listener, arrival).await).connected(arrival)
         })
         .await;
-    if let Some(came) = &came {
+    if let Some(came) = &came
+        && came.wire.is_some()
+    {
         course.format = came.wire.as_ref().and_then(|wire| wire.format);
         course.check(&check::SUB_PROTOCOL, ready(came.sub_protocol())).await;
         course.check(&check::AUTHORIZATION, ready(came.authorization(settings.link.effective_auth()))).await;
@@ -249,7 +257,13 @@ impl<'a> Course<'a> {
             ended.unwrap_or_else(|_| Outcome::bad(&finding::STUCK, format!("no end in {} s", limit.as_secs())))
         };
         let good = matches!(outcome.verdict, Verdict::Good | Verdict::Note);
-        self.rows.push(Row { way: self.settings.link.mode, format: self.format, check, outcome, took: began.elapsed() });
+        self.rows.push(Row {
+            way: self.settings.link.mode,
+            format: self.format,
+            check,
+            outcome,
+            took: began.elapsed(),
+        });
         good
     }
 

@@ -1,5 +1,6 @@
 //! Dynamic methods: one run, several at once, unknown, cancelled, too late.
 
+use std::ops::RangeInclusive;
 use std::time::{Duration, Instant};
 
 use ctigate_proto::hub::declaration::{self, Kind, Method, Parameter, Target};
@@ -13,8 +14,8 @@ use super::{Outcome, Settings};
 
 /// What was sent before a message was read may cross it on the way.
 const CROSSING: Duration = Duration::from_millis(100);
-/// How much longer than its deadline a result is awaited, to tell late from never.
-const EXTRA: Duration = Duration::from_secs(5);
+/// How much longer than its deadline a result is awaited, to tell late from never: as long again, but not less nor more.
+const EXTRA: RangeInclusive<Duration> = Duration::from_secs(2)..=Duration::from_secs(5);
 /// How many run at once.
 const AT_ONCE: usize = 4;
 
@@ -70,7 +71,7 @@ impl Chosen {
     /// How long to listen for a result that should not come: well over the time that one took.
     fn quiet(&self) -> Duration {
         let took = self.took.unwrap_or(self.method.wait);
-        (took * 2 + Duration::from_millis(500)).min(self.method.wait.max(Duration::from_secs(1))).min(EXTRA)
+        (took * 2 + Duration::from_millis(500)).min(self.method.wait.max(Duration::from_secs(1))).min(*EXTRA.end())
     }
 }
 
@@ -93,7 +94,7 @@ fn made_up(parameter: &Parameter) -> Value {
 /// Runs the method once and looks at what it gives.
 pub(super) async fn execute(talk: &mut Talk, chosen: &mut Chosen) -> Outcome {
     let name = chosen.method.name.clone();
-    match talk.execute(&chosen.execution(), chosen.wait().min(EXTRA)).await {
+    match talk.execute(&chosen.execution(), chosen.wait().clamp(*EXTRA.start(), *EXTRA.end())).await {
         Err(fault) => fault.outcome(&finding::NO_RESULT),
         Ok(Executed::Taken) => Outcome::good(format!("{name} was taken; the result is to come by /rpc or a poll")),
         Ok(Executed::Result(answered)) => {
@@ -203,8 +204,10 @@ pub(super) async fn cancel(talk: &mut Talk, chosen: &Chosen, patience: Duration)
 /// The CRM reads in order: when it has answered the ping, it has read the cancel. What it sends after that it should not.
 async fn cancel_on(conversation: &mut Conversation, chosen: &Chosen, patience: Duration) -> Result<Outcome, Fault> {
     let execution = chosen.execution();
-    let ping = Question::new("ping", "pong", format!("check-{}", execution.id));
+    // Known by a mark of its own, because its qid may be what is wrong.
+    let ping = Question::new("ping", "pong", "check-cancel").with(Body::new().with("mark", execution.id.clone()));
     conversation.tell(&[execution.order(), execution.about("cancelmethod"), ping.envelope()]).await?;
+    let is_pong = |heard: &Envelope| heard.name == "pong" && heard.body.text("mark").as_deref() == Some(&execution.id);
     let mut read = None;
     let mut until = Instant::now() + patience;
     loop {
@@ -214,7 +217,7 @@ async fn cancel_on(conversation: &mut Conversation, chosen: &Chosen, patience: D
                 None => Outcome::bad(&finding::NO_PONG, "no pong after cancelmethod"),
             });
         };
-        if heard.name == "pong" && heard.body.value("qid").as_ref() == Some(&ping.qid) {
+        if is_pong(&heard) {
             read = Some(at);
             until = at + chosen.quiet();
         } else if execution.is_result(&heard) == Some(true) {
@@ -228,7 +231,7 @@ async fn cancel_on(conversation: &mut Conversation, chosen: &Chosen, patience: D
                 None => {
                     let rest = Instant::now() + patience;
                     while let Some((_, heard)) = conversation.hear(rest).await? {
-                        if heard.name == "pong" {
+                        if is_pong(&heard) {
                             break;
                         }
                         conversation.mind(&heard).await?;
@@ -244,7 +247,8 @@ async fn cancel_on(conversation: &mut Conversation, chosen: &Chosen, patience: D
 
 /// Waits no longer, but welcomes a late result for a while.
 pub(super) async fn late(talk: &mut Talk, chosen: &Chosen, patience: Duration) -> Outcome {
-    let still = (chosen.took.unwrap_or(chosen.wait()) / 2).clamp(Duration::from_millis(50), Duration::from_secs(2));
+    let still =
+        (chosen.took.unwrap_or_else(|| chosen.wait()) / 2).clamp(Duration::from_millis(50), Duration::from_secs(2));
     let execution = chosen.execution();
     let mut aborted = execution.about("executemethodwaitaborted");
     aborted.body.set("waitresponsems", Part::from(millis(still)));
@@ -305,8 +309,8 @@ pub(super) fn padding(bytes: usize) -> Text {
 }
 
 /// Parameters of a long ping.
-pub(super) fn long_ping(qid: String, bytes: usize) -> Envelope {
-    Envelope::new("ping", Body::new().with("qid", qid).with("padding", padding(bytes)))
+pub(super) fn long_ping(mark: String, bytes: usize) -> Envelope {
+    Envelope::new("ping", Body::new().with("qid", "check-long").with("mark", mark).with("padding", padding(bytes)))
 }
 
 #[cfg(test)]

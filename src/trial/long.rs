@@ -21,12 +21,12 @@ pub(super) async fn to_crm(talk: &mut Talk, patience: Duration) -> Outcome {
 }
 
 async fn long_pong(conversation: &mut Conversation, patience: Duration) -> Result<Outcome, Fault> {
-    let qid = format!("check-{}", guid());
-    let ping = long_ping(qid.clone(), LONG);
+    let mark = guid();
+    let ping = long_ping(mark.clone(), LONG);
     conversation.tell_in_packets(&ping, &guid()).await?;
     let until = Instant::now() + patience;
     while let Some((_, heard)) = conversation.hear(until).await? {
-        if heard.name != "pong" || heard.body.text("qid").as_deref() != Some(&qid) {
+        if heard.name != "pong" || heard.body.text("mark").as_deref() != Some(&mark) {
             conversation.mind(&heard).await?;
             continue;
         }

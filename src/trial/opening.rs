@@ -124,9 +124,7 @@ pub(super) async fn introduction(talk: &mut Talk, patience: Duration) -> Outcome
 
 /// What the gateway says of itself.
 fn whoareyou() -> Question {
-    let body = Body::new()
-        .with("type", "commserver")
-        .with("name", "ctigate")
-        .with("version", env!("CARGO_PKG_VERSION"));
+    let body =
+        Body::new().with("type", "commserver").with("name", "ctigate").with("version", env!("CARGO_PKG_VERSION"));
     Question::new("whoareyou", "iam", "whoareyou").with(body)
 }

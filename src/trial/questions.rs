@@ -14,7 +14,9 @@ use super::talk::{Fault, Question, Talk, guid};
 pub(super) async fn ping(talk: &mut Talk, patience: Duration) -> Outcome {
     let question = Question::new("ping", "pong", "check-ping").with(Body::new().with("note", "as it was"));
     match talk.ask(&question, patience).await {
-        Ok(pong) if pong.body.text("note").as_deref() == Some("as it was") => Outcome::good("pong, with its parameters"),
+        Ok(pong) if pong.body.text("note").as_deref() == Some("as it was") => {
+            Outcome::good("pong, with its parameters")
+        }
         Ok(_) => Outcome::bad(&finding::NO_PONG, "pong lacks the parameters of ping"),
         Err(fault) => fault.outcome(&finding::NO_PONG),
     }
@@ -157,10 +159,8 @@ pub(super) async fn form(talk: &mut Talk, patience: Duration, known: &[Form]) ->
         .with("name", form.name.clone())
         .with("chainid", guid())
         .with("inputparameters", Object::new());
-    let orders = [
-        Envelope::new("showform", show),
-        Envelope::new("closeform", head("check-close").with("reason", "closed")),
-    ];
+    let orders =
+        [Envelope::new("showform", show), Envelope::new("closeform", head("check-close").with("reason", "closed"))];
     let told = match talk {
         Talk::Socket(conversation) => conversation.tell(&orders).await,
         Talk::Post(exchange) => {

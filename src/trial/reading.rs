@@ -75,8 +75,7 @@ pub(super) fn compare(reply: &str, asked: &Value, got: Option<&Value>) -> Option
         Some(got) if got == asked => None,
         None => Some((&finding::QID_MISSING, format!("{reply} has no qid; it was asked with {}", shown(asked)))),
         Some(got) => {
-            let finding =
-                if got.to_text() == asked.to_text() { &finding::QID_TYPE } else { &finding::QID_CHANGED };
+            let finding = if got.to_text() == asked.to_text() { &finding::QID_TYPE } else { &finding::QID_CHANGED };
             let found = format!(
                 "{reply} has the qid {} ({}); it was asked with {} ({})",
                 shown(got),

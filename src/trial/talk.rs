@@ -140,10 +140,7 @@ impl Execution {
         if envelope.name != "methodresult" {
             return Some(false);
         }
-        match envelope.body.text("executionid") {
-            Some(id) => Some(id.eq_ignore_ascii_case(&self.id)),
-            None => None,
-        }
+        envelope.body.text("executionid").map(|id| id.eq_ignore_ascii_case(&self.id))
     }
 }
 

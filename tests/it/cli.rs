@@ -88,6 +88,7 @@ fn alone_it_teaches() {
         "doctor",
         "completions",
         "man",
+        "check-crm",
     ];
     for name in commands {
         let help = run(folder().path(), &[name, "--help"]);

@@ -12,6 +12,8 @@ mod store;
 mod credentials;
 // Every call of the catalogue.
 mod catalogue;
+// CRMs that are tried out.
+mod check_crm;
 // CRMs that connect to us.
 mod crm_accept;
 // CRMs that we connect to.

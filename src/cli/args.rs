@@ -307,9 +307,9 @@ CRM that may be tried.
 Examples:
   ctigate check-crm ws://127.0.0.1:9000/cti --auth basic --login crm --password secret
   ctigate check-crm wss://crm.example/cti --ca-file crm.pem
-  ctigate check-crm http://127.0.0.1:8080/hook.php --format xml      the CRM is posted to
+  ctigate check-crm http://127.0.0.1:8080/hook.php --format xml    posts to it
+  ctigate check-crm --listen 127.0.0.1:4067                        waits for a CRM that connects
   ctigate check-crm --listen 127.0.0.1:4067 --tls --login crm --password secret
-                                                                     the CRM connects: point it at that address
   ctigate check-crm ws://127.0.0.1:9000/ --method FindClient --input phone=79001112233
   ctigate check-crm ws://127.0.0.1:9000/ --json | jq '.[] | select(.verdict == \"BAD\")'
 

@@ -61,6 +61,9 @@ pub(super) fn check_crm(asked: CheckCrm, terminal: &mut Terminal) -> Result<(), 
 /// What the words of the command line ask for.
 fn settings(asked: CheckCrm) -> Result<Settings, Failure> {
     let usage = |message: &str| Failure::new(message).exit(Exit::Usage);
+    if !asked.login.is_empty() && asked.password.is_none() {
+        return Err(usage("there is a login and no password").help("give --password, or set CTIGATE_CRM_PASSWORD"));
+    }
     let mut link = Link {
         name: "check-crm".to_owned(),
         auth: asked.auth,

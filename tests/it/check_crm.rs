@@ -233,6 +233,7 @@ async fn the_command_prints_a_table_or_json_and_ends_with_a_code() {
         &["check-crm", "ftp://x/"],
         &["check-crm", "ws://a:b@x/"],
         &["check-crm", "ws://x", "--tls"],
+        &["check-crm", "ws://x", "--login", "crm"],
     ] {
         assert_eq!(run(wrong).0, 2, "{wrong:?}");
     }

@@ -52,7 +52,7 @@ fn bash_offers(script: &str, words: &[&str]) -> Vec<String> {
 #[test]
 fn bash_completes_commands_and_their_flags() {
     let script = printed(&["completions", "bash"]);
-    assert_eq!(bash_offers(&script, &["ctigate", "check"]), ["check-config"]);
+    assert_eq!(bash_offers(&script, &["ctigate", "check"]), ["check-config", "check-crm"]);
     let all = bash_offers(&script, &["ctigate", ""]);
     for name in commands() {
         assert!(all.contains(&name), "{name} is not in {all:?}");

@@ -6,7 +6,7 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
@@ -225,9 +225,11 @@ fn a_listener_that_no_key_names_stops_the_start() {
     let folder = folder(&format!("[web]\nbind = \"{web_at}\"\ntls_bind = \"\"\nadmin_bind = \"127.0.0.1:0\"\n"));
     let mut command = serve(folder.path(), PASSED);
     pass_on(&mut command, [&web, &other]);
-    let ended: Output = command.spawn().unwrap().wait_with_output().unwrap();
-    let said = String::from_utf8(ended.stderr).unwrap();
-    assert_eq!(ended.status.code(), Some(4), "{said}");
+    let log = folder.path().join("log");
+    let mut running = Running(command.stderr(fs::File::create(&log).unwrap()).spawn().unwrap());
+    let code = running.ended().code();
+    let said = fs::read_to_string(&log).unwrap();
+    assert_eq!(code, Some(4), "{said}");
     assert!(said.contains(&format!("opened {other_at} for us")) && said.contains("socket unit"), "{said}");
 }
 

@@ -30,7 +30,9 @@ pub async fn reaching(settings: &Settings, begun: Begun<'_>) -> Vec<Row> {
         course.guesses = !spoken && failed.is_empty();
         if let Some(talk) = course.reach(format).await {
             spoken = true;
-            course.all(talk).await;
+            if let Talk::Socket(conversation) = course.all(talk).await {
+                conversation.into_wire().close(&CloseReason::NORMAL).await;
+            }
             rows.extend(course.rows);
         } else {
             let gone = course.has(&finding::UNREACHABLE) || course.has(&finding::CREDENTIALS);
@@ -148,8 +150,13 @@ impl<'a> Course<'a> {
 
     async fn introduced(&mut self, mut talk: Talk) -> Option<Talk> {
         let patience = self.settings.patience;
-        let good = self.check(&check::INTRODUCTION, opening::introduction(&mut talk, patience)).await;
-        good.then_some(talk)
+        if self.check(&check::INTRODUCTION, opening::introduction(&mut talk, patience)).await {
+            return Some(talk);
+        }
+        if let Talk::Socket(conversation) = talk {
+            conversation.into_wire().close(&CloseReason::new(1008, "no introduction")).await;
+        }
+        None
     }
 
     /// Everything behind the introduction.

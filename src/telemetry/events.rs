@@ -113,12 +113,8 @@ impl Telemetry {
                 tracing::error!("a panic left the node in a state that cannot be trusted: it stops, start it anew");
             }
             Event::Login { verdict } => metrics.logins.with(verdict.err().map_or("ok", reason)).inc(),
-            Event::Pbx { kind, up } => {
-                metrics.pbx_up.with(kind).set(i64::from(up));
-                if !up {
-                    metrics.pbx_down.with(kind).inc();
-                }
-            }
+            Event::Pbx { kind, up: false } => metrics.pbx_down.with(kind).inc(),
+            Event::Pbx { up: true, .. } => {}
             Event::Dialplan { status } => metrics.dialplan.with(status).inc(),
             Event::Stored { facts, took } => {
                 metrics.store_batches.with("ok").inc();
@@ -240,7 +236,7 @@ mod tests {
         assert_eq!(metrics.closed.with("1001").get(), 1);
         assert_eq!(metrics.logins.with("throttled").get(), 1);
         assert_eq!((metrics.panics.with("connection").get(), metrics.engine_fallen.get()), (1, 1));
-        assert_eq!((metrics.pbx_up.with("asterisk").get(), metrics.pbx_down.with("asterisk").get()), (0, 1));
+        assert_eq!(metrics.pbx_down.with("asterisk").get(), 1);
         assert_eq!(metrics.dialplan.with("OK").get(), 1);
         assert_eq!((metrics.reply.with("ping").count(), metrics.reply_errors.with("59011").get()), (2, 1));
         assert_eq!((metrics.method_wait.with("").count(), metrics.method.with("Find").count()), (1, 1));

@@ -191,8 +191,6 @@ pub struct Metrics {
     pub forms: Family<Counter>,
     /// Things peers did that deserved a line in the log.
     pub odd: Counter,
-    /// 1 while a telephone system is connected, by its kind.
-    pub pbx_up: Family<Gauge>,
     /// How often the connection to it was lost, or could not be made.
     pub pbx_down: Family<Counter>,
     /// What the dialplan asked, by what it was told (`CTI_STATUS`).
@@ -231,7 +229,6 @@ impl Default for Metrics {
             circuits: Family::new("link"),
             forms: Family::new("state"),
             odd: Counter::default(),
-            pbx_up: Family::new("pbx"),
             pbx_down: Family::new("pbx"),
             dialplan: Family::new("status"),
             store_waiting: Gauge::default(),
@@ -293,7 +290,6 @@ impl Metrics {
         page.counters("ctigate_forms_total", "Forms, by what became of them.", &self.forms);
         page.head("ctigate_odd_total", "counter", "Things peers did that deserved a line in the log.");
         page.line("ctigate_odd_total", &[], self.odd.get());
-        page.gauges("ctigate_pbx_up", "Whether the telephone system is connected.", &self.pbx_up);
         page.counters("ctigate_pbx_down_total", "How often it was lost or not reached.", &self.pbx_down);
         page.counters("ctigate_dialplan_total", "What the dialplan asked, by CTI_STATUS.", &self.dialplan);
         page.head("ctigate_store_waiting", "gauge", "Facts waiting to be written to the store.");

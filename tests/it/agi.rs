@@ -178,7 +178,7 @@ async fn the_dialplan_goes_on_in_time_whatever_the_crm_does() {
     for due in ["ctigate_dialplan_total{status=\"TIMEOUT\"} 2\n", "ctigate_dialplan_total{status=\"NOLINK\"} 1\n"] {
         assert!(page.contains(due), "{page}");
     }
-    assert!(page.contains("ctigate_pbx_up{pbx=\"asterisk\"} 0\n"), "{page}");
+    assert!(page.contains("ctigate_telephone_up 0\n"), "{page}");
 
     // Failing, and asked wrongly.
     let call = Call::asks(&node, "dynamic/FindClient?phone=1", &[]).await;

@@ -39,6 +39,8 @@ fn page() -> String {
         &metrics.store_batches,
         &metrics.dropped,
         &metrics.reply_errors,
+        &metrics.pbx_down,
+        &metrics.dialplan,
     ];
     counted.iter().for_each(|family| family.with("one").inc());
     for family in [&metrics.method_wait, &metrics.method, &metrics.reply] {

@@ -26,9 +26,10 @@ impl Machine {
             return Some(self.marks.get(&leg.uid).copied().unwrap_or(EndCause::OtherGone));
         }
         if channel.lives() {
-            // The channel lives: it went to another conversation, or this leg's other side is gone.
+            // The channel lives: it went to another conversation, or is being hung up, or this leg's other side is gone.
             let elsewhere = self.book.root_of.get(&leg.uid).is_some_and(|root| *root != leg.root);
-            return Some(if elsewhere { EndCause::Transferred } else { EndCause::OtherGone });
+            let mark = || self.marks.get(&leg.uid).copied().unwrap_or(EndCause::OtherGone);
+            return Some(if elsewhere { EndCause::Transferred } else { mark() });
         }
         Some(self.cause_of(channel, leg))
     }

@@ -1,11 +1,11 @@
 //! What people want of their phones: the machine sends what it sent when it was recorded, and tells what comes of it.
 
 use ctigate_proto::Time;
-use ctigate_proto::telephony::{Act, Command, Event, OrderId, Refusal};
+use ctigate_proto::telephony::{Act, Command, EndCause, Event, OrderId, Refusal};
 
 use super::super::super::ami::Message;
 use super::super::{Machine, Now, Out};
-use super::play::plan;
+use super::play::{Line, lines, plan, play_with};
 use super::{Told, play};
 
 fn refused(told: &Told) -> Vec<(u64, Refusal)> {
@@ -206,6 +206,28 @@ fn a_gap_in_a_consultation() {
     );
     answered(&told, 3);
     assert_eq!(refused(&told), []);
+}
+
+/// Whoever connected two others and is slow to go has handed the call on, however short their talk was.
+#[test]
+fn who_connects_two_and_goes_late_has_handed_the_call_on() {
+    let (joined, over) = (4_740_865, 5_466_301);
+    let late =
+        |line: &Line| matches!(line, Line::Said(m) if m.event() == "Hangup" && m.get("Uniqueid") == "1795325420.1851");
+    for wait in [100_000, 1_000_000, 3_000_000] {
+        let mut lines = lines(include_str!("transcripts/consults.txt"));
+        lines.retain(|(at, _)| *at <= over);
+        for (at, line) in &mut lines {
+            if *at > joined && late(line) {
+                *at = over + wait;
+            }
+        }
+        lines.sort_by_key(|(at, _)| *at);
+        let told = play_with(lines, true, false);
+        let of_102: Vec<EndCause> =
+            told.entries()[0].legs.iter().filter(|leg| leg.end.number() == "102").map(|leg| leg.cause).collect();
+        assert_eq!(of_102, [EndCause::Transferred; 2], "{wait}: {:#?}", told.story);
+    }
 }
 
 fn at(ms: u64) -> Now {

@@ -9,6 +9,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 profile=${PROFILE:-release}
+if [ -n "${CTIGATE:-}" ]; then CTIGATE=$(realpath "$CTIGATE"); fi
 work=$(mktemp -d)
 serving=
 container=

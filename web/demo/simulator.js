@@ -17,9 +17,10 @@ const KEYS = ["1", "2", "3", "4", "5", "6", "7", "8", "9", "*", "0", "#"];
 const FAX_PAGES = 2;
 const KEPT = "ctigate.caller";
 
-let picture = { phones: [], queues: [], calls: [], lines: 0, linesused: 0 };
+let picture = { phones: [], queues: [], calls: [], lines: 0, linesused: 0, look: 0 };
 let chain = ""; // of the conversation the person has begun
 let names = new Map(); // who has a number
+let looks = 0; // how often was looked, the look under way too
 let looking = false;
 let again = false;
 let timer = 0;
@@ -59,8 +60,9 @@ async function look() {
   if (looking) return;
   looking = true;
   again = false;
+  const turn = ++looks;
   try {
-    picture = await order({ op: "picture" });
+    picture = { ...(await order({ op: "picture" })), look: turn };
     names = new Map([...picture.phones, ...picture.queues].map(({ number, name }) => [number, name]));
     live.className = "pill good";
     text(live, say("live"));
@@ -371,7 +373,13 @@ function phonesCard() {
       say("hangup"),
     );
     const plug = h("input", { type: "checkbox", id: `plug-${number}` });
-    plug.addEventListener("change", () => give({ op: "phone", number, connected: plug.checked }));
+    // What was chosen stands until a look that began after the order: one under way may show how it was before.
+    let chosenUntil = 0;
+    plug.addEventListener("change", async () => {
+      chosenUntil = Infinity;
+      await give({ op: "phone", number, connected: plug.checked });
+      chosenUntil = looks + 1;
+    });
     const line = h(
       "li",
       { "data-number": number },
@@ -393,7 +401,7 @@ function phonesCard() {
         about,
         [!available && say("noQueue"), redirect && say("redirected", { number: redirect })].filter(Boolean).join(", "),
       );
-      plug.checked = connected;
+      if (picture.look >= chosenUntil) plug.checked = connected;
       answer.hidden = !rings;
       hangup.hidden = !inuse && !rings;
     };

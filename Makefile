@@ -8,7 +8,7 @@ help: ## This list
 build: ## Build the gateway
 	cargo build --locked
 
-demo: ## Build, start the gateway, a demo CRM and a simulated call (CRM=rust|python|php|node)
+demo: ## Build, start the gateway, a demo CRM and a simulated call (CRM=rust|python|php|node|csharp)
 	@CRM="$(CRM)" scripts/demo.sh
 
 test: ## Install what the tests need (root), then run every suite

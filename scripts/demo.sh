@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# make demo: builds, starts the gateway with a demo CRM, and prints what to open. CRM=python|php|node puts one of the examples
+# make demo: builds, starts the gateway with a demo CRM, and prints what to open. CRM=python|php|node|csharp puts one of the examples
 # in the place of the built-in CRM. Ctrl-C ends everything.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -35,6 +35,16 @@ node)
   node examples/crm-node/crm.js --connect wss://127.0.0.1:4067/ --ca certs/server.pem --password demo-crm &
   started+=($!)
   ;;
+csharp)
+  command -v mcs >/dev/null && command -v mono >/dev/null || missing "mono" "On Debian: apt-get install mono-mcs mono-runtime libmono-system-json4.0-cil libmono-system-xml-linq4.0-cil libmono-btls-interface4.0-cil"
+  mkdir -p target/csharp
+  mcs -langversion:7 -r:System.Json.dll -r:System.Xml.Linq.dll -out:target/csharp/Crm.exe examples/crm-csharp/*.cs
+  "$ctigate" demo --alone &
+  started+=($!)
+  until curl -fs -o /dev/null http://127.0.0.1:4058/readyz; do kill -0 "${started[0]}" || exit 1; sleep 0.2; done
+  mono target/csharp/Crm.exe --connect wss://127.0.0.1:4067/ --ca certs/server.pem --password demo-crm --examples examples &
+  started+=($!)
+  ;;
 php)
   command -v php >/dev/null || missing "php" "On Debian: apt-get install php-cli"
   CRM_PASSWORD=demo-crm php -S 127.0.0.1:8080 examples/crm-php/crm.php &
@@ -45,6 +55,6 @@ php)
     --set 'link[1].password=demo-crm' --set 'link[1].poll_interval=500ms' &
   started+=($!)
   ;;
-*) echo "CRM=$crm is none of rust, python, php, node" >&2; exit 2 ;;
+*) echo "CRM=$crm is none of rust, python, php, node, csharp" >&2; exit 2 ;;
 esac
 wait -n

@@ -10,10 +10,15 @@ need chromium chromium
 need node nodejs
 need npm npm
 need php php-cli
+need mono mono-runtime
+need mcs mono-mcs
 need nginx nginx-light
 need curl curl
 need xmllint libxml2-utils
 need openssl openssl
+[ -e /usr/lib/mono/4.5/System.Json.dll ] || packages+=(libmono-system-json4.0-cil)
+[ -e /usr/lib/mono/4.5/System.Xml.Linq.dll ] || packages+=(libmono-system-xml-linq4.0-cil)
+[ -e /usr/lib/mono/4.5/Mono.Btls.Interface.dll ] || packages+=(libmono-btls-interface4.0-cil) # TLS 1.2
 python3 -c 'import venv, ensurepip' 2>/dev/null || packages+=(python3-venv)
 
 if [ ${#packages[@]} -gt 0 ]; then

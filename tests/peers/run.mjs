@@ -1,5 +1,5 @@
 // node run.mjs [part of a name]: the gateway with CRMs in other languages. `CTIGATE` names the program to test, by
-// default the debug build. Needs Python with the websockets package, PHP, and `npm ci` in examples/crm-node.
+// default the debug build. Needs Python with the websockets package, PHP, mono, and `npm ci` in examples/crm-node.
 
 import { readdir } from "node:fs/promises";
 import { run } from "./support/stories.mjs";

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { nodeCrm, phpCrm, pythonCrm, pythonServer } from "../support/crms.mjs";
+import { csharpCrm, nodeCrm, phpCrm, pythonCrm, pythonServer } from "../support/crms.mjs";
 import { PROGRAM } from "../support/gateway.mjs";
 import { freePorts, output, start } from "../support/processes.mjs";
 import { story } from "../support/stories.mjs";
@@ -42,6 +42,8 @@ story("check-crm: nothing is wrong with the Python CRM, connecting", (ending) =>
 );
 
 story("check-crm: nothing is wrong with the Node CRM", (ending) => whoConnects(ending, (gate) => nodeCrm(ending, gate)));
+
+story("check-crm: nothing is wrong with the C# CRM", (ending) => whoConnects(ending, (gate) => csharpCrm(ending, gate)));
 
 story("check-crm: nothing is wrong with the PHP CRM", async (ending) => {
   const [port] = await freePorts(1);

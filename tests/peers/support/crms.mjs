@@ -1,12 +1,12 @@
-// The examples as peers: real CRMs in Python, PHP and Node.
+// The examples as peers: real CRMs in Python, PHP, Node and C#.
 
 import assert from "node:assert/strict";
-import { existsSync } from "node:fs";
+import { existsSync, rmSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { REPOSITORY } from "./gateway.mjs";
-import { freePorts, start } from "./processes.mjs";
+import { freePorts, output, start } from "./processes.mjs";
 
 const EXAMPLES = join(REPOSITORY, "examples");
 const VENV = join(REPOSITORY, "target/python/bin/python");
@@ -45,6 +45,30 @@ export async function phpCrm(ending, port) {
   const args = ["-d", `sys_temp_dir=${folder}`, "-S", `127.0.0.1:${port}`, "crm.php"];
   const crm = start(ending, "php", args, { cwd: join(EXAMPLES, "crm-php") });
   await crm.until(/started/);
+  return Object.assign(crm, { origin: `http://127.0.0.1:${port}` });
+}
+
+let csharp = null;
+
+/** The C# example as a program, compiled once. */
+async function compiled() {
+  const folder = await mkdtemp(join(tmpdir(), "ctigate-csharp-"));
+  process.on("exit", () => rmSync(folder, { recursive: true, force: true }));
+  const sources = ["Crm.cs", "Message.cs", "WebSocket.cs"].map((name) => join(EXAMPLES, "crm-csharp", name));
+  const program = join(folder, "Crm.exe");
+  const libraries = ["-r:System.Json.dll", "-r:System.Xml.Linq.dll"];
+  await output("mcs", ["-langversion:7", "-warnaserror", ...libraries, `-out:${program}`, ...sources]);
+  return program;
+}
+
+/** Connects to the gateway's link over WSS with Digest, in XML, and shows forms on pages at `origin`. */
+export async function csharpCrm(ending, gateway) {
+  const program = await (csharp ??= compiled());
+  const [port] = await freePorts(1);
+  const url = `wss://127.0.0.1:${gateway.port("link")}/`;
+  const args = [program, "--connect", url, "--ca", gateway.ca, "--pages", `127.0.0.1:${port}`, "--examples", EXAMPLES];
+  const crm = start(ending, "mono", args);
+  await crm.until(/pages on/);
   return Object.assign(crm, { origin: `http://127.0.0.1:${port}` });
 }
 

@@ -51,6 +51,8 @@ mod files;
 mod replies;
 // Stored procedures, scripts, passwords, programs.
 mod procedures;
+// Other people, links and rules while the node runs.
+mod reconfigure;
 // What must always hold, in whatever order things happen.
 mod interleaving;
 // What holds for any message: nothing is lost between formats, in packets, in POST bodies.

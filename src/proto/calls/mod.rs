@@ -91,6 +91,11 @@ impl Calls {
         Self { inside: inside.into_iter().collect(), ..Self::default() }
     }
 
+    /// From now on these numbers are inside.
+    pub fn set_inside(&mut self, inside: impl IntoIterator<Item = Text>) {
+        self.inside = inside.into_iter().collect();
+    }
+
     /// These became true together. Facts of conversations beyond the bound, or of long forgotten ones, change nothing.
     pub fn apply(&mut self, now: Time, facts: Vec<Fact>) -> Touched {
         let mut touched = Touched::default();

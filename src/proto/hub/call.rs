@@ -77,6 +77,7 @@ impl Hub {
         if connected {
             self.tell_wishes(number);
         }
+        self.users.note_phone(number, connected);
         let Some(user) = self.users.by_number(number) else { return };
         if self.users[user].phone == connected {
             return;

@@ -45,6 +45,14 @@ impl Chats {
         self.0.len()
     }
 
+    /// A user is in no chat any more. A chat that nobody is left in is forgotten with its last member.
+    pub(super) fn forget(&mut self, user: UserIx) {
+        self.0.retain(|_, chat| {
+            chat.members.remove(&user);
+            !chat.members.is_empty()
+        });
+    }
+
     fn of(&self, user: UserIx) -> usize {
         self.0.values().filter(|chat| chat.members.contains_key(&user)).count()
     }

@@ -36,6 +36,14 @@ impl Watches {
         self.0.values().map(|w| w.who.len()).sum()
     }
 
+    /// The user is told of nothing any more.
+    pub(super) fn forget_user(&mut self, user: UserIx) {
+        for watch in self.0.values_mut() {
+            watch.who.retain(|w| w.user != user);
+        }
+        self.0.retain(|_, watch| !watch.who.is_empty());
+    }
+
     /// The peer is gone.
     pub(super) fn forget_peer(&mut self, peer: PeerId) {
         for watch in self.0.values_mut() {

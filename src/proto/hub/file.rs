@@ -67,6 +67,18 @@ impl Files {
         self.passes.values_mut().filter(|pass| pass.caller.peer == peer).for_each(|pass| pass.copy = false);
     }
 
+    /// All passwords that a link asked for end.
+    pub(super) fn end_passes_of_link(&mut self, link: usize) {
+        self.passes.retain(|_, pass| pass.caller.link != Some(link));
+    }
+
+    /// Nothing of a user stays.
+    pub(super) fn forget(&mut self, user: UserIx) {
+        self.end_passes(user);
+        self.uploads.remove(&user);
+        self.photos.remove(&user);
+    }
+
     /// All passwords of a user end.
     pub(super) fn end_passes(&mut self, user: UserIx) {
         self.passes.retain(|_, pass| pass.caller.user != Some(user));
@@ -200,7 +212,8 @@ impl Hub {
     }
 
     pub(super) fn photos(&self) -> Handled {
-        let all = self.files.photos.iter().map(|(user, photo)| {
+        let here = self.files.photos.iter().filter(|(user, _)| !self.users[**user].is_gone());
+        let all = here.map(|(user, photo)| {
             let mut all = Object::new().with("id", self.users[*user].account.id.clone());
             links(photo.clone()).into_iter().for_each(|(name, link)| all.set(name, link));
             Value::Object(all)

@@ -37,7 +37,7 @@ impl Hub {
         let hears = |hub: &Self, user| hub.link_hears(link, Some(user), "statereset") == Some(peer);
         let mut told = 0;
         for user in first..self.users.len() {
-            if !hears(self, user) {
+            if self.users[user].is_gone() || !hears(self, user) {
                 continue;
             }
             if told == AT_ONCE {

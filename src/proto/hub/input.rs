@@ -7,6 +7,7 @@ use crate::message::{Body, CloseReason, Envelope, Format, Introduction, Object, 
 use crate::telephony;
 
 use super::archive::FetchResult;
+use super::settings::Choices;
 
 /// One thing that happened.
 #[derive(Clone, Debug)]
@@ -78,6 +79,9 @@ pub enum Input {
         /// What came of it.
         result: FetchResult,
     },
+    /// The operator wants other people, links and rules. What they say of those that are here counts from now on; whoever is
+    /// not named any more is gone, and everything of theirs comes to its end.
+    Reconfigure(Box<Choices>),
     /// Whoever asked is gone; nothing is answered any more.
     AskGone {
         /// The ticket of the question.

@@ -1,6 +1,7 @@
 //! The CRM links: who is connected, what it offers, who came through its tunnel. `proto-spec/link.md`.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::ops::{Index, IndexMut};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,16 +24,31 @@ const QUESTION_WAIT: Duration = Duration::from_secs(10);
 const CONTEST: (usize, Duration) = (3, Duration::from_secs(60));
 /// For how long newcomers are turned away then.
 const CONTEST_PAUSE: Duration = Duration::from_secs(30);
+/// What the connections of a link are told that is removed.
+const LINK_REMOVED: CloseReason = CloseReason::new(1001, "the link was removed from the configuration");
 /// What the detail of a link says then.
 const COMPETING: &str = "; two CRMs compete for this link";
 /// Most people a CRM may name in `activeusers`, and most tabs of one of them.
 const MAX_ACTIVE: usize = 10_000;
 const MAX_TUNNEL_TABS: usize = 64;
+/// After how long nothing means somebody or something that was removed any more: the longest life of what is under way.
+pub(super) const FORGOTTEN: Duration = Duration::from_secs(7200);
+
+/// All links. A link keeps its place as long as the node runs; one that was removed stays as a shadow, which nobody meets: it has
+/// no peer, no users and no name that is found. Its place is taken by a link of the same name, or after a while by another.
+#[derive(Debug)]
+pub(super) struct Links {
+    all: Vec<Link>,
+    /// The places of those that are there, in the order of the configuration.
+    order: Vec<usize>,
+}
 
 /// One link.
 #[derive(Debug)]
 pub(super) struct Link {
     pub(super) settings: LinkSettings,
+    /// Since when it is but a shadow.
+    pub(super) gone: Option<Time>,
     /// Users it is for; `None`: everybody.
     users: Option<BTreeSet<UserIx>>,
     /// The open connection.
@@ -88,12 +104,77 @@ pub(super) struct TunnelTab {
     pub(super) has_focus: bool,
 }
 
+impl Links {
+    pub(super) fn new(settings: &[LinkSettings], users: &Users, wall_ms: i64) -> Self {
+        let all: Vec<Link> = settings.iter().map(|l| Link::new(l.clone(), users, wall_ms)).collect();
+        Self { order: (0..all.len()).collect(), all }
+    }
+
+    /// How many places there are, shadows included.
+    pub(super) fn len(&self) -> usize {
+        self.all.len()
+    }
+
+    /// In no certain order, shadows included.
+    pub(super) fn iter(&self) -> std::slice::Iter<'_, Link> {
+        self.all.iter()
+    }
+
+    pub(super) fn all_mut(&mut self) -> std::slice::IterMut<'_, Link> {
+        self.all.iter_mut()
+    }
+
+    /// Those that are there, in the order of the configuration.
+    pub(super) fn in_order(&self) -> impl Iterator<Item = &Link> {
+        self.order.iter().map(|at| &self.all[*at])
+    }
+
+    /// The same with their places.
+    pub(super) fn numbered(&self) -> impl Iterator<Item = (usize, &Link)> {
+        self.order.iter().map(|at| (*at, &self.all[*at]))
+    }
+
+    /// A place for a link that is new: its own of before, else that of a shadow that nothing can mean any more, else a new one.
+    pub(super) fn place_for(&self, name: &str, now: Time) -> usize {
+        let own = self.all.iter().position(|l| l.settings.name == name);
+        let old = || self.all.iter().position(|l| l.gone.is_some_and(|gone| now.since(gone) > FORGOTTEN));
+        own.or_else(old).unwrap_or(self.all.len())
+    }
+
+    pub(super) fn put(&mut self, at: usize, link: Link) {
+        if at < self.all.len() {
+            self.all[at] = link;
+        } else {
+            self.all.push(link);
+        }
+    }
+
+    /// The order of the configuration, by places.
+    pub(super) fn set_order(&mut self, order: Vec<usize>) {
+        self.order = order;
+    }
+}
+
+impl Index<usize> for Links {
+    type Output = Link;
+
+    fn index(&self, link: usize) -> &Link {
+        &self.all[link]
+    }
+}
+
+impl IndexMut<usize> for Links {
+    fn index_mut(&mut self, link: usize) -> &mut Link {
+        &mut self.all[link]
+    }
+}
+
 impl Link {
     pub(super) fn new(settings: LinkSettings, users: &Users, wall_ms: i64) -> Self {
-        let of = settings.users.as_ref().map(|logins| logins.iter().filter_map(|l| users.by_login(l)).collect());
-        let state = if settings.mode.starts_with("accept") { "waiting" } else { "dialing" };
+        let state = resting(&settings);
         Self {
-            users: of,
+            users: users_of(&settings, users),
+            gone: None,
             settings,
             peer: None,
             hears_events: false,
@@ -116,9 +197,15 @@ impl Link {
         }
     }
 
+    /// Other settings, or other accounts behind the logins they name.
+    pub(super) fn set(&mut self, settings: LinkSettings, users: &Users) {
+        self.users = users_of(&settings, users);
+        self.settings = settings;
+    }
+
     /// Whether the link is for this user.
     pub(super) fn has_user(&self, user: UserIx) -> bool {
-        self.users.as_ref().is_none_or(|u| u.contains(&user))
+        self.gone.is_none() && self.users.as_ref().is_none_or(|u| u.contains(&user))
     }
 
     /// Whether the user can be reached behind this link now: through the tunnel, or named in `activeusers`.
@@ -146,9 +233,18 @@ impl Link {
     }
 }
 
+/// What a link without a connection does.
+pub(super) fn resting(settings: &LinkSettings) -> &'static str {
+    if settings.mode.starts_with("accept") { "waiting" } else { "dialing" }
+}
+
+fn users_of(settings: &LinkSettings, users: &Users) -> Option<BTreeSet<UserIx>> {
+    settings.users.as_ref().map(|logins| logins.iter().filter_map(|l| users.by_login(l)).collect())
+}
+
 impl Hub {
     pub(super) fn link_index(&self, name: &str) -> Option<usize> {
-        self.links.iter().position(|l| l.settings.name == name)
+        self.links.numbered().find(|(_, l)| l.settings.name == name).map(|(at, _)| at)
     }
 
     /// A CRM has introduced itself: the newest wins, unless two of them fight for the place.
@@ -428,6 +524,72 @@ impl Hub {
         }
     }
 
+    /// A link is removed. Whoever waits for it is told, its people leave it, its connections end.
+    pub(super) fn link_removed(&mut self, link: usize) {
+        let mut peers: Vec<PeerId> = self
+            .peers
+            .iter()
+            .filter(|(_, p)| matches!(p, Peer::Link(l) if *l == link))
+            .map(|(peer, _)| *peer)
+            .collect();
+        peers.sort_unstable();
+        peers.iter().for_each(|peer| self.link_peer_gone(link, *peer));
+        self.fail_in_flight(link);
+        self.stop_telling(link);
+        let was_up = self.links[link].peer.take().is_some();
+        let l = &mut self.links[link];
+        l.hears_events = false;
+        l.introduction = None;
+        l.methods.clear();
+        l.forms.clear();
+        l.circuits.clear();
+        l.contested = false;
+        (l.state, l.detail) = ("removed", String::new());
+        for (_, key) in std::mem::take(&mut l.questions).into_values() {
+            self.timers.cancel(key);
+        }
+        if let Some(key) = self.links[link].grace.take() {
+            self.timers.cancel(key);
+        }
+        self.tunnel_grace_over(link);
+        self.forms_forget_link(link);
+        self.files.end_passes_of_link(link);
+        for peer in peers {
+            self.peers.remove(&peer);
+            self.watches.forget_peer(peer);
+            self.files.forget_peer(peer);
+            self.out.push_back(Output::Close { peer, reason: LINK_REMOVED });
+        }
+        let l = &mut self.links[link];
+        l.gone = Some(self.now);
+        if was_up {
+            let (link, why) = (l.settings.name.clone(), LINK_REMOVED.text.into_owned());
+            self.out.push_back(Output::Notice(Notice::LinkDown { link, why }));
+        }
+    }
+
+    /// People whom the link is not for any more leave it, and those it only vouched for when it may not do that any more.
+    pub(super) fn leave_foreign_tunnels(&mut self, link: usize) {
+        let l = &self.links[link];
+        let foreign = |user: &&UserIx| {
+            let vouched = l.tunnel.get(user).is_some_and(|t| t.session.is_none());
+            !l.has_user(**user) || (vouched && !l.settings.trust_users)
+        };
+        let mut leaving: Vec<UserIx> = l.tunnel.keys().filter(foreign).copied().collect();
+        leaving.extend(l.active.keys().filter(|user| !l.has_user(**user)));
+        for user in leaving {
+            self.leave_link(link, user);
+        }
+    }
+
+    /// A person is not behind the link any more, however the person came there.
+    pub(super) fn leave_link(&mut self, link: usize, user: UserIx) {
+        self.leave_tunnel(link, user, None);
+        if self.links[link].active.remove(&user).is_some() {
+            self.forms_tab_left(link, user);
+        }
+    }
+
     pub(super) fn link_closed(&mut self, link: usize, peer: PeerId, reason: &CloseReason) {
         self.link_peer_gone(link, peer);
         if self.links[link].peer != Some(peer) {
@@ -438,7 +600,7 @@ impl Hub {
         let l = &mut self.links[link];
         l.peer = None;
         l.hears_events = false;
-        (l.state, l.since_ms) = (if l.settings.mode.starts_with("accept") { "waiting" } else { "dialing" }, wall);
+        (l.state, l.since_ms) = (resting(&l.settings), wall);
         l.detail =
             format!("lost: {}", if reason.text.is_empty() { "the CRM closed the connection" } else { &reason.text });
         for (_, key) in std::mem::take(&mut l.questions).into_values() {

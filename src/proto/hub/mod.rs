@@ -8,6 +8,7 @@
 //! - `link`: the CRMs, what they offer, their tunnels; - `session`, `user`: who people are and where; - `call`: calls and phones;
 //! - `dynamic` (with `declaration`, `circuit`): methods the CRM answers; - `form`: cards and what becomes of them; - `gap`: after lost events;
 //! - `chat`, `word`, `file`: what people write and send each other; - `fetch` (with [`archive`]): calls that wait for something outside;
+//! - `reconfigure`: other people, links and rules while the node runs;
 //! - `subscription`: who hears what; `fit`: what is too long for a tab; - `route` and `rpc`: from a message to who handles it; - `timer`, `ids`: time and names.
 
 pub mod archive;
@@ -28,6 +29,7 @@ mod line;
 mod link;
 mod order;
 pub mod output;
+mod reconfigure;
 mod redirect;
 mod rights;
 mod route;
@@ -64,7 +66,7 @@ use file::Files;
 use form::Forms;
 use ids::Ids;
 use input::Ticket;
-use link::Link;
+use link::Links;
 use order::Orders;
 use redirect::Redirects;
 use route::PendingLogin;
@@ -87,7 +89,7 @@ pub struct Hub {
     ids: Ids,
     timers: Timers,
     peers: HashMap<PeerId, Peer>,
-    links: Vec<Link>,
+    links: Links,
     users: Users,
     sessions: Sessions,
     executions: Executions,
@@ -157,9 +159,7 @@ impl Hub {
     /// [`Self::restore_form`] before the first peer opens.
     pub fn new(settings: Settings) -> Self {
         let users = Users::new(settings.accounts.clone(), &settings.numbers);
-        let accounts = settings.accounts.iter().map(|a| a.number.clone());
-        let inside: Vec<Text> = accounts.chain(settings.numbers.iter().map(|g| g.number.clone())).collect();
-        let links = settings.links.iter().map(|l| Link::new(l.clone(), &users, settings.wall_ms)).collect();
+        let links = Links::new(&settings.links, &users, settings.wall_ms);
         let mut timers = Timers::default();
         timers.set(Time::ZERO + SWEEP_EVERY, Timer::Sweep);
         Self {
@@ -173,7 +173,7 @@ impl Hub {
             users,
             executions: Executions::default(),
             forms: Forms::default(),
-            calls: Calls::new(inside),
+            calls: Calls::new(inside(&settings)),
             orders: Orders::default(),
             watches: Watches::default(),
             redirects: Redirects::default(),
@@ -202,6 +202,7 @@ impl Hub {
             Input::Pbx(event) => self.telephone(event),
             Input::Ask { ticket, ask } => self.asked(ticket, ask),
             Input::Fetched { ticket, result } => self.fetched(ticket, result),
+            Input::Reconfigure(choices) => self.reconfigure(*choices),
             Input::AskGone { ticket } => self.asker_gone(ticket),
         }
     }
@@ -324,6 +325,12 @@ impl Hub {
             }
         }
     }
+}
+
+/// The numbers that are inside.
+fn inside(settings: &Settings) -> Vec<Text> {
+    let accounts = settings.accounts.iter().map(|a| a.number.clone());
+    accounts.chain(settings.numbers.iter().map(|g| g.number.clone())).filter(|number| !number.is_empty()).collect()
 }
 
 /// How much a Hub holds.

@@ -21,6 +21,12 @@ const LONGEST_RULE: usize = 4096;
 #[derive(Debug, Default)]
 pub(super) struct Redirects(BTreeMap<UserIx, Vec<Object>>);
 
+impl Redirects {
+    pub(super) fn forget(&mut self, user: UserIx) {
+        self.0.remove(&user);
+    }
+}
+
 impl Hub {
     /// Where calls to the user's number go now, and whether the redirection there counts too.
     pub(super) fn redirect_of(&self, user: UserIx) -> Option<(Text, bool)> {

@@ -50,6 +50,11 @@ impl Sessions {
         self.by_hash.len()
     }
 
+    /// There is room for the sessions of so many users.
+    pub(super) fn make_room(&mut self, users: usize) {
+        self.of_user.resize(users.max(self.of_user.len()), Vec::new());
+    }
+
     fn insert(&mut self, hash: Text, session: Session) {
         self.of_user[session.user].push(hash.clone());
         self.by_hash.insert(hash, session);

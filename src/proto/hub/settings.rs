@@ -35,6 +35,32 @@ pub struct Settings {
     pub notation: Notation,
 }
 
+/// What of the [`Settings`] may be others while a node runs ([`super::Input::Reconfigure`]). All else stays as at the beginning.
+#[derive(Clone, Debug)]
+pub struct Choices {
+    /// The accounts.
+    pub accounts: Vec<Account>,
+    /// The links.
+    pub links: Vec<LinkSettings>,
+    /// The form rules.
+    pub forms: Vec<FormRule>,
+    /// Numbers that belong to nobody.
+    pub numbers: Vec<GroupNumber>,
+    /// The reasons of a break.
+    pub breaks: Vec<BreakReason>,
+    /// The stored procedures.
+    pub procedures: Vec<Procedure>,
+    /// The bounds. What is over a new bound already is not taken away.
+    pub limits: Limits,
+}
+
+impl From<Settings> for Choices {
+    fn from(settings: Settings) -> Self {
+        let Settings { accounts, links, forms, numbers, breaks, procedures, limits, .. } = settings;
+        Self { accounts, links, forms, numbers, breaks, procedures, limits }
+    }
+}
+
 /// What the Hub has to know of formats. It knows none itself; the shell lends it the codec.
 #[derive(Clone, Copy, Debug)]
 pub struct Notation {
@@ -80,7 +106,7 @@ impl Default for Limits {
 }
 
 /// One person.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Account {
     /// `userid`: a GUID in lower case.
     pub id: Text,

@@ -10,7 +10,7 @@ impl Hub {
     /// The node as it is now.
     pub fn snapshot(&self) -> Snapshot {
         Snapshot {
-            links: self.links.iter().map(link_view).collect(),
+            links: self.links.in_order().map(link_view).collect(),
             users: self.users.iter().map(|(user, _)| self.user_view(user)).collect(),
             forms: self
                 .forms

@@ -32,6 +32,10 @@ impl WaitingTexts {
     pub(super) fn len(&self) -> usize {
         self.0.values().map(VecDeque::len).sum()
     }
+
+    pub(super) fn forget(&mut self, user: UserIx) {
+        self.0.remove(&user);
+    }
 }
 
 impl Hub {

@@ -183,6 +183,12 @@ impl World {
         }
     }
 
+    /// The operator wants other people, links and rules.
+    pub(crate) fn reconfigure(&mut self, settings: Settings) {
+        self.settings = Settings { seed: self.settings.seed, wall_ms: self.settings.wall_ms, ..settings };
+        self.input(Input::Reconfigure(Box::new(self.settings.clone().into())));
+    }
+
     /// How many sessions and forms a store would hold now.
     pub(crate) fn kept(&self) -> (usize, usize) {
         let (sessions, forms) = self.in_store();

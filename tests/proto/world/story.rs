@@ -7,9 +7,9 @@ use std::time::Duration;
 use ctigate_proto::hub::input::{ApiCall, Ask, Ticket, Undelivered};
 use ctigate_proto::hub::output::Notice;
 use ctigate_proto::hub::settings::{FormKind, Piece, Settings, Trigger};
-use ctigate_proto::hub::{Hub, Input};
+use ctigate_proto::hub::{Hub, Input, Rights};
 use ctigate_proto::message::{Format, Object, Qid, Text};
-use ctigate_proto::method::is_reply;
+use ctigate_proto::method::{Right, is_reply};
 use ctigate_proto::telephony::{self, CallId, Command, Event, FormOrder, Outcome, RunId};
 
 use super::{HASH, Heard, P, Told, World, link, rule, settings};
@@ -125,7 +125,7 @@ impl Story {
     }
 
     fn step(&mut self, what: u8, [a, b, c]: [usize; 3]) {
-        match what % 28 {
+        match what % 30 {
             0 | 1 => self.tab(a, b, c),
             2 | 3 => self.crm(a, b, c),
             4 => self.cut(a),
@@ -145,6 +145,7 @@ impl Story {
             24 => self.says_what_it_has(a, b, c),
             25 => self.again(a, b),
             26 => self.post(a, b, c),
+            27 | 28 => self.reconfigure(a, b, c),
             _ => match a % 4 {
                 0 => self.restart(),
                 1 => self.undelivered(b, c),
@@ -434,6 +435,42 @@ impl Story {
         let why =
             if b.is_multiple_of(2) { Undelivered::Failed("off".into()) } else { Undelivered::BadAnswer("odd".into()) };
         self.w.input(Input::Undelivered { peer: p.0, qid, why });
+    }
+
+    /// The operator wants other people, links and rules.
+    fn reconfigure(&mut self, a: usize, b: usize, c: usize) {
+        let mut s = small();
+        // Everybody stays more often than not, or the story soon has nobody in it.
+        s.accounts.retain(|account| !a.is_multiple_of(4) || account.login != LOGINS[b % 3]);
+        for account in &mut s.accounts {
+            match (b + account.login.len()) % 7 {
+                0 => account.rights = Rights::of(&[Right::Dynamic, Right::Forms]),
+                1 => account.number = Text::new(),
+                2 => account.number = format!("{}", 200 + c % 4).into(),
+                3 => account.id = format!("3f0a7c11-0000-4000-8000-{:012}", c + account.login.len()).into(),
+                _ => {}
+            }
+        }
+        let mut numbers = BTreeSet::new();
+        s.accounts.retain(|account| account.number.is_empty() || numbers.insert(account.number.clone()));
+        if c.is_multiple_of(5) {
+            s.accounts.reverse();
+        }
+        match c % 6 {
+            0 => drop(s.links.remove(a % 2)),
+            1 => s.links.reverse(),
+            2 => s.links[0].users = Some(vec!["sidorova".into()]),
+            3 => s.links[1].trust_users = false,
+            4 => s.links.insert(a % 3, link("third")),
+            _ => {}
+        }
+        match b % 4 {
+            0 => s.forms.clear(),
+            1 => s.forms.reverse(),
+            2 => s.numbers.clear(),
+            _ => s.limits.forms_per_user = 2,
+        }
+        self.w.reconfigure(s);
     }
 
     /// The node stops and starts anew with what was kept.

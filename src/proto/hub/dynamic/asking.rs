@@ -205,7 +205,7 @@ impl Hub {
     /// The first link in the order of the configuration that is up, declares the method and has the user.
     fn choose_link(&self, order: &Order) -> Result<(usize, Arc<Method>), Outcome> {
         let mut down = false;
-        for (i, link) in self.links.iter().enumerate() {
+        for (i, link) in self.links.numbered() {
             if order.link.is_some_and(|l| l != i) || order.user.is_some_and(|u| !link.has_user(u)) {
                 continue;
             }
@@ -216,7 +216,7 @@ impl Hub {
                 None => down |= link.peer.is_none() || link.introducing(),
             }
         }
-        Err(if down || self.links.is_empty() { Outcome::NoLink } else { Outcome::NoMethod })
+        Err(if down || self.links.in_order().next().is_none() { Outcome::NoLink } else { Outcome::NoMethod })
     }
 
     /// An execution that does not even begin.

@@ -8,6 +8,7 @@ use crate::hub::output::{Answer, Notice, Output};
 use crate::hub::route::Caller;
 use crate::hub::subscription::Event;
 use crate::hub::timer::Timer;
+use crate::hub::user::UserIx;
 use crate::hub::{Hub, Peer};
 use crate::message::{Body, CallError, Code, Envelope, Object, Part, PeerId, Text};
 use crate::telephony::{Command, Outcome, RunId};
@@ -63,6 +64,16 @@ impl Hub {
     /// Nobody waits for it any more.
     pub(in crate::hub) fn cancel_execution(&mut self, id: &Text, why: &str) {
         self.finish_from(id, None, why, Done::new(Outcome::Cancelled));
+    }
+
+    /// A user is gone: what the user asked for, through whichever door, is taken back, and each door hears of it.
+    pub(in crate::hub) fn cancel_executions_of(&mut self, user: UserIx) {
+        let of_user = |asker: &Asker| matches!(asker, Asker::Tab(caller) if caller.user == Some(user));
+        let asked = self.executions.in_flight.iter().filter(|(_, e)| of_user(&e.asker)).map(|(id, _)| id.clone());
+        let mut asked: Vec<Text> = asked.collect();
+        asked.extend(self.forms.asked_for(user));
+        asked.sort_unstable();
+        asked.iter().for_each(|id| self.cancel_execution(id, "the account is gone"));
     }
 
     pub(in crate::hub) fn scenario_gone(&mut self, run: RunId) {

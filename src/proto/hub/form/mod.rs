@@ -10,6 +10,7 @@ mod rules;
 mod showing;
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::Time;
@@ -90,7 +91,7 @@ pub(super) struct Forms {
 /// A form rule that asks a dynamic method before it opens its form.
 #[derive(Clone, Debug)]
 pub(super) struct RuleAsk {
-    rule: usize,
+    rule: Arc<FormRule>,
     user: UserIx,
     call: CallId,
     /// The ends of the call as they were when the rule fired: it may be over when the form opens.
@@ -123,6 +124,11 @@ impl Forms {
         self.asking.push((execution, ask.clone()));
     }
 
+    /// Methods that rules are asking for a form of this user.
+    pub(super) fn asked_for(&self, user: UserIx) -> Vec<Text> {
+        self.asking.iter().filter(|(_, ask)| ask.user == user).map(|(id, _)| id.clone()).collect()
+    }
+
     pub(super) fn forget_ask(&mut self, execution: &Text) {
         self.asking.retain(|(id, ..)| id != execution);
     }
@@ -133,7 +139,7 @@ impl Forms {
         }
     }
 
-    fn of_user(&self, user: UserIx) -> Vec<Text> {
+    pub(super) fn of_user(&self, user: UserIx) -> Vec<Text> {
         self.list().into_iter().filter(|(_, f)| f.user == user).map(|(id, _)| id.clone()).collect()
     }
 
@@ -179,7 +185,7 @@ impl Hub {
     fn open_form(&mut self, opening: Opening) -> Result<Text, CallError> {
         let Opening { rule, user, call, parties, input, run } = opening;
         let id = self.ids.guid();
-        let declared = self.links.iter().filter(|l| l.has_user(user)).find_map(|l| l.form(&rule.name)).cloned();
+        let declared = self.links.in_order().filter(|l| l.has_user(user)).find_map(|l| l.form(&rule.name)).cloned();
         let (caption, declared_input, output) = match declared {
             Some(form) => (form.caption.clone(), form.input.clone(), form.output.clone()),
             None => (rule.name.clone(), Vec::new(), None),
@@ -238,7 +244,7 @@ impl Hub {
     }
 
     /// Ends a form: everybody who shows it and did not answer it is told, the scenario gets its result, it is kept no longer.
-    fn end_form(&mut self, id: &Text, end: FormEnd, answered: Option<&Caller>) {
+    pub(super) fn end_form(&mut self, id: &Text, end: FormEnd, answered: Option<&Caller>) {
         let Some(form) = self.forms.open.remove(id) else { return };
         self.timers.cancel(form.key);
         let (reason, gone) = match &end {

@@ -1,10 +1,11 @@
 //! The rules of the configuration: which phone event opens a form, with which values, and which closes it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::hub::Hub;
 use crate::hub::dynamic::{Asker, Order};
-use crate::hub::settings::{Piece, Trigger};
+use crate::hub::settings::{FormRule, Piece, Trigger};
 use crate::hub::user::UserIx;
 use crate::message::{Object, Text, Value};
 use crate::telephony::{CallId, FormEnd, Outcome};
@@ -18,28 +19,26 @@ impl Hub {
         if trigger == Trigger::Hangup {
             // A form that opens because somebody hung up is not given up because somebody did.
             let gone = |(_, ask): &&(Text, RuleAsk)| {
-                ask.call == *call
-                    && user.is_none_or(|user| ask.user == user)
-                    && self.settings.forms[ask.rule].on != Trigger::Hangup
+                ask.call == *call && user.is_none_or(|user| ask.user == user) && ask.rule.on != Trigger::Hangup
             };
             let asks: Vec<Text> = self.forms.asking.iter().filter(gone).map(|(id, ..)| id.clone()).collect();
             asks.iter().for_each(|id| self.cancel_execution(id, "the call is over"));
         }
-        for rule in 0..self.settings.forms.len() {
-            // Only into a queue comes a call without anybody's phone.
-            if self.settings.forms[rule].on != trigger || (user.is_none() && trigger != Trigger::Queue) {
-                continue;
-            }
+        // Only into a queue comes a call without anybody's phone.
+        let fires = |rule: &&FormRule| rule.on == trigger && (user.is_some() || trigger == Trigger::Queue);
+        let rules: Vec<Arc<FormRule>> = self.settings.forms.iter().filter(fires).cloned().map(Arc::new).collect();
+        for rule in rules {
             let parties = self.calls.parties(call).cloned();
-            for user in self.rule_users(rule, user) {
-                self.rule_fires(RuleAsk { rule, user, call: call.clone(), parties: parties.clone() });
+            for user in self.rule_users(&rule, user) {
+                let (rule, parties) = (Arc::clone(&rule), parties.clone());
+                self.rule_fires(RuleAsk { rule, user, call: call.clone(), parties });
             }
         }
     }
 
     /// Whom a rule is for: the one whose phone it is, or, for what happens to a call without a phone, those the rule names.
-    fn rule_users(&self, rule: usize, user: Option<UserIx>) -> Vec<UserIx> {
-        let named = &self.settings.forms[rule].users;
+    fn rule_users(&self, rule: &FormRule, user: Option<UserIx>) -> Vec<UserIx> {
+        let named = &rule.users;
         match user {
             Some(user) if named.is_empty() || named.iter().any(|n| self.users.by_login(n) == Some(user)) => vec![user],
             Some(_) => Vec::new(),
@@ -48,11 +47,11 @@ impl Hub {
     }
 
     fn rule_fires(&mut self, ask: RuleAsk) {
-        let rule = &self.settings.forms[ask.rule];
+        let rule = Arc::clone(&ask.rule);
         let Some(method) = rule.ask.clone() else { return self.open_by_rule(&ask, None) };
         let declared: Vec<Text> = self
             .links
-            .iter()
+            .in_order()
             .filter_map(|l| l.method(&method))
             .find_map(|m| m.input.as_ref().map(|i| i.iter().map(|p| p.name.clone()).collect()))
             .unwrap_or_default();
@@ -89,7 +88,7 @@ impl Hub {
     }
 
     pub(super) fn open_by_rule(&mut self, ask: &RuleAsk, values: Option<&Object>) {
-        let rule = self.settings.forms[ask.rule].clone();
+        let rule = (*ask.rule).clone();
         let input =
             rule.parameters.iter().map(|(name, template)| (name.clone(), self.fill(template, ask, values))).collect();
         let name = rule.name.clone();

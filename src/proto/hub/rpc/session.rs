@@ -91,7 +91,7 @@ impl Hub {
                 tab.has_focus &= !focus;
             }
         }
-        for link in &mut self.links {
+        for link in self.links.all_mut() {
             if let Some(tunnel) = link.tunnel.get_mut(&user) {
                 tunnel.tabs.iter_mut().for_each(|t| t.has_focus &= !focus);
             }

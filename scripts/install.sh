@@ -44,10 +44,11 @@ for folder in tests/browser examples/crm-node; do
   fi
 done
 
-if [ ! -e target/python/.ready ] || [ examples/crm-python/requirements.txt -nt target/python/.ready ]; then
-  echo "python packages of examples/crm-python"
+needed=(examples/crm-python/requirements.txt tests/it/requirements.txt)
+if [ ! -e target/python/.ready ] || [ "${needed[0]}" -nt target/python/.ready ] || [ "${needed[1]}" -nt target/python/.ready ]; then
+  echo "python packages of ${needed[*]}"
   python3 -m venv target/python
-  target/python/bin/pip install --quiet --disable-pip-version-check -r examples/crm-python/requirements.txt
+  target/python/bin/pip install --quiet --disable-pip-version-check -r "${needed[0]}" -r "${needed[1]}"
   touch target/python/.ready
 fi
 

@@ -8,6 +8,7 @@
 //! - [`engine`]: what owns the Hub, and the outboxes.
 //! - [`pbx`]: telephone systems behind one trait, and the simulator.
 //! - [`store`]: what outlives a restart, and who may log in.
+//! - [`assets`]: the files of pages, embedded.
 //! - [`files`]: what people upload, photos, recordings.
 //! - [`transport`]: how peers reach us and we them.
 //! - [`admin`]: health, figures and the HTTP interface of the admin port.
@@ -21,6 +22,7 @@ pub use ctigate_proto as proto;
 
 pub mod admin;
 pub mod app;
+pub mod assets;
 pub mod cli;
 pub mod config;
 pub mod demo;

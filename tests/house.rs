@@ -15,8 +15,9 @@ const SERVER: &[(&str, &[&str])] = &[
     ("files", &["config", "telemetry", "shutdown"]),
     ("pbx", &["config", "telemetry", "shutdown"]),
     ("transport", &["engine", "config", "telemetry", "shutdown"]),
-    ("admin", &["engine", "config", "telemetry", "shutdown", "pbx::Control", "pbx::Done"]),
-    ("web", &["admin", "engine", "config", "files", "telemetry", "shutdown"]),
+    ("assets", &[]),
+    ("admin", &["assets", "engine", "config", "telemetry", "shutdown", "pbx::Control", "pbx::Done"]),
+    ("web", &["admin", "assets", "engine", "config", "files", "telemetry", "shutdown"]),
     ("demo", &["config", "shutdown", "transport"]),
     ("trial", &["config", "transport"]),
     (

@@ -107,3 +107,13 @@ pub(super) async fn check(State(guard): State<Arc<Guard>>, request: Request, nex
     guard.admit(request.headers())?;
     Ok(next.run(request).await)
 }
+
+/// The same for what holds nothing of the node: only the names are looked at.
+pub(super) async fn check_names(
+    State(guard): State<Arc<Guard>>,
+    request: Request,
+    next: Next,
+) -> Result<Response, Failure> {
+    guard.hosts.check(request.headers())?;
+    Ok(next.run(request).await)
+}

@@ -6,6 +6,8 @@ use axum::response::{IntoResponse, Response};
 use ctigate_proto::codec;
 use ctigate_proto::hub::output::Answer;
 use ctigate_proto::message::{CallError, Code, Object, Value};
+use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::pbx::ControlError;
 
@@ -16,6 +18,36 @@ pub fn json(value: &Value) -> Response {
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response
 }
+
+/// A status and a body that writes itself.
+pub fn with<T: Serialize>(status: StatusCode, body: &T) -> Response {
+    let text = serde_json::to_vec(body).expect("what is answered has names of text only, and no other way to fail");
+    let mut response = Response::new(Body::from(text));
+    *response.status_mut() = status;
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+}
+
+/// The same with 200.
+pub fn ok<T: Serialize>(body: &T) -> Response {
+    with(StatusCode::OK, body)
+}
+
+/// Why a request was not followed.
+#[derive(ToSchema)]
+#[schema(example = json!({"error": 59002, "errormsg": "Bad request: name is missing or empty, expected a string"}))]
+#[expect(dead_code, reason = "describes what Failure writes")]
+pub(super) struct Refusal {
+    /// One of the codes of the protocol (proto-spec/errors.md); 0 when there is none for it.
+    error: i64,
+    /// What was wrong, where, and what was expected.
+    errormsg: String,
+}
+
+/// Nothing to tell: `{}`.
+#[derive(Serialize, ToSchema)]
+#[schema(example = json!({}))]
+pub(super) struct Nothing {}
 
 /// A request that was not followed: the status, and why in `{"error":…,"errormsg":…}`.
 #[derive(Debug)]
@@ -133,15 +165,17 @@ impl IntoResponse for Failure {
     }
 }
 
-/// What every answer of the admin port says to browsers: read it as what it is, keep nothing, show it nowhere.
+/// What every answer of the admin port says to browsers: read it as what it is, keep nothing, show it nowhere. A page says
+/// itself what it may do and how it is kept.
 pub(super) async fn harden(mut response: Response) -> Response {
     for (name, value) in [
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (header::CACHE_CONTROL, "no-store"),
         (header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"),
         (header::REFERRER_POLICY, "no-referrer"),
+        (header::X_FRAME_OPTIONS, "DENY"),
     ] {
-        response.headers_mut().insert(name, HeaderValue::from_static(value));
+        response.headers_mut().entry(name).or_insert(HeaderValue::from_static(value));
     }
     response
 }

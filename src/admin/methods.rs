@@ -1,4 +1,4 @@
-//! `POST /api/v1/methods/{name}`: dynamic methods for programs.
+//! `/api/v1/methods`: dynamic methods for programs.
 
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, Request, State};
@@ -8,7 +8,11 @@ use ctigate_proto::hub::input::{ApiCall, Ask};
 use ctigate_proto::hub::output::Answer;
 use ctigate_proto::message::{CallError, Code, Object};
 use ctigate_proto::telephony::Outcome;
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
+use super::answer::Refusal;
 use super::{Failure, Shared, body, json};
 
 /// The longest a caller may wait, milliseconds.
@@ -16,8 +20,70 @@ const LONGEST_WAIT: u64 = 60_000;
 /// The longest a late result may be welcome, milliseconds.
 const LONGEST_LATE: u64 = 3_600_000;
 
-/// Calls a dynamic method. When the client goes away before the end, so does the call.
-pub(super) async fn call(
+pub(super) fn routes() -> OpenApiRouter<Shared> {
+    OpenApiRouter::new().routes(routes!(call))
+}
+
+/// What a dynamic method is called with.
+#[derive(ToSchema)]
+#[schema(example = json!({"input": {"phone": "79001112233"}, "deadline_ms": 3000}))]
+#[expect(dead_code, reason = "describes the body, which is read field by field")]
+struct MethodWanted {
+    /// The input, checked against the method's declaration. Numbers keep every digit.
+    #[schema(value_type = Option<Object>)]
+    input: Option<()>,
+    /// How long to wait; without it as long as the method declares.
+    #[schema(minimum = 1, maximum = 60000)]
+    deadline_ms: Option<u64>,
+    /// How long a late result is still welcome to the CRM.
+    #[schema(minimum = 0, maximum = 3600000)]
+    late_ms: Option<u64>,
+    /// The output to answer with when there is no result.
+    #[schema(value_type = Option<Object>)]
+    fallback: Option<()>,
+    /// Which link to ask; without it the first that can.
+    link: Option<String>,
+    /// The user it is about, or whose pages are to answer.
+    userlogin: Option<String>,
+    /// The conversation it is about.
+    chainid: Option<String>,
+}
+
+/// How a dynamic method ended.
+#[derive(ToSchema)]
+#[schema(example = json!({"outcome": "ok", "output": {"name": "Anna"}, "error": 0, "errormsg": "", "executionid": "8d7e2f9c-0000-4000-8000-000000000000"}))]
+#[expect(dead_code, reason = "describes the answer, which keeps every digit of what the CRM gave")]
+struct MethodOutcome {
+    /// `ok`, `fallback`, `bad_input`, `no_method`, `failed`, `no_link`, `open_circuit`, `cancelled` or `timeout`.
+    outcome: String,
+    /// The values.
+    #[schema(value_type = Object)]
+    output: (),
+    /// The code of the CRM or of the gateway; 0 for none.
+    error: i64,
+    /// What went wrong.
+    errormsg: String,
+    /// The execution; empty when none was begun.
+    executionid: String,
+}
+
+/// Call a dynamic method
+///
+/// A client that closes the connection before the answer withdraws the call: the CRM is told.
+#[utoipa::path(
+    post, path = "/api/v1/methods/{name}", tag = "methods", request_body = MethodWanted,
+    params(("name" = String, Path, description = "The method's name")),
+    responses(
+        (status = 200, description = "`ok`, `fallback`: output holds the values", body = MethodOutcome),
+        (status = 400, description = "`bad_input`: the input does not fit the declaration; or the request is wrong", body = MethodOutcome),
+        (status = 404, description = "`no_method`: no CRM offers it", body = MethodOutcome),
+        (status = 429, description = "Too many are in flight", body = Refusal),
+        (status = 502, description = "`failed`: the CRM failed, or what it answered does not fit its declaration", body = MethodOutcome),
+        (status = 503, description = "`no_link`, `open_circuit`, `cancelled`: nobody can be asked now", body = MethodOutcome),
+        (status = 504, description = "`timeout`: nothing in time", body = MethodOutcome),
+    ),
+)]
+async fn call(
     State(shared): State<Shared>,
     name: Result<Path<String>, PathRejection>,
     request: Request,

@@ -1,15 +1,29 @@
-//! The admin port: health, figures, and the HTTP interface that programs and the `ctigate` commands use. Described for people
-//! in `docs/http-api.md`.
+//! The admin port: health, figures, and the HTTP interface that programs, the console and the `ctigate` commands use.
+//! Described for people in `docs/http-api.md`, for programs at `/api/v1/openapi.json`.
 //!
 //! [`router`] answers requests; it opens no socket. Everything it wants from the house it asks for through the [`Door`].
-//! Every request but `/healthz` and `/readyz` must bring the token, name a host that is ours, and come from no foreign page.
+//! Every request must bring the token, name a host that is ours, and come from no foreign page; but for `/healthz` and `/readyz`,
+//! which ask for nothing, and the reading page with its document, which ask for the host alone.
 //! It never waits for anything but the [`Door`], and holds at most one body of [`BODY`] bytes a request.
+//!
+//! # A new address
+//!
+//! A module has `pub(super) fn routes() -> OpenApiRouter<Shared>`, made of `.routes(routes!(handler, …))` (one call for all methods of
+//! one address), and a line in [`guarded`]. Each handler carries `#[utoipa::path(…)]`: the method, the path, a `tag` of
+//! [`openapi`], `params`, `request_body`, and a response for each status of its own with its body. The first line of its
+//! comment is the heading on the reading page, what follows the explanation. Left out: 401, 403, 413, 415, and the 400 of a
+//! wrong body or address, which [`openapi`] adds. Bodies are structs with `Serialize` and `ToSchema`, answered by [`ok`] or
+//! [`with`]; all their names are in one space, so say `KeyMade`, not `Made`. A body that [`Fields`] reads is a struct that only
+//! describes. Every JSON body has an example (of the struct, or of its fields) that its own schema accepts.
+//! Tests hold the document against the router and find whatever is not described.
 
 pub mod access;
 mod answer;
 pub mod door;
 mod forms;
+mod health;
 mod methods;
+mod openapi;
 pub mod orders;
 mod picture;
 mod read;
@@ -18,22 +32,19 @@ mod tail;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::State;
-use axum::http::{StatusCode, header};
 use axum::middleware;
-use axum::response::{IntoResponse, Response};
-use axum::routing::{delete, get, post};
+use bytes::Bytes;
 use ctigate_proto::hub::Snapshot;
 use ctigate_proto::hub::input::Ask;
 use ctigate_proto::hub::output;
-use ctigate_proto::message::Object;
 use tokio_util::sync::CancellationToken;
+use utoipa_axum::router::OpenApiRouter;
 
 use crate::config::Secret;
 
-pub use answer::{Failure, json};
+pub use answer::{Failure, json, ok, with};
 pub use door::{Door, Part, PartState};
-pub use picture::picture;
+pub use picture::{Picture, picture};
 pub use read::{BODY, Broken, Fields, body, bytes};
 pub use tail::{Tails, Wanted};
 
@@ -53,28 +64,43 @@ pub struct Settings {
 pub(crate) struct Shared {
     door: Arc<dyn Door>,
     tails: Tails,
+    /// The document of all this.
+    document: Bytes,
 }
 
 /// Everything the admin port answers.
 pub fn router(door: Arc<dyn Door>, settings: Settings) -> Router {
     let Settings { token, hosts, stop } = settings;
     let guard = Arc::new(access::Guard::new(access::Hosts::new(hosts), Some(token)));
-    let shared = Shared { door, tails: Tails::new(stop) };
-    Router::new()
-        .route("/metrics", get(metrics))
-        .route("/api/v1/snapshot", get(snapshot))
-        .route("/api/v1/tail", get(tail::follow))
-        .route("/api/v1/methods/{name}", post(methods::call))
-        .route("/api/v1/forms", post(forms::open))
-        .route("/api/v1/forms/{id}", delete(forms::close))
-        .route("/api/v1/sim", post(order))
+    let (guarded, open, document) = described();
+    let shared = Shared { door, tails: Tails::new(stop), document: openapi::text(&document) };
+    guarded
         .fallback(nothing_here)
         .method_not_allowed_fallback(wrong_method)
-        .layer(middleware::from_fn_with_state(guard, access::check))
-        .route("/healthz", get(alive))
-        .route("/readyz", get(ready))
+        .layer(middleware::from_fn_with_state(Arc::clone(&guard), access::check))
+        .merge(openapi::pages().layer(middleware::from_fn_with_state(guard, access::check_names)))
+        .merge(open)
         .layer(middleware::map_response(answer::harden))
         .with_state(shared)
+}
+
+/// What asks for the token.
+fn guarded() -> OpenApiRouter<Shared> {
+    OpenApiRouter::new()
+        .merge(picture::routes())
+        .merge(tail::routes())
+        .merge(methods::routes())
+        .merge(forms::routes())
+        .merge(orders::routes())
+        .merge(health::routes())
+}
+
+/// What asks for the token, what does not, and the document of both.
+fn described() -> (Router<Shared>, Router<Shared>, utoipa::openapi::OpenApi) {
+    let (guarded, mut document) = guarded().split_for_parts();
+    let (open, of_open) = health::open_routes().split_for_parts();
+    openapi::finish(&mut document, of_open);
+    (guarded, open, document)
 }
 
 /// The Hub's picture of the node, if it gives one.
@@ -86,39 +112,6 @@ pub async fn look(door: &dyn Door) -> Result<Snapshot, Failure> {
         output::Answer::Snapshot(snapshot) => Ok(*snapshot),
         other => Err(Failure::unexpected(&other)),
     }
-}
-
-async fn snapshot(State(shared): State<Shared>) -> Result<Response, Failure> {
-    Ok(json(&picture(&look(&*shared.door).await?).into()))
-}
-
-async fn metrics(State(shared): State<Shared>) -> Response {
-    let now = look(&*shared.door).await.ok();
-    let page = shared.door.metrics(now.as_ref());
-    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], page).into_response()
-}
-
-async fn ready(State(shared): State<Shared>) -> Response {
-    let parts = shared.door.parts().await;
-    let ready = parts.iter().all(|part| part.state != PartState::Down);
-    let part = |part: &Part| Object::new().with("state", part.state.word()).with("detail", part.detail.clone());
-    let parts = parts.iter().fold(Object::new(), |all, one| all.with(one.name, part(one)));
-    let mut response = json(&Object::new().with("ready", ready).with("parts", parts).into());
-    if !ready {
-        *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
-    }
-    response
-}
-
-async fn alive(State(shared): State<Shared>) -> Response {
-    match shared.door.alive() {
-        true => "ok\n".into_response(),
-        false => (StatusCode::SERVICE_UNAVAILABLE, "fallen: start it anew\n").into_response(),
-    }
-}
-
-async fn order(State(shared): State<Shared>, request: axum::extract::Request) -> Result<Response, Failure> {
-    orders::give(&*shared.door, request).await
 }
 
 async fn nothing_here() -> Failure {

@@ -14,15 +14,23 @@ use futures_util::StreamExt;
 use serde::Deserialize;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use crate::engine::Filter;
 
+use super::answer::Refusal;
 use super::{Door, Failure, Shared};
 
 /// How many may follow at once.
 const MOST: usize = 16;
 /// How often a quiet stream shows that it is alive.
 const ALIVE: Duration = Duration::from_secs(15);
+
+pub(super) fn routes() -> OpenApiRouter<Shared> {
+    OpenApiRouter::new().routes(routes!(follow))
+}
 
 /// Those who follow. Clones are the same.
 #[derive(Clone, Debug)]
@@ -32,7 +40,8 @@ pub struct Tails {
 }
 
 /// What of it somebody wants to see.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
 pub struct Wanted {
     /// Only of this user, by login.
     #[serde(default)]
@@ -69,7 +78,43 @@ impl Tails {
     }
 }
 
-pub(super) async fn follow(
+/// One message that passed.
+#[derive(ToSchema)]
+#[schema(example = json!({"ms": 1790000000000_i64, "direction": "in", "peer": "link crm", "link": "crm", "user": "", "method": "ping", "qid": "1", "bytes": 20, "text": "[\"ping\",{\"qid\":\"1\"}]"}))]
+#[expect(dead_code, reason = "describes the line of the engine")]
+struct MessageThatPassed {
+    /// When, milliseconds since 1970.
+    ms: u64,
+    /// `in` or `out`, seen from the gateway; `lost`: so many were not read in time.
+    direction: String,
+    /// The peer in words.
+    peer: String,
+    /// The link, or empty.
+    link: String,
+    /// The user it is from, for or about, or empty.
+    user: String,
+    /// The method or event.
+    method: String,
+    /// The qid as it was written, or empty.
+    qid: String,
+    /// Length of the text in JSON.
+    bytes: usize,
+    /// The text in JSON, secrets masked, cut at 4 KiB.
+    text: String,
+}
+
+/// Follow the messages that pass
+///
+/// An event stream; each `data` is one message. A reader that is too slow loses events and gets one with `direction` `lost`
+/// that says how many. At most 16 can follow at once.
+#[utoipa::path(
+    get, path = "/api/v1/tail", tag = "events", params(Wanted),
+    responses(
+        (status = 200, description = "The stream", body = MessageThatPassed, content_type = "text/event-stream"),
+        (status = 429, description = "16 follow already", body = Refusal),
+    ),
+)]
+async fn follow(
     State(shared): State<Shared>,
     wanted: Result<Query<Wanted>, QueryRejection>,
 ) -> Result<Response, Failure> {

@@ -10,12 +10,13 @@ use axum::extract::{Query, Request, State};
 use axum::middleware::{self, Next};
 use axum::response::{Redirect, Response};
 use axum::routing::{get, post};
-use ctigate_proto::message::{Object, Text, Value};
+use ctigate_proto::message::Text;
+use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
-use super::assets;
+use super::{file, page};
 use crate::admin::access::Hosts;
-use crate::admin::{Door, Failure, Tails, Wanted, json, look, orders, picture};
+use crate::admin::{Door, Failure, Picture, Tails, Wanted, look, ok, orders, picture};
 
 /// Somebody visitors of the demonstration can log in as.
 #[derive(Clone, Debug)]
@@ -38,10 +39,10 @@ struct Shared {
 pub(super) fn router(door: Arc<dyn Door>, people: Vec<Person>, stop: CancellationToken) -> Router {
     let shared = Shared { door, people: people.into(), tails: Tails::new(stop) };
     Router::new()
-        .route("/demo", get(|request: Request| assets::page("demo/index.html", request)))
+        .route("/demo", get(|request: Request| page("demo/index.html", request)))
         .route("/demo/", get(|| async { Redirect::permanent("/demo") }))
-        .route("/demo/simulator", get(|request: Request| assets::page("demo/simulator.html", request)))
-        .route("/demo/{*path}", get(assets::file))
+        .route("/demo/simulator", get(|request: Request| page("demo/simulator.html", request)))
+        .route("/demo/{*path}", get(file))
         .route("/demo/api/snapshot", get(snapshot))
         .route("/demo/api/tail", get(tail))
         .route("/demo/api/sim", post(order))
@@ -55,13 +56,26 @@ async fn local(request: Request, next: Next) -> Result<Response, Failure> {
     Ok(next.run(request).await)
 }
 
+/// What the board shows: the picture, and whom visitors can log in as.
+#[derive(Serialize)]
+struct Board<'a> {
+    #[serde(flatten)]
+    picture: Picture<'a>,
+    people: Vec<Visitor<'a>>,
+}
+
+#[derive(Serialize)]
+struct Visitor<'a> {
+    login: &'a str,
+    name: &'a str,
+    password: &'a str,
+}
+
 async fn snapshot(State(shared): State<Shared>) -> Result<Response, Failure> {
-    let person = |person: &Person| {
-        let Person { login, name, password } = person;
-        Value::Object(Object::new().with("login", login).with("name", name).with("password", password))
-    };
-    let people = Value::Array(shared.people.iter().map(person).collect());
-    Ok(json(&picture(&look(&*shared.door).await?).with("people", people).into()))
+    let now = look(&*shared.door).await?;
+    let people = shared.people.iter();
+    let people = people.map(|Person { login, name, password }| Visitor { login, name, password }).collect();
+    Ok(ok(&Board { picture: picture(&now), people }))
 }
 
 async fn tail(

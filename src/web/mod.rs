@@ -4,7 +4,6 @@
 //! Files of pages are embedded; of the file system only what [`crate::files`] gives can be reached. Every answer carries a strict content security policy,
 //! and pages show what peers sent as text only.
 
-mod assets;
 mod commands;
 mod demo;
 mod files;
@@ -24,6 +23,7 @@ use axum::routing::{any, get, post};
 use tokio_util::sync::CancellationToken;
 
 use crate::admin::Door;
+use crate::assets;
 use crate::config::Link;
 use crate::files::Files;
 
@@ -82,12 +82,12 @@ pub fn router(door: Arc<dyn Door>, settings: Settings) -> Router {
         people_routes(people)
     });
     let pages = Router::new()
-        .route("/", get(|request: Request| assets::page("agent/index.html", request)))
+        .route("/", get(|request: Request| page("agent/index.html", request)))
         .route("/agent", get(|| async { Redirect::permanent("/") }))
         .route("/agent/", get(|| async { Redirect::permanent("/") }))
-        .route("/agent/{*path}", get(assets::file))
-        .route("/page/{*path}", get(assets::file))
-        .route("/client/{*path}", get(assets::file).layer(middleware::from_fn_with_state(origins, Origins::share)))
+        .route("/agent/{*path}", get(file))
+        .route("/page/{*path}", get(file))
+        .route("/client/{*path}", get(file).layer(middleware::from_fn_with_state(origins, Origins::share)))
         .route("/rpc", post(rpc::serve).with_state(Arc::new(rpc)));
     let demo = match demo {
         Some(people) => demo::router(door, people, stop),
@@ -156,6 +156,20 @@ impl Origins {
             response.headers_mut().insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
         }
         response
+    }
+}
+
+/// The file under the request's own path.
+async fn file(request: Request) -> Response {
+    let name = request.uri().path().trim_start_matches('/').to_owned();
+    page(&name, request).await
+}
+
+/// A file by name.
+async fn page(name: &str, request: Request) -> Response {
+    match assets::find(name, request.headers()) {
+        Some(response) => response,
+        None => nothing_here(request).await,
     }
 }
 

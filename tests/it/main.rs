@@ -50,6 +50,8 @@ mod manual;
 mod phone;
 // nginx in front.
 mod proxy;
+// The HTTP interface as its document has it.
+mod openapi;
 // What is missing, and what to write where.
 mod doctor;
 // What systemd is told, and what it passes on.

@@ -4,6 +4,7 @@
 
 #![allow(dead_code, reason = "not every story needs every helper")]
 
+pub(crate) mod admin;
 pub(crate) mod breakable;
 pub(crate) mod curl;
 pub(crate) mod gateway;

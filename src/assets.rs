@@ -1,44 +1,32 @@
-//! The files of `web/`, embedded.
+//! The files of `web/`, embedded: what the web port and the admin port give to browsers.
 
 use axum::body::Body;
-use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use rust_embed::{EmbeddedFile, RustEmbed};
-
-use super::nothing_here;
 
 /// In debug builds the files are read from the source tree, so that a page can be worked on without building anew.
 #[derive(RustEmbed)]
 #[folder = "web/"]
 struct Files;
 
-/// The file under the request's own path.
-pub(super) async fn file(request: Request) -> Response {
-    let name = request.uri().path().trim_start_matches('/').to_owned();
-    page(&name, request).await
-}
-
-/// A file by name, unless the client has it already.
-pub(super) async fn page(name: &str, request: Request) -> Response {
+/// The answer with the file of this name, or 304 when the client has it already. `None`: there is no such file.
+pub fn find(name: &str, asked: &HeaderMap) -> Option<Response> {
     // Names are plain: nothing is decoded, and no part may step out of its folder.
     let plain = |part: &str| {
         !part.is_empty()
             && !part.starts_with('.')
             && part.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b))
     };
-    let file = if name.split('/').all(plain) { Files::get(name) } else { None };
-    let Some(EmbeddedFile { data, metadata }) = file else {
-        return nothing_here(request).await;
-    };
+    let EmbeddedFile { data, metadata } = if name.split('/').all(plain) { Files::get(name) } else { None }?;
     let hash = metadata.sha256_hash();
     let tag: String = ['"'].into_iter().chain(hash[..16].iter().flat_map(|byte| hex(*byte))).chain(['"']).collect();
     let body = match data {
         std::borrow::Cow::Borrowed(bytes) => Bytes::from_static(bytes),
         std::borrow::Cow::Owned(bytes) => Bytes::from(bytes),
     };
-    let mut response = match knows(request.headers(), &tag) {
+    let mut response = match knows(asked, &tag) {
         true => StatusCode::NOT_MODIFIED.into_response(),
         false => Body::from(body).into_response(),
     };
@@ -49,7 +37,12 @@ pub(super) async fn page(name: &str, request: Request) -> Response {
     if let Ok(tag) = HeaderValue::from_str(&tag) {
         headers.insert(header::ETAG, tag);
     }
-    response
+    Some(response)
+}
+
+/// The text of a file, if there is one of this name and it is UTF-8.
+pub fn text(name: &str) -> Option<String> {
+    String::from_utf8(Files::get(name)?.data.into_owned()).ok()
 }
 
 /// Whether the client has this version: RFC 9110 section 13.1.2.
@@ -83,6 +76,6 @@ fn hex(byte: u8) -> [char; 2] {
 
 /// Every file there is.
 #[cfg(test)]
-pub(super) fn names() -> Vec<String> {
+pub(crate) fn names() -> Vec<String> {
     Files::iter().map(|name| name.into_owned()).collect()
 }

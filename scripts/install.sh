@@ -19,6 +19,8 @@ need openssl openssl
 [ -e /usr/lib/mono/4.5/System.Json.dll ] || packages+=(libmono-system-json4.0-cil)
 [ -e /usr/lib/mono/4.5/System.Xml.Linq.dll ] || packages+=(libmono-system-xml-linq4.0-cil)
 [ -e /usr/lib/mono/4.5/Mono.Btls.Interface.dll ] || packages+=(libmono-btls-interface4.0-cil) # TLS 1.2
+# Debian keeps initdb out of the path.
+ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || need initdb postgresql
 python3 -c 'import venv, ensurepip' 2>/dev/null || packages+=(python3-venv)
 
 if [ ${#packages[@]} -gt 0 ]; then

@@ -48,7 +48,9 @@ impl Archive {
                 Ok(tables) => Fetched::Tables(tables),
                 Err(Failed::Unknown) => return Err(Code::ProcedureNotAllowed.into()),
                 Err(slow @ Failed::Slow(_)) => return Err(CallError::new(Code::Timeout, slow.to_string())),
-                Err(large @ Failed::Large(_)) => return Err(CallError::new(Code::BadRequest, large.to_string())),
+                Err(why @ (Failed::Large(_) | Failed::Unfit(_))) => {
+                    return Err(CallError::new(Code::BadRequest, why.to_string()));
+                }
                 Err(Failed::Database(why)) => {
                     // What the database says is for the operator: it may name what is not for everybody.
                     tracing::error!(procedure = %name, %why, "a stored procedure failed");

@@ -14,6 +14,7 @@ use crate::config::{Config, DatabaseUrl, PbxKind};
 use crate::pbx::Check;
 use crate::pbx::asterisk::doctor as asterisk;
 use crate::pbx::asterisk::fragments::{self, Subject};
+use crate::store::Store;
 use crate::telemetry::Telemetry;
 use crate::transport::listen;
 use crate::transport::tls::Certificates;
@@ -27,7 +28,7 @@ const CRM: Duration = Duration::from_secs(3);
 pub async fn examine(config: &Config) -> Vec<Check> {
     let mut checks = vec![people(config)];
     checks.extend(certificates(config));
-    checks.push(store(config));
+    checks.push(store(config).await);
     checks.extend(folders(config));
     checks.extend(ports(config));
     for link in config.links.iter().filter(|link| !link.mode.accepts()) {
@@ -101,9 +102,18 @@ fn certificates(config: &Config) -> Vec<Check> {
     pairs.into_iter().map(one).collect()
 }
 
-fn store(config: &Config) -> Check {
-    let DatabaseUrl::Sqlite(path) = &config.store.url else {
-        return Check::fair("store", "in memory: nothing outlives a restart", "set store.url to a file");
+async fn store(config: &Config) -> Check {
+    let path = match &config.store.url {
+        DatabaseUrl::Sqlite(path) => path,
+        DatabaseUrl::Memory => {
+            return Check::fair("store", "in memory: nothing outlives a restart", "set store.url to a file");
+        }
+        DatabaseUrl::Postgres(url) => {
+            return match Store::probe(&config.store.url).await {
+                Ok(()) => Check::good("store", url.to_string()),
+                Err(why) => Check::bad("store", why.with_causes(), why.advice()),
+            };
+        }
     };
     let opened = if path.exists() {
         OpenOptions::new().append(true).open(path).map(drop)

@@ -7,14 +7,14 @@ use std::str::FromStr;
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Sql {
     text: String,
-    /// The text with each parameter as `?N`.
+    /// The text with each parameter as `$N`.
     numbered: String,
     parameters: Vec<String>,
     names: Vec<String>,
 }
 
 impl Sql {
-    /// The text with each parameter as `?N`, N from 1 in the order of [`Self::parameters`].
+    /// The text with each parameter as `$N`, N from 1 in the order of [`Self::parameters`].
     pub fn numbered(&self) -> &str {
         &self.numbered
     }
@@ -49,6 +49,11 @@ impl FromStr for Sql {
                     let end = rest.find("*/").ok_or("the comment has no end")?;
                     &rest[..end + 2]
                 }
+                // A cast of PostgreSQL.
+                ':' if rest.starts_with("::") => {
+                    sql.numbered.push_str("::");
+                    &rest[..2]
+                }
                 ':' | '@' if word(&rest[1..]).is_some() => {
                     let name = word(&rest[1..]).unwrap_or_default();
                     let lower = name.to_lowercase();
@@ -56,7 +61,7 @@ impl FromStr for Sql {
                         sql.parameters.push(lower);
                         sql.parameters.len() - 1
                     });
-                    sql.numbered.push_str(&format!("?{}", place + 1));
+                    sql.numbered.push_str(&format!("${}", place + 1));
                     &rest[..1 + name.len()]
                 }
                 '?' | '$' => return Err(format!("found \"{first}\"; parameters have names: write :name")),
@@ -133,7 +138,7 @@ mod tests {
             "SELECT ':no', \"a:b\", x -- :neither\n FROM t /* @nor */ WHERE a = :Since AND b > @userid OR c = :since;",
         );
         assert_eq!(one.parameters(), ["since", "userid"]);
-        assert_eq!(one.numbered(), "SELECT ':no', \"a:b\", x \n FROM t  WHERE a = ?1 AND b > ?2 OR c = ?1");
+        assert_eq!(one.numbered(), "SELECT ':no', \"a:b\", x \n FROM t  WHERE a = $1 AND b > $2 OR c = $1");
     }
 
     #[test]

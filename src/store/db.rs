@@ -1,41 +1,50 @@
-//! The database: the only place that speaks SQL. Another database is another variant; the statements are the same.
+//! The database: opened, asked and written to. The only place that knows there is more than one kind; the statements, in the files
+//! beside, are the same for both.
 
-use std::fs;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::str::FromStr;
 use std::time::Duration;
 
-use ctigate_proto::hub::output::{StoredForm, StoredSession};
-use ctigate_proto::message::Text;
-use sqlx::sqlite::{
-    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteRow, SqliteSynchronous,
-};
-use sqlx::{ConnectOptions, Row};
+use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{ConnectOptions, Connection, Postgres, Sqlite};
 
-use super::error::{Kind, StoreError};
-use super::pending::{Batch, Keys};
-use super::{chat, ledger, schema};
-use crate::config::DatabaseUrl;
+use super::error::{Kind, Place, StoreError};
+use super::sql::{Row, Statement, sql};
+use super::{file, schema};
+use crate::config::{DatabaseUrl, PostgresUrl};
 
 /// How long a statement waits for another program that writes.
-const BUSY: Duration = Duration::from_secs(5);
+pub(super) const BUSY: Duration = Duration::from_secs(5);
 
-const PUT_SESSION: &str = "INSERT INTO session (hash, login, expires_ms, life_ms) VALUES ($1, $2, $3, $4)
-     ON CONFLICT (hash) DO UPDATE SET login = excluded.login, expires_ms = excluded.expires_ms, life_ms = excluded.life_ms";
-const PUT_FORM: &str = "INSERT INTO form (id, login, expires_ms, body) VALUES ($1, $2, $3, $4)
-     ON CONFLICT (id) DO UPDATE SET login = excluded.login, expires_ms = excluded.expires_ms, body = excluded.body";
+/// How long the database may take to write a batch. A server that does not answer is as good as one that is away.
+const WRITING: Duration = Duration::from_secs(30);
 
-const PUT_KEPT: &str = "INSERT INTO kept (kind, key, body) VALUES ($1, $2, $3)
-     ON CONFLICT (kind, key) DO UPDATE SET body = excluded.body";
+/// How many connections we open at most.
+const CONNECTIONS: u32 = 4;
 
 /// An open database. Clones are the same.
 #[derive(Clone, Debug)]
-pub(super) enum Db {
-    Sqlite { pool: SqlitePool, path: Option<Arc<PathBuf>> },
+pub(super) struct Db {
+    pool: Pool,
+    place: Place,
+}
+
+#[derive(Clone, Debug)]
+enum Pool {
+    Sqlite(SqlitePool),
+    Postgres(PgPool),
 }
 
 impl Db {
+    /// Opens the database and brings its tables up to date. A file is made when it is missing.
     pub(super) async fn open(url: &DatabaseUrl) -> Result<Self, StoreError> {
+        let db = Self::connect(url).await?;
+        db.migrate().await?;
+        Ok(db)
+    }
+
+    /// Opens the database as it is. A file is made when it is missing.
+    pub(super) async fn connect(url: &DatabaseUrl) -> Result<Self, StoreError> {
         let base = SqliteConnectOptions::new()
             .foreign_keys(true)
             .busy_timeout(BUSY)
@@ -43,203 +52,233 @@ impl Db {
             .disable_statement_logging();
         // A database in memory is its one connection: that one must never be closed.
         let keep = SqlitePoolOptions::new().idle_timeout(None).max_lifetime(None).acquire_timeout(BUSY * 2);
-        let (pool, path) = match url {
+        let place = Place::of(url);
+        let pool = match url {
             DatabaseUrl::Memory => {
                 let options = base.in_memory(true).journal_mode(SqliteJournalMode::Memory);
-                (keep.min_connections(1).max_connections(1).connect_with(options).await, None)
+                keep.min_connections(1).max_connections(1).connect_with(options).await.map(Pool::Sqlite)
             }
             DatabaseUrl::Sqlite(path) => {
-                make_file(path)?;
+                file::make(path)?;
                 let options = base.filename(path).journal_mode(SqliteJournalMode::Wal);
-                (keep.max_connections(4).connect_with(options).await, Some(Arc::new(path.clone())))
+                keep.max_connections(CONNECTIONS).connect_with(options).await.map(Pool::Sqlite)
+            }
+            DatabaseUrl::Postgres(url) => postgres(url, "ctigate").await.map(Pool::Postgres),
+        };
+        let pool = pool.map_err(|error| StoreError::database(&place, error))?;
+        let db = Self { pool, place };
+        if let Pool::Postgres(_) = db.pool {
+            let encoding = db.one(sql("SELECT current_setting('server_encoding')"), |row| row.text(0)).await?;
+            if encoding.as_deref() != Some("UTF8") {
+                let found = format!("its encoding is {}", encoding.unwrap_or_default());
+                return Err(StoreError::new(&db.place, Kind::Encoding, found));
+            }
+        }
+        Ok(db)
+    }
+
+    /// Brings the tables up to date.
+    pub(super) async fn migrate(&self) -> Result<(), StoreError> {
+        let steps = schema::migrator();
+        let done = match &self.pool {
+            Pool::Sqlite(pool) => steps.run(pool).await,
+            Pool::Postgres(pool) => steps.run(pool).await,
+        };
+        done.map_err(|error| StoreError::migration(&self.place, error))
+    }
+
+    /// What a statement gives, each row as `read` makes it.
+    pub(super) async fn list<T>(
+        &self,
+        statement: Statement<'_>,
+        read: impl Fn(&Row) -> Result<T, sqlx::Error>,
+    ) -> Result<Vec<T>, StoreError> {
+        let rows = self.rows(statement).await;
+        rows.and_then(|rows| rows.iter().map(read).collect()).map_err(|error| self.failed(error))
+    }
+
+    /// The one row that a statement gives, if any.
+    pub(super) async fn one<T>(
+        &self,
+        statement: Statement<'_>,
+        read: impl FnOnce(&Row) -> Result<T, sqlx::Error>,
+    ) -> Result<Option<T>, StoreError> {
+        let row = match &self.pool {
+            Pool::Sqlite(pool) => {
+                let (text, arguments) = statement.for_sqlite().map_err(|error| self.failed(error))?;
+                sqlx::query_with(text, arguments).fetch_optional(pool).await.map(|row| row.map(Row::Sqlite))
+            }
+            Pool::Postgres(pool) => {
+                let (text, arguments) = statement.for_postgres().map_err(|error| self.failed(error))?;
+                sqlx::query_with(text, arguments).fetch_optional(pool).await.map(|row| row.map(Row::Postgres))
             }
         };
-        let place = path.as_ref().map(|path| path.as_path());
-        let pool = pool.map_err(|error| StoreError::database(place, error))?;
-        schema::migrator().run(&pool).await.map_err(|error| StoreError::migration(place, error))?;
-        Ok(Self::Sqlite { pool, path })
+        row.and_then(|row| row.as_ref().map(read).transpose()).map_err(|error| self.failed(error))
     }
 
-    pub(super) async fn sessions(&self, now_ms: i64) -> Result<Vec<StoredSession>, StoreError> {
-        let Self::Sqlite { pool, .. } = self;
-        let sql =
-            "SELECT hash, login, expires_ms, life_ms FROM session WHERE expires_ms > $1 ORDER BY expires_ms, hash";
-        let rows = sqlx::query(sql).bind(now_ms).fetch_all(pool).await.map_err(|error| self.failed(error))?;
-        let session = |row: &SqliteRow| {
-            Ok(StoredSession {
-                hash: text(row, "hash")?,
-                login: text(row, "login")?,
-                expires_ms: row.try_get("expires_ms")?,
-                life_ms: row.try_get("life_ms")?,
-            })
+    /// Runs a statement that is a change of its own; done when it is on disk. Gives how many rows it changed.
+    pub(super) async fn run(&self, statement: Statement<'_>) -> Result<u64, StoreError> {
+        let done = match &self.pool {
+            Pool::Sqlite(pool) => {
+                let (text, arguments) = statement.for_sqlite().map_err(|error| self.failed(error))?;
+                sqlx::query_with(text, arguments).execute(pool).await.map(|done| done.rows_affected())
+            }
+            Pool::Postgres(pool) => {
+                let (text, arguments) = statement.for_postgres().map_err(|error| self.failed(error))?;
+                sqlx::query_with(text, arguments).execute(pool).await.map(|done| done.rows_affected())
+            }
         };
-        rows.iter().map(session).collect::<Result<_, _>>().map_err(|error| self.failed(error))
+        done.map_err(|error| self.failed(error))
     }
 
-    pub(super) async fn forms(&self, now_ms: i64) -> Result<Vec<StoredForm>, StoreError> {
-        let Self::Sqlite { pool, .. } = self;
-        let sql = "SELECT id, login, expires_ms, body FROM form WHERE expires_ms > $1 ORDER BY expires_ms, id";
-        let rows = sqlx::query(sql).bind(now_ms).fetch_all(pool).await.map_err(|error| self.failed(error))?;
-        let form = |row: &SqliteRow| {
-            Ok(StoredForm {
-                id: text(row, "id")?,
-                login: text(row, "login")?,
-                expires_ms: row.try_get("expires_ms")?,
-                body: text(row, "body")?,
-            })
-        };
-        rows.iter().map(form).collect::<Result<_, _>>().map_err(|error| self.failed(error))
-    }
-
-    /// All that was kept, by kind and key.
-    pub(super) async fn kept(&self) -> Result<Vec<(String, Text, Text)>, StoreError> {
-        let Self::Sqlite { pool, .. } = self;
-        let rows = sqlx::query("SELECT kind, key, body FROM kept ORDER BY kind, key").fetch_all(pool).await;
-        let kept = |row: &SqliteRow| Ok((text(row, "kind")?.to_string(), text(row, "key")?, text(row, "body")?));
-        let rows = rows.map_err(|error| self.failed(error))?;
-        rows.iter().map(kept).collect::<Result<_, _>>().map_err(|error| self.failed(error))
-    }
-
-    /// The keys of all rows.
-    pub(super) async fn keys(&self) -> Result<Keys, StoreError> {
-        Ok(Keys {
-            sessions: self.column("SELECT hash FROM session", None).await?,
-            forms: self.column("SELECT id FROM form", None).await?,
-            kept: self.column("SELECT kind || '/' || key FROM kept", None).await?,
-        })
-    }
-
-    /// Deletes what has expired; says what that was.
-    pub(super) async fn delete_expired(&self, now_ms: i64) -> Result<Keys, StoreError> {
-        Ok(Keys {
-            sessions: self.column("DELETE FROM session WHERE expires_ms <= $1 RETURNING hash", Some(now_ms)).await?,
-            forms: self.column("DELETE FROM form WHERE expires_ms <= $1 RETURNING id", Some(now_ms)).await?,
-            kept: Vec::new(),
-        })
-    }
-
-    /// Writes a batch, whole or not at all.
-    pub(super) async fn write(&self, batch: &Batch) -> Result<(), StoreError> {
-        self.try_write(batch).await.map_err(|error| self.failed(error))
-    }
-
-    async fn try_write(&self, batch: &Batch) -> Result<(), sqlx::Error> {
-        let Self::Sqlite { pool, .. } = self;
-        // A transaction that begins by reading would fail when somebody else wrote in between.
-        let mut transaction = pool.begin_with("BEGIN IMMEDIATE").await?;
-        for change in &batch.sessions {
-            let query = match &change.row {
-                Some(row) => {
-                    sqlx::query(PUT_SESSION).bind(&*row.hash).bind(&*row.login).bind(row.expires_ms).bind(row.life_ms)
-                }
-                None => sqlx::query("DELETE FROM session WHERE hash = $1").bind(&*change.key),
-            };
-            query.execute(&mut *transaction).await?;
-        }
-        for change in &batch.forms {
-            let query = match &change.row {
-                Some(row) => {
-                    sqlx::query(PUT_FORM).bind(&*row.id).bind(&*row.login).bind(row.expires_ms).bind(&*row.body)
-                }
-                None => sqlx::query("DELETE FROM form WHERE id = $1").bind(&*change.key),
-            };
-            query.execute(&mut *transaction).await?;
-        }
-        for change in &batch.kept {
-            let query = match &change.row {
-                Some(row) => {
-                    sqlx::query(PUT_KEPT).bind(row.kind).bind(&*row.key).bind(row.body.as_deref().unwrap_or_default())
-                }
-                None => {
-                    let (kind, key) = change.key.split_once('/').unwrap_or_default();
-                    sqlx::query("DELETE FROM kept WHERE kind = $1 AND key = $2").bind(kind).bind(key)
-                }
-            };
-            query.execute(&mut *transaction).await?;
-        }
-        for (_, entry) in &batch.calls {
-            ledger::write(&mut transaction, entry).await?;
-        }
-        for chat in &batch.ended_chats {
-            sqlx::query("DELETE FROM chat_text WHERE chat = $1").bind(&**chat).execute(&mut *transaction).await?;
-        }
-        for (_, text) in &batch.texts {
-            chat::write(&mut transaction, text).await?;
+    /// Runs statements, all of them or none; done when they are on disk.
+    #[allow(dead_code, reason = "for tables that are written next")]
+    pub(super) async fn run_all<'a>(&self, all: impl IntoIterator<Item = Statement<'a>>) -> Result<(), StoreError> {
+        let mut transaction = self.begin().await?;
+        for statement in all {
+            transaction.run(statement).await?;
         }
         transaction.commit().await
     }
 
-    pub(super) async fn close(&self) {
-        let Self::Sqlite { pool, .. } = self;
-        pool.close().await;
-    }
-
-    /// The first column of what a statement gives.
-    async fn column(&self, sql: &'static str, argument: Option<i64>) -> Result<Vec<Text>, StoreError> {
-        let Self::Sqlite { pool, .. } = self;
-        let query = sqlx::query(sql);
-        let query = match argument {
-            None => query,
-            Some(argument) => query.bind(argument),
+    /// Begins changes that happen together or not at all. What is dropped without a commit never happened.
+    pub(super) async fn begin(&self) -> Result<Transaction, StoreError> {
+        let inner = match &self.pool {
+            // A transaction that begins by reading would fail when somebody else wrote in between.
+            Pool::Sqlite(pool) => pool.begin_with("BEGIN IMMEDIATE").await.map(Inner::Sqlite),
+            Pool::Postgres(pool) => pool.begin().await.map(Inner::Postgres),
         };
-        let rows = query.fetch_all(pool).await.map_err(|error| self.failed(error))?;
-        let key = |row: &SqliteRow| row.try_get::<&str, _>(0).map(Text::from);
-        rows.iter().map(key).collect::<Result<_, _>>().map_err(|error| self.failed(error))
+        let inner = inner.map_err(|error| self.failed(error))?;
+        Ok(Transaction { inner, place: self.place.clone() })
     }
 
-    pub(super) fn failed(&self, error: sqlx::Error) -> StoreError {
-        let Self::Sqlite { path, .. } = self;
-        StoreError::database(path.as_ref().map(|path| path.as_path()), error)
+    /// As `work`, but a database that takes longer than any should has failed.
+    pub(super) async fn in_time<T>(&self, work: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
+        let late = |_| StoreError::new(&self.place, Kind::Away, format!("no answer within {} s", WRITING.as_secs()));
+        tokio::time::timeout(WRITING, work).await.unwrap_or_else(|elapsed| Err(late(elapsed)))
+    }
+
+    pub(super) async fn close(&self) {
+        match &self.pool {
+            Pool::Sqlite(pool) => pool.close().await,
+            Pool::Postgres(pool) => pool.close().await,
+        }
+    }
+
+    async fn rows(&self, statement: Statement<'_>) -> Result<Vec<Row>, sqlx::Error> {
+        match &self.pool {
+            Pool::Sqlite(pool) => {
+                let (text, arguments) = statement.for_sqlite()?;
+                let rows = sqlx::query_with(text, arguments).fetch_all(pool).await?;
+                Ok(rows.into_iter().map(Row::Sqlite).collect())
+            }
+            Pool::Postgres(pool) => {
+                let (text, arguments) = statement.for_postgres()?;
+                let rows = sqlx::query_with(text, arguments).fetch_all(pool).await?;
+                Ok(rows.into_iter().map(Row::Postgres).collect())
+            }
+        }
+    }
+
+    fn failed(&self, error: sqlx::Error) -> StoreError {
+        StoreError::database(&self.place, error)
     }
 }
 
-pub(super) fn text(row: &SqliteRow, column: &str) -> Result<Text, sqlx::Error> {
-    row.try_get::<&str, _>(column).map(Text::from)
+/// Changes that happen together or not at all.
+#[derive(Debug)]
+pub(super) struct Transaction {
+    inner: Inner,
+    place: Place,
 }
 
-/// Makes the file and its folder when they are missing, and sees to it that only the owner reads the file: session hashes
-/// and people's data are in it. The files that SQLite puts beside it take its mode.
-fn make_file(path: &Path) -> Result<(), StoreError> {
-    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-        private_folder(folder).map_err(|error| StoreError::new(Some(path), Kind::Folder, error))?;
+#[derive(Debug)]
+enum Inner {
+    Sqlite(sqlx::Transaction<'static, Sqlite>),
+    Postgres(sqlx::Transaction<'static, Postgres>),
+}
+
+impl Transaction {
+    /// Runs a statement. Gives how many rows it changed.
+    pub(super) async fn run(&mut self, statement: Statement<'_>) -> Result<u64, StoreError> {
+        self.try_run(statement).await.map_err(|error| StoreError::database(&self.place, error))
     }
-    private_file(path).map_err(|error| StoreError::new(Some(path), Kind::Open, error))
-}
 
-/// Makes a folder that only the owner enters, unless it is there.
-pub(super) fn private_folder(folder: &Path) -> std::io::Result<()> {
-    let mut builder = fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(folder)
-}
-
-/// Makes a file that only the owner reads; one that is there loses what others may.
-fn private_file(path: &Path) -> std::io::Result<()> {
-    let mut options = fs::OpenOptions::new();
-    options.read(true).append(true).create(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let file = options.open(path)?;
-    take_from_others(&file, path)
-}
-
-/// Takes from a file what others than its owner may do with it.
-#[cfg(unix)]
-pub(super) fn take_from_others(file: &fs::File, path: &Path) -> std::io::Result<()> {
-    use std::os::unix::fs::PermissionsExt;
-
-    let mut permissions = file.metadata()?.permissions();
-    if permissions.mode() & 0o077 == 0 {
-        return Ok(());
+    /// What a statement gives, each row as `read` makes it.
+    #[allow(dead_code, reason = "for tables that are written next")]
+    pub(super) async fn list<T>(
+        &mut self,
+        statement: Statement<'_>,
+        read: impl Fn(&Row) -> Result<T, sqlx::Error>,
+    ) -> Result<Vec<T>, StoreError> {
+        let rows = self.rows(statement).await;
+        let read = rows.and_then(|rows| rows.iter().map(read).collect());
+        read.map_err(|error| StoreError::database(&self.place, error))
     }
-    tracing::warn!(file = %path.display(), mode = format!("{:o}", permissions.mode() & 0o777), "others could read it; now only its owner can");
-    permissions.set_mode(permissions.mode() & !0o077);
-    file.set_permissions(permissions)
+
+    /// Makes them happen; done when they are on disk.
+    pub(super) async fn commit(self) -> Result<(), StoreError> {
+        let done = match self.inner {
+            Inner::Sqlite(inner) => inner.commit().await,
+            Inner::Postgres(inner) => inner.commit().await,
+        };
+        done.map_err(|error| StoreError::database(&self.place, error))
+    }
+
+    async fn try_run(&mut self, statement: Statement<'_>) -> Result<u64, sqlx::Error> {
+        match &mut self.inner {
+            Inner::Sqlite(inner) => {
+                let (text, arguments) = statement.for_sqlite()?;
+                Ok(sqlx::query_with(text, arguments).execute(&mut **inner).await?.rows_affected())
+            }
+            Inner::Postgres(inner) => {
+                let (text, arguments) = statement.for_postgres()?;
+                Ok(sqlx::query_with(text, arguments).execute(&mut **inner).await?.rows_affected())
+            }
+        }
+    }
+
+    #[allow(dead_code, reason = "for tables that are written next")]
+    async fn rows(&mut self, statement: Statement<'_>) -> Result<Vec<Row>, sqlx::Error> {
+        match &mut self.inner {
+            Inner::Sqlite(inner) => {
+                let (text, arguments) = statement.for_sqlite()?;
+                let rows = sqlx::query_with(text, arguments).fetch_all(&mut **inner).await?;
+                Ok(rows.into_iter().map(Row::Sqlite).collect())
+            }
+            Inner::Postgres(inner) => {
+                let (text, arguments) = statement.for_postgres()?;
+                let rows = sqlx::query_with(text, arguments).fetch_all(&mut **inner).await?;
+                Ok(rows.into_iter().map(Row::Postgres).collect())
+            }
+        }
+    }
 }
 
-#[cfg(not(unix))]
-pub(super) fn take_from_others(_: &fs::File, _: &Path) -> std::io::Result<()> {
-    Ok(())
+/// How we connect to a server, under the name that its administrator sees.
+pub(super) fn postgres_options(url: &PostgresUrl, name: &str) -> Result<PgConnectOptions, sqlx::Error> {
+    let options = PgConnectOptions::from_str(url.expose())?;
+    let named = options.get_application_name().is_some();
+    let options = if named { options } else { options.application_name(name) };
+    // As long as SQLite waits for another program; and a host that went away is noticed by both sides.
+    let waits = format!("{}ms", BUSY.as_millis());
+    let options = options.options([
+        ("lock_timeout", waits.as_str()),
+        ("tcp_keepalives_idle", "30"),
+        ("tcp_keepalives_interval", "10"),
+        ("tcp_keepalives_count", "3"),
+    ]);
+    Ok(options.disable_statement_logging())
+}
+
+async fn postgres(url: &PostgresUrl, name: &str) -> Result<PgPool, sqlx::Error> {
+    let options = postgres_options(url, name)?;
+    // The pool tries a server that refuses again and again, and then only says that it took too long.
+    let first = sqlx::PgConnection::connect_with(&options);
+    let first = tokio::time::timeout(BUSY * 2, first).await.map_err(|_| {
+        sqlx::Error::Io(std::io::Error::new(std::io::ErrorKind::TimedOut, "the server does not answer"))
+    })??;
+    first.close().await?;
+    let pool = PgPoolOptions::new().max_connections(CONNECTIONS).acquire_timeout(BUSY * 2);
+    Ok(pool.connect_lazy_with(options))
 }

@@ -1,16 +1,20 @@
 //! What can go wrong with the store, and what to do about it.
 
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::sync::Arc;
 
 use sqlx::migrate::MigrateError;
+use sqlx::postgres::PgDatabaseError;
 use thiserror::Error;
+
+use crate::config::DatabaseUrl;
 
 /// The store cannot be used.
 #[derive(Debug, Error)]
 #[error("the store {place}: {kind}")]
 pub struct StoreError {
-    /// The database, as people know it: a path.
+    /// The database, as people know it.
     place: Place,
     kind: Kind,
     #[source]
@@ -19,14 +23,30 @@ pub struct StoreError {
 
 type Source = Box<dyn std::error::Error + Send + Sync>;
 
-#[derive(Debug)]
-struct Place(Option<PathBuf>);
+/// Where a database is, as people know it: without a password.
+#[derive(Clone, Debug)]
+pub(super) enum Place {
+    Memory,
+    File(Arc<Path>),
+    Server(Arc<str>),
+}
+
+impl Place {
+    pub(super) fn of(url: &DatabaseUrl) -> Self {
+        match url {
+            DatabaseUrl::Memory => Self::Memory,
+            DatabaseUrl::Sqlite(path) => Self::File(path.as_path().into()),
+            DatabaseUrl::Postgres(url) => Self::Server(url.to_string().into()),
+        }
+    }
+}
 
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.0 {
-            None => f.write_str("in memory"),
-            Some(path) => path.display().fmt(f),
+        match self {
+            Self::Memory => f.write_str("in memory"),
+            Self::File(path) => path.display().fmt(f),
+            Self::Server(address) => f.write_str(address),
         }
     }
 }
@@ -48,6 +68,18 @@ pub(super) enum Kind {
     Io,
     #[error("this is no SQLite database, or a damaged one")]
     Damaged,
+    #[error("the server cannot be reached, or does not answer")]
+    Away,
+    #[error("the server refuses the login")]
+    Login,
+    #[error("the server has no such database")]
+    NoDatabase,
+    #[error("the server has no connection to spare")]
+    Crowded,
+    #[error("no secure connection could be made")]
+    Tls,
+    #[error("the database keeps texts in another encoding than UTF-8")]
+    Encoding,
     #[error("it was made by a newer ctigate")]
     Newer,
     #[error("its tables are not what this ctigate made")]
@@ -57,26 +89,40 @@ pub(super) enum Kind {
 }
 
 impl StoreError {
-    pub(super) fn new(path: Option<&Path>, kind: Kind, source: impl Into<Source>) -> Self {
-        Self { place: Place(path.map(Path::to_path_buf)), kind, source: source.into() }
+    pub(super) fn new(place: &Place, kind: Kind, source: impl Into<Source>) -> Self {
+        Self { place: place.clone(), kind, source: source.into() }
     }
 
-    pub(super) fn database(path: Option<&Path>, error: sqlx::Error) -> Self {
-        Self::new(path, kind_of(&error), error)
+    pub(super) fn database(place: &Place, error: sqlx::Error) -> Self {
+        Self::new(place, kind_of(place, &error), error)
     }
 
-    pub(super) fn migration(path: Option<&Path>, error: MigrateError) -> Self {
+    pub(super) fn migration(place: &Place, error: MigrateError) -> Self {
         let kind = match &error {
             MigrateError::VersionMissing(_) => Kind::Newer,
             MigrateError::VersionMismatch(_) | MigrateError::Dirty(_) => Kind::Foreign,
-            MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => kind_of(error),
+            MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => kind_of(place, error),
             _ => Kind::Other,
         };
-        Self::new(path, kind, error)
+        Self::new(place, kind, error)
+    }
+
+    /// The error with all that caused it, on one line.
+    pub fn with_causes(&self) -> String {
+        let mut text = self.to_string();
+        let mut source = std::error::Error::source(self);
+        while let Some(cause) = source {
+            text = format!("{text}: {cause}");
+            source = cause.source();
+        }
+        text
     }
 
     /// What to do about it.
-    pub fn advice(&self) -> &'static str {
+    pub const fn advice(&self) -> &'static str {
+        if let Place::Server(_) = self.place {
+            return self.advice_for_server();
+        }
         match self.kind {
             Kind::Folder | Kind::Open => {
                 "see that the user who runs ctigate may write there, or set [store] url to another place"
@@ -86,33 +132,85 @@ impl StoreError {
             Kind::ReadOnly => {
                 "let the user who runs ctigate write the file and its folder; is the disk mounted read-only?"
             }
-            Kind::Io => "look at the disk and the system's log",
+            Kind::Io | Kind::Away => "look at the disk and the system's log",
             Kind::Damaged => {
                 "move the file away and start again with a new one (sessions and open forms are lost), or put a backup back"
             }
             Kind::Newer => "use that ctigate again, or move the file away and start with a new one",
             Kind::Foreign => "move the file away and start with a new one, or set [store] url to another place",
-            Kind::Other => "look at the cause above",
+            Kind::Login | Kind::NoDatabase | Kind::Crowded | Kind::Tls | Kind::Encoding | Kind::Other => {
+                "look at the cause above"
+            }
+        }
+    }
+
+    const fn advice_for_server(&self) -> &'static str {
+        match self.kind {
+            Kind::Away => {
+                "is PostgreSQL running, and are the host and port of [store] url right? What is to be kept waits in memory"
+            }
+            Kind::Login => "check the user and the password of [store] url, and pg_hba.conf of the server",
+            Kind::NoDatabase => "make it: CREATE DATABASE … OWNER …, or name another in [store] url",
+            Kind::Crowded => "raise max_connections of the server; ctigate takes up to 8",
+            Kind::Tls => "check sslmode and sslrootcert of [store] url, and the certificate of the server",
+            Kind::Encoding => "make the database with ENCODING 'UTF8'",
+            Kind::Locked => "does another program hold the tables locked? pg_stat_activity shows who",
+            Kind::Full => "make room on the disk of the server; what is to be kept waits in memory until then",
+            Kind::ReadOnly => {
+                "let the user of [store] url write there: own the tables, or CREATE on the schema; is this a standby?"
+            }
+            Kind::Newer => "use that ctigate again, or name another database in [store] url",
+            Kind::Foreign => "name another database in [store] url",
+            Kind::Damaged | Kind::Io => "look at the log of the server, or put a backup back",
+            Kind::Folder | Kind::Open | Kind::Other => "look at the cause above",
         }
     }
 }
 
-/// What an error of the database means. The numbers are SQLite's primary result codes.
-fn kind_of(error: &sqlx::Error) -> Kind {
+/// What an error of the database means.
+fn kind_of(place: &Place, error: &sqlx::Error) -> Kind {
     let sqlx::Error::Database(error) = error else {
-        return match error {
-            sqlx::Error::PoolTimedOut => Kind::Locked,
-            sqlx::Error::Io(_) => Kind::Io,
+        return match (place, error) {
+            (Place::Server(_), sqlx::Error::PoolTimedOut | sqlx::Error::Io(_)) => Kind::Away,
+            (_, sqlx::Error::PoolTimedOut) => Kind::Locked,
+            (_, sqlx::Error::Io(_)) => Kind::Io,
+            (_, sqlx::Error::Tls(_)) => Kind::Tls,
             _ => Kind::Other,
         };
     };
-    match error.code().and_then(|code| code.parse::<u32>().ok()).map(|code| code & 0xff) {
-        Some(5 | 6) => Kind::Locked,
-        Some(8) => Kind::ReadOnly,
-        Some(10) => Kind::Io,
-        Some(11 | 26) => Kind::Damaged,
-        Some(13) => Kind::Full,
-        Some(14) => Kind::Open,
+    match error.try_downcast_ref::<PgDatabaseError>() {
+        Some(error) => of_state(error.code()),
+        None => of_code(error.code().and_then(|code| code.parse().ok()).unwrap_or_default()),
+    }
+}
+
+/// A result code of SQLite.
+const fn of_code(code: u32) -> Kind {
+    match code & 0xff {
+        5 | 6 => Kind::Locked,
+        8 => Kind::ReadOnly,
+        10 => Kind::Io,
+        11 | 26 => Kind::Damaged,
+        13 => Kind::Full,
+        14 => Kind::Open,
+        _ => Kind::Other,
+    }
+}
+
+/// An SQLSTATE of PostgreSQL.
+fn of_state(state: &str) -> Kind {
+    match state {
+        "28000" | "28P01" => Kind::Login,
+        "3D000" => Kind::NoDatabase,
+        "53300" | "57P04" => Kind::Crowded,
+        "53100" => Kind::Full,
+        "25006" | "42501" => Kind::ReadOnly,
+        // Lock timeout, deadlock, two that wrote the same.
+        "55P03" | "40P01" | "40001" => Kind::Locked,
+        // Ended by the administrator, fallen, still starting.
+        "57P01" | "57P02" | "57P03" => Kind::Away,
+        "58030" => Kind::Io,
+        "XX001" | "XX002" => Kind::Damaged,
         _ => Kind::Other,
     }
 }
@@ -132,7 +230,7 @@ mod tests {
     }
 
     async fn fails(connection: &mut SqliteConnection, sql: &'static str) -> Kind {
-        kind_of(&connection.execute(sql).await.unwrap_err())
+        kind_of(&Place::Memory, &connection.execute(sql).await.unwrap_err())
     }
 
     #[tokio::test]

@@ -1,5 +1,5 @@
-//! What outlives a restart: sessions, open forms, the ledger of calls, chats, what people set, in SQLite behind one writer task; and
-//! the accounts.
+//! What outlives a restart: sessions, open forms, the ledger of calls, chats, what people set, in SQLite or PostgreSQL behind one
+//! writer task; and the accounts.
 //!
 //! - [`Store::record`] takes a fact and returns at once; the writer puts what has gathered into one transaction. While the
 //!   disk is slow or away, only the latest state of each session and form waits, so no more waits than lives.
@@ -9,18 +9,47 @@
 //! - [`Procedures`] runs the stored procedures, over connections of their own that can only read.
 //! - [`token`] keeps the token of the admin port.
 //!
+//! # Statements for both databases
+//!
+//! Each file beside this one holds the statements of its tables, as methods of [`Store`]. A statement is written once:
+//!
+//! ```ignore
+//! use super::sql::sql;
+//!
+//! impl Store {
+//!     pub async fn link_setting(&self, name: &str) -> Result<Option<Text>, StoreError> {
+//!         self.db.one(sql("SELECT body FROM link_setting WHERE name = $1").bind(name), |row| row.text("body")).await
+//!     }
+//! }
+//! ```
+//!
+//! - `self.db.list(statement, read)`, `.one(statement, read)`, `.run(statement)` (says how many rows it changed, done when they are on
+//!   disk), `.run_all(statements)` and `.begin()` for what happens together or not at all. Rows: `text`, `maybe_text`, `int`, `maybe_int`, by
+//!   the name of the column or its number from 0.
+//! - `push` and `push_bind` add to a statement that is put together. Whatever comes from outside is bound, never pushed.
+//! - Columns are TEXT and BIGINT; a moment is milliseconds since 1970; yes and no are 1 and 0; JSON is a text.
+//! - `$1`, `$2`… for what is bound; the same may stand twice. `ON CONFLICT (key) DO UPDATE SET x = excluded.x`, `RETURNING`, `LIMIT`
+//!   and `OFFSET` are the same in both. No functions of one database alone, no `||` with NULL, no `AUTOINCREMENT`, no `INSERT OR`,
+//!   no `rowid`.
+//! - `sum` of BIGINT is no BIGINT in PostgreSQL: `CAST(sum(x) AS BIGINT)`. `LIKE` minds case there. `IN ()` is an error there.
+//!   NULL sorts first in SQLite and last in PostgreSQL; so columns are NOT NULL, with '' and 0.
+//! - New tables are a new step in `schema.rs`, with a primary key each (a backup reads them by it) and a line in its list of tables.
+//!
 //! The store knows rows, not what they mean: which session is whose and which form is open is the Hub's business.
 
 mod accounts;
 mod chat;
 mod db;
 mod error;
+mod file;
 mod ledger;
 mod password;
 mod pending;
 mod people;
 mod procedure;
 mod schema;
+mod sql;
+mod state;
 pub mod token;
 mod writer;
 
@@ -68,7 +97,7 @@ impl Store {
     /// [`StoreError`], which says what to do.
     pub async fn open(config: &config::Store, telemetry: Telemetry) -> Result<Self, StoreError> {
         let db = Db::open(&config.url).await?;
-        let pending = Arc::new(Pending::new(db.keys().await?));
+        let pending = Arc::new(Pending::new(state::keys(&db).await?));
         let (progress, written) = watch::channel(0);
         let closing = CancellationToken::new();
         let writer = writer::Writer {
@@ -80,6 +109,17 @@ impl Store {
         };
         let writer = Mutex::new(Some(tokio::spawn(writer.run())));
         Ok(Self { db, pending, written, closing, writer })
+    }
+
+    /// Looks whether the database can be opened as it is, without changing anything in it: for a server only. A file is not opened.
+    ///
+    /// # Errors
+    /// [`StoreError`], which says what to do.
+    pub async fn probe(url: &config::DatabaseUrl) -> Result<(), StoreError> {
+        if let config::DatabaseUrl::Postgres(_) = url {
+            Db::connect(url).await?.close().await;
+        }
+        Ok(())
     }
 
     /// Keeps a fact. Never waits and never fails: what cannot be written now is written later, the latest state of each
@@ -98,7 +138,7 @@ impl Store {
     /// # Errors
     /// When the database cannot be read.
     pub async fn load_sessions(&self, now_ms: i64) -> Result<Vec<StoredSession>, StoreError> {
-        self.db.sessions(now_ms).await
+        state::sessions(&self.db, now_ms).await
     }
 
     /// The forms that are open at `now_ms` (milliseconds since 1970), oldest expiry first. Call it before anything is
@@ -107,7 +147,7 @@ impl Store {
     /// # Errors
     /// When the database cannot be read.
     pub async fn load_forms(&self, now_ms: i64) -> Result<Vec<StoredForm>, StoreError> {
-        self.db.forms(now_ms).await
+        state::forms(&self.db, now_ms).await
     }
 
     /// All that was kept: kind, key and what the Hub wrote ([`ctigate_proto::hub::Hub::restore_kept`]). Call it before anything is
@@ -116,7 +156,7 @@ impl Store {
     /// # Errors
     /// When the database cannot be read.
     pub async fn load_kept(&self) -> Result<Vec<(String, Text, Text)>, StoreError> {
-        self.db.kept().await
+        state::kept(&self.db).await
     }
 
     /// Lets the writer write what was recorded before a question, so that the answer tells of it. A slow disk holds no question up

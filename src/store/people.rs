@@ -2,7 +2,7 @@
 
 use ctigate_proto::message::Text;
 
-use super::db::Db;
+use super::sql::sql;
 use super::{Store, StoreError};
 
 /// One person.
@@ -28,18 +28,13 @@ impl Store {
     /// # Errors
     /// When the database cannot be written.
     pub async fn publish(&self, people: &[Person]) -> Result<(), StoreError> {
-        let Db::Sqlite { pool, .. } = &self.db;
-        let write = async {
-            let mut transaction = pool.begin_with("BEGIN IMMEDIATE").await?;
-            sqlx::query("DELETE FROM person").execute(&mut *transaction).await?;
-            for p in people {
-                let sql =
-                    "INSERT INTO person (login, id, name, number, department, role) VALUES ($1, $2, $3, $4, $5, $6)";
-                let query = sqlx::query(sql).bind(&*p.login).bind(&*p.id).bind(&*p.name);
-                query.bind(&*p.number).bind(&*p.department).bind(&*p.role).execute(&mut *transaction).await?;
-            }
-            transaction.commit().await
-        };
-        write.await.map_err(|error| self.db.failed(error))
+        let mut transaction = self.db.begin().await?;
+        transaction.run(sql("DELETE FROM person")).await?;
+        for p in people {
+            let put = "INSERT INTO person (login, id, name, number, department, role) VALUES ($1, $2, $3, $4, $5, $6)";
+            let put = sql(put).bind(&p.login).bind(&p.id).bind(&p.name);
+            transaction.run(put.bind(&p.number).bind(&p.department).bind(&p.role)).await?;
+        }
+        transaction.commit().await
     }
 }

@@ -110,6 +110,73 @@ const STEPS: &[(i64, &str, &str)] = &[
      );
      CREATE INDEX fax_chain ON fax (chain);",
     ),
+    (
+        4,
+        "accounts, links and settings of the store, integration keys, console sessions, audit trail, stories",
+        "CREATE TABLE account (
+         login TEXT PRIMARY KEY NOT NULL,
+         body TEXT NOT NULL,
+         changed_ms BIGINT NOT NULL,
+         last_sign_in_ms BIGINT NOT NULL
+     );
+     CREATE TABLE second_factor (
+         login TEXT PRIMARY KEY NOT NULL,
+         secret TEXT NOT NULL,
+         confirmed BIGINT NOT NULL,
+         last_step BIGINT NOT NULL
+     );
+     CREATE TABLE link_setting (
+         name TEXT PRIMARY KEY NOT NULL,
+         body TEXT NOT NULL,
+         changed_ms BIGINT NOT NULL
+     );
+     CREATE TABLE setting (
+         key TEXT PRIMARY KEY NOT NULL,
+         value TEXT NOT NULL,
+         changed_ms BIGINT NOT NULL
+     );
+     CREATE TABLE api_key (
+         client_id TEXT PRIMARY KEY NOT NULL,
+         kind TEXT NOT NULL,
+         hash TEXT NOT NULL,
+         login TEXT NOT NULL,
+         numbers TEXT NOT NULL,
+         rights TEXT NOT NULL,
+         made_ms BIGINT NOT NULL,
+         expires_ms BIGINT NOT NULL,
+         used_ms BIGINT NOT NULL,
+         replaced_ms BIGINT NOT NULL
+     );
+     CREATE TABLE console_session (
+         hash TEXT PRIMARY KEY NOT NULL,
+         login TEXT NOT NULL,
+         made_ms BIGINT NOT NULL,
+         expires_ms BIGINT NOT NULL
+     );
+     CREATE TABLE audit (
+         number BIGINT PRIMARY KEY NOT NULL,
+         at_ms BIGINT NOT NULL,
+         who TEXT NOT NULL,
+         from_where TEXT NOT NULL,
+         what TEXT NOT NULL,
+         about TEXT NOT NULL,
+         detail TEXT NOT NULL
+     );
+     CREATE INDEX audit_at ON audit (at_ms);
+     CREATE TABLE story (
+         id BIGINT PRIMARY KEY NOT NULL,
+         at_ms BIGINT NOT NULL,
+         chain TEXT NOT NULL,
+         form TEXT NOT NULL,
+         login TEXT NOT NULL,
+         what TEXT NOT NULL,
+         detail TEXT NOT NULL
+     );
+     CREATE INDEX story_at ON story (at_ms);
+     CREATE INDEX story_chain ON story (chain, id);
+     CREATE INDEX story_form ON story (form, id);
+     CREATE INDEX story_login ON story (login, id);",
+    ),
 ];
 
 /// The views that stored procedures may read of the gateway's own store.

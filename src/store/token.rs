@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
-use super::db::{private_folder, take_from_others};
+use super::file::{private_folder, take_from_others};
 use crate::config::Secret;
 
 /// The file cannot be used.

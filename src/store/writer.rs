@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::StoreError;
 use super::db::Db;
 use super::pending::Pending;
+use super::state;
 use crate::telemetry::{Event, Telemetry};
 
 /// Pauses after a failure: the first, and the longest.
@@ -54,7 +55,7 @@ impl Writer {
             let batch = self.pending.take();
             let began = Instant::now();
             if batch.len() > 0
-                && let Err(error) = self.db.write(&batch).await
+                && let Err(error) = state::write(&self.db, &batch).await
             {
                 self.pending.put_back(batch);
                 self.failed(&error, failing.is_some());
@@ -75,9 +76,9 @@ impl Writer {
                     pause = PAUSE.0;
                 }
             }
-            self.progress.send_replace(batch.up_to);
             let waiting = self.pending.len();
             self.telemetry.metrics().store_waiting.set(i64::try_from(waiting).unwrap_or(i64::MAX));
+            self.progress.send_replace(batch.up_to);
             if waiting == 0 {
                 return;
             }
@@ -87,28 +88,17 @@ impl Writer {
     fn failed(&self, error: &StoreError, still: bool) {
         let waiting = self.pending.len();
         self.telemetry.metrics().store_waiting.set(i64::try_from(waiting).unwrap_or(i64::MAX));
-        let why = with_causes(error);
+        let why = error.with_causes();
         self.telemetry.event(Event::StoreFailed { why: &why, advice: error.advice(), waiting, still });
     }
 
     async fn clean(&self) {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let now_ms = i64::try_from(now.as_millis()).unwrap_or(i64::MAX);
-        match self.db.delete_expired(now_ms).await {
+        match state::delete_expired(&self.db, now_ms).await {
             Ok(gone) => self.pending.expired(&gone),
             // The next batch will say it if it lasts.
-            Err(error) => tracing::debug!(why = with_causes(&error), "what has expired could not be deleted"),
+            Err(error) => tracing::debug!(why = error.with_causes(), "what has expired could not be deleted"),
         }
     }
-}
-
-/// An error with all that caused it, on one line.
-pub(super) fn with_causes(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text = format!("{text}: {cause}");
-        source = cause.source();
-    }
-    text
 }

@@ -14,6 +14,8 @@ use ctigate::telemetry::Telemetry;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{ConnectOptions, Connection, Executor};
 
+use crate::support::database::{Database, on_both};
+
 /// Nothing here takes longer, unless it hangs.
 const BOUND: Duration = Duration::from_secs(20);
 
@@ -32,7 +34,11 @@ async fn open_at(url: DatabaseUrl, telemetry: &Telemetry) -> Result<Store, Store
     Store::open(&config::Store { url }, telemetry.clone()).await
 }
 
-async fn open(path: &Path) -> Store {
+async fn open(database: &Database) -> Store {
+    open_at(database.url(), &Telemetry::default()).await.unwrap()
+}
+
+async fn open_file(path: &Path) -> Store {
     open_at(DatabaseUrl::Sqlite(path.to_path_buf()), &Telemetry::default()).await.unwrap()
 }
 
@@ -49,28 +55,27 @@ fn mode(path: &Path) -> u32 {
     fs::metadata(path).unwrap().permissions().mode() & 0o777
 }
 
-#[tokio::test]
-async fn what_was_recorded_is_there_after_a_restart() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("data/a.db");
-    let store = open(&path).await;
-    assert_eq!(store.load_sessions(0).await.unwrap(), []);
-    store.record(Record::Session(session("a", FAR)));
-    store.record(Record::Session(session("b", FAR)));
-    store.record(Record::Session(session("b", FAR + 1)));
-    store.record(Record::Form(form("f", FAR)));
-    store.record(Record::Form(form("g", FAR)));
-    assert!(store.flush(BOUND).await);
-    store.record(Record::SessionEnded { hash: "a".into() });
-    store.record(Record::FormEnded { id: "f".into() });
-    assert_eq!(store.close(BOUND).await, 0);
+on_both! {
+    async fn what_was_recorded_is_there_after_a_restart(database: Database) {
+        let store = open(&database).await;
+        assert_eq!(store.load_sessions(0).await.unwrap(), []);
+        store.record(Record::Session(session("a", FAR)));
+        store.record(Record::Session(session("b", FAR)));
+        store.record(Record::Session(session("b", FAR + 1)));
+        store.record(Record::Form(form("f", FAR)));
+        store.record(Record::Form(form("g", FAR)));
+        assert!(store.flush(BOUND).await);
+        store.record(Record::SessionEnded { hash: "a".into() });
+        store.record(Record::FormEnded { id: "f".into() });
+        assert_eq!(store.close(BOUND).await, 0);
 
-    let store = open(&path).await;
-    assert_eq!(store.load_sessions(0).await.unwrap(), [session("b", FAR + 1)]);
-    assert_eq!(store.load_forms(0).await.unwrap(), [form("g", FAR)]);
-    store.record(Record::SessionEnded { hash: "b".into() });
-    store.close(BOUND).await;
-    assert_eq!(open(&path).await.load_sessions(0).await.unwrap(), []);
+        let store = open(&database).await;
+        assert_eq!(store.load_sessions(0).await.unwrap(), [session("b", FAR + 1)]);
+        assert_eq!(store.load_forms(0).await.unwrap(), [form("g", FAR)]);
+        store.record(Record::SessionEnded { hash: "b".into() });
+        store.close(BOUND).await;
+        assert_eq!(open(&database).await.load_sessions(0).await.unwrap(), []);
+    }
 }
 
 #[tokio::test]
@@ -81,23 +86,22 @@ async fn the_store_in_memory_keeps_while_it_lives() {
     assert_eq!(store.load_sessions(0).await.unwrap().len(), 1);
 }
 
-#[tokio::test]
-async fn what_has_expired_is_not_given_back_and_is_deleted() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("a.db");
-    let store = open(&path).await;
-    store.record(Record::Session(session("old", 1000)));
-    store.record(Record::Session(session("new", FAR)));
-    store.record(Record::Form(form("old", 1000)));
-    store.close(BOUND).await;
+on_both! {
+    async fn what_has_expired_is_not_given_back_and_is_deleted(database: Database) {
+        let store = open(&database).await;
+        store.record(Record::Session(session("old", 1000)));
+        store.record(Record::Session(session("new", FAR)));
+        store.record(Record::Form(form("old", 1000)));
+        store.close(BOUND).await;
 
-    let store = open(&path).await;
-    assert_eq!(store.load_sessions(1000).await.unwrap(), [session("new", FAR)]);
-    assert_eq!(store.load_forms(1000).await.unwrap(), []);
-    let began = Instant::now();
-    while store.load_sessions(0).await.unwrap().len() > 1 || !store.load_forms(0).await.unwrap().is_empty() {
-        assert!(began.elapsed() < BOUND, "expired rows are not deleted");
-        tokio::task::yield_now().await;
+        let store = open(&database).await;
+        assert_eq!(store.load_sessions(1000).await.unwrap(), [session("new", FAR)]);
+        assert_eq!(store.load_forms(1000).await.unwrap(), []);
+        let began = Instant::now();
+        while store.load_sessions(0).await.unwrap().len() > 1 || !store.load_forms(0).await.unwrap().is_empty() {
+            assert!(began.elapsed() < BOUND, "expired rows are not deleted");
+            tokio::task::yield_now().await;
+        }
     }
 }
 
@@ -107,7 +111,7 @@ async fn what_has_expired_is_not_given_back_and_is_deleted() {
 #[allow(clippy::print_stdout, reason = "its parent waits for the word")]
 async fn records_until_it_is_killed() {
     let Some(path) = env::var_os("CTIGATE_TEST_STORE").map(PathBuf::from) else { return };
-    let store = open(&path).await;
+    let store = open_file(&path).await;
     (0..500).for_each(|n| store.record(Record::Session(session(&format!("flushed-{n}"), FAR))));
     assert!(store.flush(BOUND).await);
     println!("flushed");
@@ -136,7 +140,7 @@ async fn a_killed_process_leaves_what_it_had_flushed() {
         child.kill().unwrap();
         child.wait().unwrap();
 
-        let store = open(&path).await;
+        let store = open_file(&path).await;
         let found = store.load_sessions(0).await.unwrap();
         assert_eq!(found.iter().filter(|session| session.hash.starts_with("flushed-")).count(), 500);
         store.load_forms(0).await.unwrap();
@@ -147,49 +151,47 @@ async fn a_killed_process_leaves_what_it_had_flushed() {
     }
 }
 
-#[tokio::test]
-async fn a_database_that_fails_is_tried_again_and_only_the_latest_states_wait() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("a.db");
-    let telemetry = Telemetry::default();
-    let store = open_at(DatabaseUrl::Sqlite(path.clone()), &telemetry).await.unwrap();
-    let mut other = somebody_else(&path).await;
-    other.execute("ALTER TABLE session RENAME TO away").await.unwrap();
-    for n in 0..1000 {
-        store.record(Record::Session(session("a", FAR + n)));
-        store.record(Record::Session(session(&format!("short-{n}"), FAR)));
-        store.record(Record::SessionEnded { hash: format!("short-{n}").into() });
-        tokio::task::yield_now().await;
+on_both! {
+    async fn a_database_that_fails_is_tried_again_and_only_the_latest_states_wait(database: Database) {
+        let telemetry = Telemetry::default();
+        let store = open_at(database.url(), &telemetry).await.unwrap();
+        let mut other = database.other().await;
+        other.run("ALTER TABLE session RENAME TO away").await;
+        for n in 0..1000 {
+            store.record(Record::Session(session("a", FAR + n)));
+            store.record(Record::Session(session(&format!("short-{n}"), FAR)));
+            store.record(Record::SessionEnded { hash: format!("short-{n}").into() });
+            tokio::task::yield_now().await;
+        }
+        let began = Instant::now();
+        while telemetry.metrics().store_batches.with("failed").get() == 0 {
+            assert!(began.elapsed() < BOUND, "the writer did not try");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        assert!(store.waiting() <= 1, "{} wait", store.waiting());
+        assert!(!store.flush(Duration::from_millis(50)).await);
+        other.run("ALTER TABLE away RENAME TO session").await;
+        assert!(store.flush(BOUND).await);
+        assert_eq!(store.load_sessions(0).await.unwrap(), [session("a", FAR + 999)]);
+        assert_eq!(telemetry.metrics().store_waiting.get(), 0);
     }
-    let began = Instant::now();
-    while telemetry.metrics().store_batches.with("failed").get() == 0 {
-        assert!(began.elapsed() < BOUND, "the writer did not try");
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
-    assert!(store.waiting() <= 1, "{} wait", store.waiting());
-    assert!(!store.flush(Duration::from_millis(50)).await);
-    other.execute("ALTER TABLE away RENAME TO session").await.unwrap();
-    assert!(store.flush(BOUND).await);
-    assert_eq!(store.load_sessions(0).await.unwrap(), [session("a", FAR + 999)]);
-    assert_eq!(telemetry.metrics().store_waiting.get(), 0);
 }
 
-#[tokio::test]
-async fn closing_says_how_much_was_left_behind() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("a.db");
-    let store = open(&path).await;
-    somebody_else(&path).await.execute("DROP TABLE session").await.unwrap();
-    store.record(Record::Session(session("a", FAR)));
-    store.record(Record::Session(session("b", FAR)));
-    assert_eq!(store.close(Duration::from_millis(300)).await, 2);
+on_both! {
+    async fn closing_says_how_much_was_left_behind(database: Database) {
+        let store = open(&database).await;
+        database.other().await.run("DROP TABLE session").await;
+        store.record(Record::Session(session("a", FAR)));
+        store.record(Record::Session(session("b", FAR)));
+        assert_eq!(store.close(Duration::from_millis(300)).await, 2);
+    }
 }
 
 #[tokio::test]
 async fn only_the_owner_reads_the_files() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("data/a.db");
-    let store = open(&path).await;
+    let store = open_file(&path).await;
     store.record(Record::Session(session("a", FAR)));
     assert!(store.flush(BOUND).await);
     assert_eq!(mode(path.parent().unwrap()), 0o700);
@@ -198,7 +200,7 @@ async fn only_the_owner_reads_the_files() {
     }
     store.close(BOUND).await;
     fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
-    open(&path).await;
+    open_file(&path).await;
     assert_eq!(mode(&path), 0o600);
 }
 
@@ -219,7 +221,7 @@ async fn what_cannot_be_opened_says_why_and_what_to_do() {
     assert!(error.contains("cannot be opened for reading and writing"), "{error}");
 
     let newer = folder.path().join("newer.db");
-    open(&newer).await.close(BOUND).await;
+    open_file(&newer).await.close(BOUND).await;
     let row = "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time)
                VALUES (999, 'from tomorrow', TRUE, x'00', 0)";
     somebody_else(&newer).await.execute(row).await.unwrap();
@@ -231,7 +233,7 @@ async fn what_cannot_be_opened_says_why_and_what_to_do() {
 async fn a_database_that_somebody_holds_is_told() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.db");
-    open(&path).await.close(BOUND).await;
+    open_file(&path).await.close(BOUND).await;
     let mut other = somebody_else(&path).await;
     other
         .execute("PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE; INSERT INTO form VALUES ('x', 'x', 1, 'x')")

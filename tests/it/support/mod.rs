@@ -7,11 +7,13 @@
 pub(crate) mod admin;
 pub(crate) mod breakable;
 pub(crate) mod curl;
+pub(crate) mod database;
 pub(crate) mod gateway;
 pub(crate) mod http;
 pub(crate) mod node;
 pub(crate) mod peers;
 pub(crate) mod post_crm;
+pub(crate) mod postgres;
 pub(crate) mod server;
 pub(crate) mod tls;
 pub(crate) mod ws;

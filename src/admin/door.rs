@@ -17,6 +17,8 @@ use futures_util::{Stream, stream};
 use crate::engine::{Filter, Tail, TapLine};
 use crate::pbx::{Control, ControlError, Done};
 
+use super::explain::{Explained, Kind};
+
 /// Something that is there later. Dropping it before means that nobody wants it any more.
 pub type Later<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
@@ -69,6 +71,13 @@ pub trait Door: Send + Sync {
 
     /// Follows the messages that pass. What is not read in time is dropped, and the follower is told how much.
     fn tail(&self, filter: Filter) -> Lines;
+
+    /// What happened to something, and why something else did not.
+    fn explain(&self, kind: Kind, id: &str) -> Later<'_, Explained> {
+        // A house without a memory.
+        let _ = (kind, id);
+        Box::pin(async { Explained::Unknown })
+    }
 
     /// Orders something of the telephone system.
     fn control(&self, control: Control) -> Later<'_, Result<Done, ControlError>>;

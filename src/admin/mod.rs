@@ -20,6 +20,7 @@
 pub mod access;
 mod answer;
 pub mod door;
+pub mod explain;
 mod forms;
 mod health;
 mod methods;
@@ -91,6 +92,7 @@ fn guarded() -> OpenApiRouter<Shared> {
         .merge(tail::routes())
         .merge(methods::routes())
         .merge(forms::routes())
+        .merge(explain::routes())
         .merge(orders::routes())
         .merge(health::routes())
 }

@@ -12,6 +12,7 @@ use ctigate_proto::hub::output::Answer;
 use ctigate_proto::message::{Envelope, Format, Text};
 
 use crate::admin::door::{Later, Lines};
+use crate::admin::explain::{Explained, Kind};
 use crate::admin::{Door, Part};
 use crate::engine::{Engine, Filter};
 use crate::pbx::{Control, ControlError, Done, Handle};
@@ -19,10 +20,12 @@ use crate::telemetry::{Now, Telemetry};
 use crate::transport::Transport;
 use crate::transport::tls::Certificates;
 
+use super::explain::Explainer;
 use super::health;
 
 /// What the HTTP sides reach.
 pub(super) struct House {
+    pub(super) explainer: Explainer,
     pub(super) engine: Arc<Engine>,
     pub(super) phone: Handle,
     pub(super) telemetry: Telemetry,
@@ -49,6 +52,11 @@ impl Door for House {
     fn tail(&self, filter: Filter) -> Lines {
         let tail = self.engine.tail(filter);
         Box::pin(futures_util::stream::unfold(tail, |mut tail| async { tail.next().await.map(|line| (line, tail)) }))
+    }
+
+    fn explain(&self, kind: Kind, id: &str) -> Later<'_, Explained> {
+        let id = id.to_owned();
+        Box::pin(async move { self.explainer.explain(kind, &id, self.phone.is_up()).await })
     }
 
     fn control(&self, control: Control) -> Later<'_, Result<Done, ControlError>> {

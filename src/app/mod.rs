@@ -4,6 +4,7 @@ mod admin_port;
 mod archive;
 mod doctor;
 mod door;
+mod explain;
 mod health;
 mod settings;
 
@@ -13,6 +14,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use ctigate_proto::auth::{Attempt, Identity, LoginError};
+use ctigate_proto::hub::trace::What;
 use ctigate_proto::hub::{Hub, Input};
 use thiserror::Error;
 use tokio::net::TcpListener;
@@ -41,6 +43,7 @@ pub use doctor::{asterisk_config, examine};
 
 use archive::Archive;
 use door::{House, Shown};
+use explain::Explainer;
 
 /// How many orders to the telephone system, and events from it, may wait.
 const PBX_QUEUE: usize = 4096;
@@ -239,6 +242,15 @@ pub async fn start_on(
         }
     });
     shutdown.spawn("timers", Arc::clone(&engine).run_timers(shutdown.token().cancelled_owned()));
+    shutdown.spawn("telephone system comes and goes", {
+        let (engine, mut ups) = (Arc::clone(&engine), phone.ups());
+        async move {
+            while ups.changed().await.is_ok() {
+                let up = *ups.borrow_and_update();
+                engine.tell_step("", What::Telephone { up });
+            }
+        }
+    });
     shutdown.spawn("telephone events", {
         let engine = Arc::clone(&engine);
         async move {
@@ -264,7 +276,9 @@ pub async fn start_on(
         limit::Settings { connections: config.limits.connections, per_address: config.limits.connections_per_address };
     let transport = Transport::new(Arc::clone(&engine), telemetry.clone(), limits, shutdown.token());
     let certificates = Arc::new(OnceLock::new());
+    explain::keep(Arc::clone(&engine), Arc::clone(&store), &shutdown);
     let house = House {
+        explainer: Explainer { engine: Arc::clone(&engine), store: Arc::clone(&store) },
         engine: Arc::clone(&engine),
         phone,
         telemetry,

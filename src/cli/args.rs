@@ -53,6 +53,26 @@ pub(super) struct Args {
     pub(super) command: Option<Command>,
 }
 
+/// What can be explained.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Explained {
+    /// A conversation
+    Call,
+    /// A person
+    User,
+    /// A form
+    Form,
+}
+
+/// A language that people read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Language {
+    /// English
+    En,
+    /// Russian
+    Ru,
+}
+
 /// Which configuration.
 #[derive(Debug, clap::Args)]
 pub(super) struct Choice {
@@ -238,6 +258,32 @@ Secrets in messages are masked. Ctrl-C ends it.")]
         /// Only messages of or to this link
         #[arg(long, value_name = "NAME")]
         link: Option<String>,
+    },
+    /// Explain what happened to a call, a user or a form, and why something did not happen
+    #[command(after_help = "\
+Examples:
+  ctigate explain call --last
+  ctigate explain call 79001112233
+  ctigate explain user ivanov
+  ctigate explain form clientcard --lang ru
+
+A call is named by its chainid, the beginning of it, or a number that took part; a user by login, number or id; a form by
+its id, the beginning of it, or its name. When more than one fits they are listed. docs/explain.md names every cause.")]
+    Explain {
+        #[command(flatten)]
+        target: Target,
+        /// What
+        #[arg(value_enum)]
+        kind: Explained,
+        /// Which
+        #[arg(value_name = "ID", required_unless_present = "last")]
+        id: Option<String>,
+        /// The newest
+        #[arg(long, conflicts_with = "id")]
+        last: bool,
+        /// The language [default: that of the environment]
+        #[arg(long, value_enum)]
+        lang: Option<Language>,
     },
     /// Translate one message between JSON and XML
     #[command(after_help = "\

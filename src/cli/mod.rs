@@ -8,6 +8,7 @@ mod check;
 mod check_crm;
 mod convert;
 mod doctor;
+mod explain;
 mod manual;
 mod password;
 mod serve;
@@ -115,6 +116,9 @@ fn run(args: Args, terminal: &mut Terminal) -> Result<(), Failure> {
         Command::Call(call) => call::call(&call, terminal),
         Command::Sim { target, order } => sim::sim(&target, &order, terminal),
         Command::Status { target } => status::status(&target, terminal),
+        Command::Explain { target, kind, id, last, lang } => {
+            explain::explain(&target, kind, id.as_deref(), last, lang, terminal)
+        }
         Command::Tail { target, user, link } => tail::tail(&target, user.as_deref(), link.as_deref(), terminal),
     }
 }

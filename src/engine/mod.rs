@@ -6,6 +6,7 @@
 //! question refused, [`Engine::fallen`] ends, and the node stops and is to be started anew with what the store kept.
 
 pub mod outbox;
+mod story;
 mod tap;
 
 use std::future::Future;
@@ -22,6 +23,7 @@ use ctigate_proto::dialog::CloseReason;
 use ctigate_proto::hub::archive::{Fetch, FetchResult};
 use ctigate_proto::hub::input::{Ask, Opening, Ticket};
 use ctigate_proto::hub::output::{Answer, Notice, Record};
+use ctigate_proto::hub::trace::{Step, What};
 use ctigate_proto::hub::{Hub, Input, Output};
 use ctigate_proto::message::{Envelope, PeerId, Shared, Text};
 use ctigate_proto::telephony::Command;
@@ -32,6 +34,7 @@ use tokio_util::sync::CancellationToken;
 pub use outbox::Outbox;
 pub use tap::{Filter, Tail, TapLine, masked};
 
+use story::Story;
 use tap::{Direction, Tap};
 
 /// How long what promises something may wait until that is kept. A store that is away for longer must not keep everybody out:
@@ -90,6 +93,7 @@ pub struct Engine {
     alarm: Notify,
     throttle: Mutex<Throttle>,
     tap: Tap,
+    story: Story,
     outlets: Outlets,
     fallen: CancellationToken,
     /// Messages thrown away because their peer reads too slowly.
@@ -127,7 +131,8 @@ enum Promise {
 
 impl Engine {
     /// An engine around a Hub whose clock starts now.
-    pub fn new(hub: Hub, outlets: Outlets) -> Arc<Self> {
+    pub fn new(mut hub: Hub, outlets: Outlets) -> Arc<Self> {
+        hub.set_tracing(true);
         let engine = Self {
             hub: Mutex::new(hub),
             start: Instant::now(),
@@ -139,6 +144,7 @@ impl Engine {
             alarm: Notify::new(),
             throttle: Mutex::new(Throttle::new(ThrottleLimits::default())),
             tap: Tap::default(),
+            story: Story::default(),
             outlets,
             fallen: CancellationToken::new(),
             dropped: AtomicU64::new(0),
@@ -219,8 +225,10 @@ impl Engine {
         let now = self.now();
         match &verdict {
             Ok(_) => self.throttle().succeeded(address, &attempt.login),
-            Err(LoginError::WrongPassword | LoginError::NoSession | LoginError::ForeignSession) => {
+            Err(error @ (LoginError::WrongPassword | LoginError::NoSession | LoginError::ForeignSession)) => {
                 self.throttle().failed(now, address, &attempt.login);
+                let why = error.to_call_error().errormsg().into();
+                self.tell_step(&attempt.login, What::LoginRefused { why });
             }
             Err(LoginError::NotAvailable | LoginError::NoSeat | LoginError::Throttled) => {}
         }
@@ -253,6 +261,35 @@ impl Engine {
     /// Follows the messages that pass, as they pass.
     pub fn tail(&self, filter: Filter) -> Tail {
         self.tap.follow(filter)
+    }
+
+    /// Remembers a decision of the shell beside those of the Hub.
+    pub fn tell_step(&self, user: &str, what: What) {
+        let (call, form) = (Text::new(), Text::new());
+        let at_ms = i64::try_from(tap::unix_ms()).unwrap_or(i64::MAX);
+        self.story.tell_once(Step { at_ms, call, form, user: user.into(), what });
+    }
+
+    /// The decisions that are remembered and wanted, oldest first.
+    pub fn steps(&self, wanted: impl FnMut(&&Step) -> bool) -> Vec<Step> {
+        self.story.steps(wanted)
+    }
+
+    /// The decisions that are to outlive the node and were not taken yet.
+    pub fn take_unkept_steps(&self) -> Vec<Step> {
+        self.story.take_unkept()
+    }
+
+    /// A look at the Hub as it is. `None` when nobody may trust it any more. Short: everybody waits meanwhile.
+    pub fn look<T>(&self, look: impl FnOnce(&Hub) -> T) -> Option<T> {
+        self.hub().map(|hub| look(&hub))
+    }
+
+    /// Whether decisions are remembered; they are, unless somebody wants to see what that costs.
+    pub fn set_tracing(&self, on: bool) {
+        if let Some(mut hub) = self.hub() {
+            hub.set_tracing(on);
+        }
     }
 
     /// How many peers are open, and the sizes of the Hub's tables.
@@ -346,6 +383,9 @@ impl Engine {
                 Output::Answer { ticket, answer } => after.answers.push((ticket, answer)),
                 Output::Notice(notice) => (self.outlets.notice)(notice),
             }
+        }
+        if hub.has_steps() {
+            self.story.tell(hub.take_steps());
         }
         let due = hub.poll_timeout().map_or(u64::MAX, Time::as_micros);
         if due < self.due.swap(due, Ordering::AcqRel) {

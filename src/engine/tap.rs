@@ -178,7 +178,7 @@ pub fn masked(envelope: &Envelope) -> Envelope {
     Envelope { name: envelope.name.clone(), body }
 }
 
-fn unix_ms() -> u64 {
+pub(super) fn unix_ms() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }

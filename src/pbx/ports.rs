@@ -1,13 +1,11 @@
 //! The channels between the house and a backend.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use ctigate_proto::telephony::{Command, Event, Refusal};
 use thiserror::Error;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 
 use super::ledger::Ledger;
 use super::{BackendError, Control, ControlError, Done};
@@ -19,7 +17,7 @@ pub struct Handle {
     orders: mpsc::Sender<Order>,
     /// For the refusal of what does not fit. Weak, so that what is told ends with the backend.
     events: mpsc::WeakSender<Event>,
-    up: Arc<AtomicBool>,
+    up: watch::Receiver<bool>,
 }
 
 /// How a backend reaches the house. It outlives the backend, and remembers what is open.
@@ -31,7 +29,7 @@ pub struct Ports {
     ledger: Ledger,
     /// What was told to an earlier life of the backend and lasts: it is heard again first.
     again: VecDeque<Command>,
-    up: Arc<AtomicBool>,
+    up: watch::Sender<bool>,
 }
 
 /// Something a backend is told.
@@ -62,10 +60,10 @@ pub fn channels(capacity: usize) -> (Handle, Ports, mpsc::Receiver<Event>) {
     let (commands, commands_in) = mpsc::channel(capacity);
     let (orders, orders_in) = mpsc::channel(capacity);
     let (events, events_in) = mpsc::channel(capacity);
-    let up = Arc::new(AtomicBool::new(false));
-    let handle = Handle { commands, orders, events: events.downgrade(), up: Arc::clone(&up) };
+    let (up_told, up) = watch::channel(false);
+    let handle = Handle { commands, orders, events: events.downgrade(), up };
     let (ledger, again) = (Ledger::default(), VecDeque::new());
-    let ports = Ports { commands: commands_in, orders: orders_in, events, ledger, again, up };
+    let ports = Ports { commands: commands_in, orders: orders_in, events, ledger, again, up: up_told };
     (handle, ports, events_in)
 }
 
@@ -108,7 +106,12 @@ impl Handle {
 impl Handle {
     /// Whether the telephone system is there and follows orders.
     pub fn is_up(&self) -> bool {
-        self.up.load(Ordering::Relaxed)
+        *self.up.borrow()
+    }
+
+    /// The same, as it changes.
+    pub fn ups(&self) -> watch::Receiver<bool> {
+        self.up.clone()
     }
 
     /// How many commands and orders wait for the backend, and how many events for the house.
@@ -123,7 +126,7 @@ impl Handle {
 impl Ports {
     /// Says whether the telephone system is there. [`super::supervise`] says for a life that ended that it is not.
     pub fn set_up(&self, up: bool) {
-        self.up.store(up, Ordering::Relaxed);
+        self.up.send_if_modified(|was| std::mem::replace(was, up) != up);
     }
 
     /// Tells the house something; waits while the house is behind. The house never waits for a backend, so this ends.

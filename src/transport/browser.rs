@@ -90,11 +90,15 @@ async fn attend(transport: Arc<Transport>, door: Arc<Door>, open: bool, router: 
             Ok(()) if !open => Err(Refusal::new(StatusCode::FORBIDDEN, "browsers are switched off: web.browsers")),
             Ok(()) => upgrade::judge(&head, &door.origins).map(Some),
         };
-        let router = router.clone();
+        let judged = judged.map_err(|refusal| (refusal, upgrade::foreign_origin(&head, &door.origins)));
+        let (router, transport) = (router.clone(), Arc::clone(&transport));
         async move {
             match judged {
                 Ok(Some(wanted)) => Answer::Leave(Admitted { wanted, role: Role::Tab, caller }),
-                Err(refusal) => Answer::Respond(refusal.closing().response()),
+                Err((refusal, foreign)) => {
+                    transport.told_of_origin(foreign);
+                    Answer::Respond(refusal.closing().response())
+                }
                 Ok(None) => {
                     let other_upgrade = head.headers.contains_key(header::UPGRADE);
                     let routed = TowerToHyperService::new(router).call(Request::from_parts(head, body));

@@ -328,7 +328,10 @@ async fn attend(transport: Arc<Transport>, gate: Arc<Gate>, arrival: Arrival) {
                     Err(upgrade::upgrade_required("this is a link of ctigate: a CRM connects here by WebSocket"))
                 }
                 Ok(()) => match upgrade::judge(&head, &gate.door.origins) {
-                    Err(refusal) => Err(refusal.closing()),
+                    Err(refusal) => {
+                        transport.told_of_origin(upgrade::foreign_origin(&head, &gate.door.origins));
+                        Err(refusal.closing())
+                    }
                     Ok(wanted) => gate.admit(&transport, &head, caller).await.map(|proof| (wanted, proof)),
                 },
             };

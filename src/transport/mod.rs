@@ -41,6 +41,7 @@ use std::time::Duration;
 use ctigate_proto::dialog::CloseReason;
 use ctigate_proto::hub::Input;
 use ctigate_proto::hub::input::LinkState;
+use ctigate_proto::hub::trace::What;
 use ctigate_proto::message::{PeerId, Text};
 use dashmap::DashMap;
 use tokio::time::{sleep, timeout};
@@ -119,6 +120,13 @@ impl Transport {
     /// Tells what a link that is not open does.
     fn link_state(&self, link: &Text, state: LinkState) {
         self.engine.handle(Input::LinkState { link: link.clone(), state });
+    }
+
+    /// A page was not let in: whoever asks why is to be told so.
+    fn told_of_origin(&self, foreign: Option<(String, String)>) {
+        if let Some((origin, host)) = foreign {
+            self.engine.tell_step("", What::OriginRefused { origin: origin.into(), host: host.into() });
+        }
     }
 
     /// Enters a connection in the list of those to be told when the node stops.

@@ -20,6 +20,8 @@ const KEY: HeaderName = HeaderName::from_static("sec-websocket-key");
 const VERSION: HeaderName = HeaderName::from_static("sec-websocket-version");
 const PROTOCOL: HeaderName = HeaderName::from_static("sec-websocket-protocol");
 /// Where version 8 has its `Origin`.
+/// How much of an origin is remembered, in characters.
+const LONGEST_SHOWN: usize = 200;
 const OLD_ORIGIN: HeaderName = HeaderName::from_static("sec-websocket-origin");
 
 /// A handshake that may succeed.
@@ -85,6 +87,16 @@ pub(super) fn judge(head: &Parts, origins: &Origins) -> Result<Wanted, Refusal> 
     }
     let (protocol, format) = choose(headers)?;
     Ok(Wanted { key, protocol, format })
+}
+
+/// The origin that keeps a page out, and the host it asked for, both tame.
+pub(super) fn foreign_origin(head: &Parts, origins: &Origins) -> Option<(String, String)> {
+    let host = head.headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+    let all = head.headers.get_all(header::ORIGIN).iter().chain(head.headers.get_all(OLD_ORIGIN));
+    let mut all = all.map(|origin| String::from_utf8_lossy(origin.as_bytes()));
+    let foreign = all.find(|origin| !origins.allows(origin, host))?;
+    let short = |text: &str| tame(&text.chars().take(LONGEST_SHOWN).collect::<String>());
+    Some((short(&foreign), short(host)))
 }
 
 /// The answer to who should have asked for a WebSocket in another way.

@@ -27,6 +27,9 @@ impl Hub {
     }
 
     fn facts(&mut self, facts: Vec<Fact>) {
+        if self.is_traced() {
+            self.trace_facts(&facts);
+        }
         let touched = self.calls.apply(self.now, facts);
         for (call, _) in &touched.queued {
             self.form_trigger(Trigger::Queue, None, call);

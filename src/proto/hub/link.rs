@@ -15,6 +15,7 @@ use super::input::{LinkState, Opening, Undelivered};
 use super::output::{Notice, Output};
 use super::settings::LinkSettings;
 use super::timer::{Key, Timer};
+use super::trace::{About, What};
 use super::user::{UserIx, Users};
 use super::{Hub, Peer};
 
@@ -290,6 +291,7 @@ impl Hub {
             self.timers.cancel(key);
         }
         let name = l.settings.name.clone();
+        self.step(About::default(), What::LinkUp { link: name.clone() });
         self.out.push_back(Output::Notice(Notice::LinkUp { link: name }));
         self.forms_forget_link(link);
         self.ask_capabilities(link);
@@ -607,6 +609,7 @@ impl Hub {
             self.timers.cancel(key);
         }
         let (name, why) = (l.settings.name.clone(), l.detail.clone());
+        self.step(About::default(), What::LinkDown { link: name.clone(), why: why.as_str().into() });
         self.out.push_back(Output::Notice(Notice::LinkDown { link: name, why }));
         self.grace_while_down(link);
         self.forms_forget_link(link);

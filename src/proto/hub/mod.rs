@@ -8,7 +8,7 @@
 //! - `link`: the CRMs, what they offer, their tunnels; - `session`, `user`: who people are and where; - `call`: calls and phones;
 //! - `dynamic` (with `declaration`, `circuit`): methods the CRM answers; - `form`: cards and what becomes of them; - `gap`: after lost events;
 //! - `chat`, `word`, `file`: what people write and send each other; - `fetch` (with [`archive`]): calls that wait for something outside;
-//! - `reconfigure`: other people, links and rules while the node runs;
+//! - `reconfigure`: other people, links and rules while the node runs; - `trace`: what the Hub tells of its decisions;
 //! - `subscription`: who hears what; `fit`: what is too long for a tab; - `route` and `rpc`: from a message to who handles it; - `timer`, `ids`: time and names.
 
 pub mod archive;
@@ -40,6 +40,7 @@ pub mod snapshot;
 mod state;
 mod subscription;
 mod timer;
+pub mod trace;
 mod user;
 mod view;
 mod word;
@@ -73,6 +74,7 @@ use route::PendingLogin;
 use session::Sessions;
 use subscription::{Event, Subscriptions};
 use timer::{Timer, Timers};
+use trace::{About, Trace, What};
 use user::{UserIx, Users};
 use word::WaitingTexts;
 
@@ -106,6 +108,7 @@ pub struct Hub {
     logins: HashMap<Ticket, PendingLogin>,
     next_ticket: u64,
     next_call: u64,
+    trace: Trace,
 }
 
 /// A peer that is open.
@@ -184,6 +187,7 @@ impl Hub {
             logins: HashMap::new(),
             next_ticket: 1,
             next_call: 1,
+            trace: Trace::default(),
             settings,
         }
     }
@@ -300,6 +304,7 @@ impl Hub {
 
     fn tab_closed(&mut self, peer: PeerId, tab: Tab) {
         self.users[tab.user].tabs.retain(|t| *t != peer);
+        self.step(About::user(tab.user), What::TabClosed { tab: peer });
         for id in tab.asked {
             self.cancel_execution(&id, "the tab is gone");
         }

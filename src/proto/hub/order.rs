@@ -10,6 +10,7 @@ use super::Hub;
 use super::output::Output;
 use super::route::{Caller, Handled};
 use super::timer::{Key, Timer};
+use super::trace::{About, What, act_word};
 use super::user::UserIx;
 
 /// How long the telephone system may take to say whether it did as it was told.
@@ -55,6 +56,7 @@ impl Hub {
     ) -> Handled {
         let number = self.users[user].account.number.clone();
         let order = self.begin_order(caller, method, reply, ORDER_WAIT)?;
+        self.step(About::user(user), What::Ordered { number: number.clone(), act: act_word(&act) });
         self.out.push_back(Output::Pbx(Command::Phone { order, number, act }));
         Ok(None)
     }

@@ -12,6 +12,7 @@ use super::output::{Answer, Notice, Output};
 use super::rights::Rights;
 use super::subscription::Subscriptions;
 use super::timer::{Key, Timer};
+use super::trace::{About, What};
 use super::user::UserIx;
 use super::{Hub, Peer, Tab};
 
@@ -78,6 +79,7 @@ impl Hub {
                         .push_back(Output::Close { peer, reason: CloseReason::with_text(1008, error.errormsg()) });
                 }
                 let (id, hash) = self.begin_session(user, by, opening.expires);
+                let (address, listens) = (opening.address.clone(), opening.subscribed.clone());
                 let mut tab = Tab {
                     user,
                     session: hash,
@@ -95,6 +97,8 @@ impl Hub {
                 opening.subscribed.iter().for_each(|name| tab.subscriptions.add(name));
                 self.peers.insert(peer, Peer::Tab(tab));
                 self.users[user].tabs.push(peer);
+                self.step(About::user(user), What::TabOpened { tab: peer, address });
+                self.trace_subscribed(user, peer, &listens);
                 let reply = Envelope::new("loginresult", self.login_reply(user, opening.qid, &id));
                 match by {
                     LoginBy::Password => self.promise(peer, reply),
@@ -273,6 +277,7 @@ impl Hub {
 
     pub(super) fn call_as(&mut self, caller: &Caller, message: &'static Message, body: Body) -> Handled {
         if let Some(right) = message.right.filter(|r| !caller.rights.has(*r)) {
+            self.trace_right(caller, message.name, right, &body);
             return Err(CallError::new(Code::AccessDenied, format!("the right {} is missing", right.word())));
         }
         // Executions and results name what is wrong in them better by themselves.
@@ -395,6 +400,11 @@ impl Hub {
     /// Sends the reply of a call that failed.
     pub(super) fn fail(&mut self, caller: &Caller, name: &str, error: &CallError) {
         self.replied(caller, name, error.code);
+        if self.is_traced() && caller.user.is_some() {
+            let (code, why) = (error.code.map_or(0, Code::number), error.errormsg().into());
+            let what = What::Refused { method: Text::from(name), code, why };
+            self.step(About::default().and_user(caller.user), what);
+        }
         if let Some(ticket) = caller.ask {
             return self.out.push_back(Output::Answer { ticket, answer: Answer::Refused(error.clone()) });
         }
@@ -551,6 +561,8 @@ impl Hub {
             }
             Err(error) => {
                 let error = error.to_call_error();
+                let about = About::default().and_user(self.users.by_login(login));
+                self.step(about, What::LoginRefused { why: error.errormsg().into() });
                 let mut body = self.head(caller, 0);
                 body.set("userlogin", login.clone());
                 if let Some(code) = error.code {

@@ -61,6 +61,9 @@ impl Hub {
     /// An event of one user: to the tabs that subscribed and to the links whose user it is.
     pub(super) fn tell_user(&mut self, user: UserIx, event: &'static str, body: Body) {
         let mut to = self.tabs_hearing(user, event);
+        if self.is_traced() {
+            self.trace_told(user, event, body.text("chainid").unwrap_or_default(), to.len());
+        }
         to.extend((0..self.links.len()).filter_map(|l| self.link_hears(l, Some(user), event)));
         let account = &self.users[user].account;
         let (id, login) = (account.id.clone(), account.login.clone());

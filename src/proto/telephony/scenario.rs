@@ -67,6 +67,23 @@ pub enum Outcome {
     BadInput(String),
 }
 
+impl Outcome {
+    /// The word for programs.
+    pub const fn word(&self) -> &'static str {
+        match self {
+            Self::Ok(_) => "ok",
+            Self::Fallback(_) => "fallback",
+            Self::Failed(_) => "failed",
+            Self::Timeout => "timeout",
+            Self::Cancelled => "cancelled",
+            Self::NoLink => "no_link",
+            Self::OpenCircuit => "open_circuit",
+            Self::NoMethod => "no_method",
+            Self::BadInput(_) => "bad_input",
+        }
+    }
+}
+
 /// How a form ended.
 #[derive(Clone, Debug, PartialEq)]
 pub enum FormEnd {

@@ -88,7 +88,10 @@ impl Hub {
         let asked: Vec<Text> = self.links[link].asked.iter().filter(here).cloned().collect();
         asked.iter().for_each(|id| self.cancel_execution(id, "the caller is gone"));
         let serves = |(_, e): &(&Text, &Execution)| e.link.is_none() && e.targets.contains(&peer);
-        let serving: Vec<Text> = self.executions.in_flight.iter().filter(serves).map(|(id, _)| id.clone()).collect();
+        let mut serving: Vec<Text> =
+            self.executions.in_flight.iter().filter(serves).map(|(id, _)| id.clone()).collect();
+        // The order of a table is another in each process: what follows is to be the same whenever the same has happened.
+        serving.sort_unstable();
         serving.iter().for_each(|id| self.target_gone(id, peer));
     }
 }

@@ -7,6 +7,7 @@ use crate::hub::declaration::{self, MAX_WAIT, Method, Target};
 use crate::hub::input::{ApiCall, Ticket};
 use crate::hub::route::{Caller, Handled, object_part};
 use crate::hub::timer::Timer;
+use crate::hub::trace::{About, What, why_of};
 use crate::hub::{Hub, Peer};
 use crate::message::{Body, CallError, Code, Envelope, Part, Shared, Text, Value};
 use crate::telephony::{Ask, Outcome, RunId};
@@ -158,6 +159,7 @@ impl Hub {
             .with("userid", user_id)
             .with("userlogin", login)
             .with("chainid", order.chain.clone());
+        let about = About { call: order.chain.clone(), ..About::default().and_user(order.user) };
         let call = Shared::new(Envelope::new("executemethod", body));
         if server.is_none()
             && let Err(why) = self.fits_tabs(&targets, &call)
@@ -198,7 +200,13 @@ impl Hub {
             key,
             started: self.now,
             since_ms: self.wall(self.now),
+            about: about.clone(),
         };
+        if self.is_traced() {
+            let link = server.map(|l| self.links[l].settings.name.clone()).unwrap_or_default();
+            let (method, by) = (execution.method.name.clone(), execution.asker.word());
+            self.step(about, What::Asked { method, link, by });
+        }
         self.executions.in_flight.insert(id, execution);
     }
 
@@ -221,6 +229,11 @@ impl Hub {
 
     /// An execution that does not even begin.
     fn refuse(&mut self, asker: Asker, order: Order, outcome: Outcome) {
+        if self.is_traced() {
+            let about = About { call: order.chain.clone(), ..About::default().and_user(order.user) };
+            let (method, why, by) = (order.method.clone(), why_of(&outcome), asker.word());
+            self.step(about, What::NotAsked { method, outcome: outcome.word(), why, by });
+        }
         self.deliver(asker, Text::new(), &order.method, Done::new(outcome), order.fallback);
     }
 }

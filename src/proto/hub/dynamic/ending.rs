@@ -8,6 +8,7 @@ use crate::hub::output::{Answer, Notice, Output};
 use crate::hub::route::Caller;
 use crate::hub::subscription::Event;
 use crate::hub::timer::Timer;
+use crate::hub::trace::{What, why_of};
 use crate::hub::user::UserIx;
 use crate::hub::{Hub, Peer};
 use crate::message::{Body, CallError, Code, Envelope, Object, Part, PeerId, Text};
@@ -50,6 +51,12 @@ impl Hub {
             self.share(&targets, Arc::new(Envelope::new("executemethodwaitaborted", body).into()));
         }
         let outcome = outcome_word(&Err(Outcome::Timeout), fallback.is_some());
+        if let Some(about) = self.executions.in_flight.get(id).map(|e| e.about.clone()) {
+            let link = link.map(|l| self.links[l].settings.name.clone()).unwrap_or_default();
+            let millis = u64::try_from(self.now.since(started).as_millis()).unwrap_or(u64::MAX);
+            let what = What::Done { method: method.clone(), link, outcome, why: Text::new(), millis };
+            self.step(about, what);
+        }
         self.method_done(&method, link, outcome, started);
         if let Some(asker) = waits {
             self.deliver(asker, id.clone(), &method, Done::new(Outcome::Timeout), fallback);
@@ -141,6 +148,13 @@ impl Hub {
         let method = execution.method.name.clone();
         if !execution.aborted {
             let outcome = outcome_word(&done.outcome, execution.fallback.is_some());
+            if self.is_traced() {
+                let link = execution.link.map(|l| self.links[l].settings.name.clone()).unwrap_or_default();
+                let why = done.outcome.as_ref().err().map(why_of).unwrap_or_default();
+                let millis = u64::try_from(self.now.since(execution.started).as_millis()).unwrap_or(u64::MAX);
+                let what = What::Done { method: method.clone(), link, outcome, why, millis };
+                self.step(execution.about.clone(), what);
+            }
             self.method_done(&method, execution.link, outcome, execution.started);
         }
         self.forget_asker(&execution.asker, id);

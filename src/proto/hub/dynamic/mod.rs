@@ -20,6 +20,7 @@ use super::form::RuleAsk;
 use super::input::Ticket;
 use super::route::Caller;
 use super::timer::Key;
+use super::trace::About;
 use super::user::UserIx;
 
 /// How long it is remembered who answered an execution.
@@ -81,6 +82,8 @@ pub(super) struct Execution {
     key: Key,
     started: Time,
     pub(super) since_ms: i64,
+    /// What it is about, for the trace.
+    about: About,
 }
 
 /// All executions in flight, and who answered those that ended a moment ago.

@@ -19,11 +19,13 @@ use crate::telephony::{CallId, Command, FormEnd, FormOrder, Parties, RunId};
 
 use super::Hub;
 use super::declaration::{self, Parameter};
+use super::dynamic::chain_of;
 use super::input::{Ask, Ticket};
 use super::output::{Answer, Notice, Output, Record};
 use super::route::Caller;
 use super::settings::{FormKind, FormRule, Trigger};
 use super::timer::{Key, Timer};
+use super::trace::{About, What};
 use super::user::UserIx;
 
 /// How long it is remembered who answered a form.
@@ -65,6 +67,14 @@ impl Form {
     /// In how many places it shows.
     pub(super) fn shown(&self) -> usize {
         self.tabs.len() + self.links.len()
+    }
+
+    pub(super) fn tabs_shown(&self) -> usize {
+        self.tabs.len()
+    }
+
+    pub(super) fn shows_on(&self, link: usize) -> bool {
+        self.links.contains(&link)
     }
 }
 
@@ -113,6 +123,10 @@ impl Forms {
         self.open.len() + self.ended.len() + self.asking.len()
     }
 
+    pub(super) fn get(&self, id: &str) -> Option<&Form> {
+        self.open.get(id)
+    }
+
     /// Open forms, oldest first.
     pub(super) fn list(&self) -> Vec<(&Text, &Form)> {
         let mut all: Vec<_> = self.open.iter().collect();
@@ -154,11 +168,14 @@ impl Forms {
 impl Hub {
     /// A scenario orders a form.
     pub(super) fn form_for_scenario(&mut self, run: Option<RunId>, order: FormOrder) {
-        if let Err(why) = self.order_form(run, order)
-            && let Some(run) = run
-        {
-            let end = FormEnd::Refused(why.errormsg());
-            self.out.push_back(Output::Pbx(Command::FormDone { run, end }));
+        let about = About { call: chain_of(order.call.as_ref()), ..About::default() };
+        let name = order.name.clone();
+        if let Err(why) = self.order_form(run, order) {
+            self.step(about, What::NotOpened { name, why: why.errormsg().into() });
+            if let Some(run) = run {
+                let end = FormEnd::Refused(why.errormsg());
+                self.out.push_back(Output::Pbx(Command::FormDone { run, end }));
+            }
         }
     }
 
@@ -184,6 +201,7 @@ impl Hub {
     /// 59002 when its card would be too long for a tab.
     fn open_form(&mut self, opening: Opening) -> Result<Text, CallError> {
         let Opening { rule, user, call, parties, input, run } = opening;
+        let by = if run.is_some() { "scenario" } else { rule.on.word() };
         let id = self.ids.guid();
         let declared = self.links.in_order().filter(|l| l.has_user(user)).find_map(|l| l.form(&rule.name)).cloned();
         let (caption, declared_input, output) = match declared {
@@ -226,8 +244,14 @@ impl Hub {
         form.key = self.timers.set(self.now + rule.expire, Timer::FormExpires(id.clone()));
         self.form_notice(&id, &form, "open");
         self.out.push_back(Output::Record(Record::Form(self.stored(&id, &form))));
+        let opened = What::Opened { name: form.name.clone(), by };
+        self.step(About::form(&id, &form), opened);
+        let event = showing::opening_event(form.kind);
         self.forms.open.insert(id.clone(), form);
         self.show_form(&id);
+        if self.forms.get(&id).is_some_and(|form| form.shown() == 0) {
+            self.trace_places(&id, event);
+        }
         Ok(id)
     }
 
@@ -266,6 +290,7 @@ impl Hub {
             body
         });
         form.links.iter().for_each(|link| self.close_on_link(id, form.user, *link, reason));
+        self.step(About::form(id, &form), What::Ended { name: form.name.clone(), how: reason });
         self.form_notice(id, &form, reason);
         self.out.push_back(Output::Record(Record::FormEnded { id: id.clone() }));
         if let Some(run) = form.run {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::hub::Hub;
 use crate::hub::dynamic::{Asker, Order};
 use crate::hub::settings::{FormRule, Piece, Trigger};
+use crate::hub::trace::{About, What, why_of};
 use crate::hub::user::UserIx;
 use crate::message::{Object, Text, Value};
 use crate::telephony::{CallId, FormEnd, Outcome};
@@ -16,6 +17,7 @@ impl Hub {
     /// Something happened on a phone, or (`user` absent) to a whole call: rules open and close forms.
     pub(in crate::hub) fn form_trigger(&mut self, trigger: Trigger, user: Option<UserIx>, call: &CallId) {
         self.close_by_trigger(trigger, user, call);
+        self.trace_trigger(trigger, user, call);
         if trigger == Trigger::Hangup {
             // A form that opens because somebody hung up is not given up because somebody did.
             let gone = |(_, ask): &&(Text, RuleAsk)| {
@@ -46,8 +48,34 @@ impl Hub {
         }
     }
 
+    /// Which rules wait for something else, and which for this of somebody else.
+    fn trace_trigger(&mut self, trigger: Trigger, user: Option<UserIx>, call: &CallId) {
+        if !self.is_traced() || self.settings.forms.is_empty() {
+            return;
+        }
+        let rules = &self.settings.forms;
+        let others = rules.iter().filter(|r| r.on != trigger).map(|r| (r.name.clone(), r.on)).collect();
+        let foreign = |rule: &&FormRule| {
+            let named = |user| rule.users.iter().any(|n| self.users.by_login(n) == Some(user));
+            rule.on == trigger && !rule.users.is_empty() && user.is_some_and(|user| !named(user))
+        };
+        let numberless = |rule: &FormRule| {
+            let named = rule.users.iter().filter_map(|login| self.users.by_login(login));
+            named.map(|u| &self.users[u].account).filter(|a| a.number.is_empty()).map(|a| a.login.clone()).collect()
+        };
+        let foreign = rules.iter().filter(foreign).map(|r| (r.name.clone(), numberless(r)));
+        let foreign: Vec<(Text, Vec<Text>)> = foreign.collect();
+        let about = About::call(call).and_user(user);
+        self.step(about.clone(), What::Triggered { on: trigger, others });
+        for (rule, numberless) in foreign {
+            self.step(about.clone(), What::NotForUser { rule, numberless });
+        }
+    }
+
     fn rule_fires(&mut self, ask: RuleAsk) {
         let rule = Arc::clone(&ask.rule);
+        let first = What::Fires { rule: rule.name.clone(), ask: rule.ask.clone().unwrap_or_default() };
+        self.step(About::call(&ask.call).and_user(Some(ask.user)), first);
         let Some(method) = rule.ask.clone() else { return self.open_by_rule(&ask, None) };
         let declared: Vec<Text> = self
             .links
@@ -75,6 +103,9 @@ impl Hub {
 
     /// The method that a rule asked has an outcome. Without a result the form opens all the same, with `ask.error`.
     pub(in crate::hub) fn rule_asked(&mut self, ask: &RuleAsk, outcome: Outcome) {
+        let rule = ask.rule.name.clone();
+        let what = What::RuleAsked { rule, outcome: outcome.word(), why: why_of(&outcome) };
+        self.step(About::call(&ask.call).and_user(Some(ask.user)), what);
         let values = match outcome {
             Outcome::Ok(output) | Outcome::Fallback(output) => output,
             Outcome::Cancelled => return,
@@ -94,6 +125,8 @@ impl Hub {
         let name = rule.name.clone();
         let (call, parties) = (Some(ask.call.clone()), ask.parties.clone());
         if let Err(error) = self.open_form(Opening { user: ask.user, call, parties, input, run: None, rule }) {
+            let what = What::NotOpened { name: name.clone(), why: error.errormsg().into() };
+            self.step(About::call(&ask.call).and_user(Some(ask.user)), what);
             self.odd(format!("form {name}"), format!("not opened: {}", error.errormsg()));
         }
     }

@@ -24,11 +24,15 @@ impl Hub {
                 && link.form(&form.name).is_some()
         };
         let links: Vec<usize> = (0..self.links.len()).filter(shows).filter(|l| !form.links.contains(l)).collect();
-        if !form.one {
+        let (one, before) = (form.one, form.shown());
+        if !one {
             self.show_in_tabs(id, &tabs);
             links.into_iter().for_each(|l| self.show_on_link(id, l, None));
-        } else if form.shown() == 0 {
+        } else if before == 0 {
             self.show_in_one(id, &tabs, &links);
+        }
+        if self.forms.open.get(id).is_some_and(|form| form.shown() > before) {
+            self.trace_places(id, event);
         }
     }
 
@@ -234,7 +238,7 @@ impl Form {
 }
 
 /// The event that opens a card of this kind in a direct tab.
-const fn opening_event(kind: FormKind) -> &'static str {
+pub(super) const fn opening_event(kind: FormKind) -> &'static str {
     match kind {
         FormKind::Reserve => "dlgcard_showreserve",
         FormKind::Confirm => "dlgcard_showconfirm",

@@ -59,6 +59,7 @@ impl Hub {
         if let Some(Peer::Tab(tab)) = self.peers.get_mut(&caller.peer) {
             names.iter().for_each(|name| tab.subscriptions.add(name));
             let user = tab.user;
+            self.trace_subscribed(user, caller.peer, &names);
             self.succeed(caller, "subscribeevent", Body::new());
             self.show_forms_in_tab(user, caller.peer);
             self.deliver_texts(user);

@@ -2,6 +2,13 @@
 
 #![allow(clippy::unwrap_used, reason = "a story that cannot go on has failed")]
 
+// Calls told by hand.
+#[allow(dead_code, reason = "other stories tell more")]
+#[path = "../proto/world/switchboard.rs"]
+mod switchboard;
+
+// Why something did not happen.
+mod explain;
 // The dialplan of Asterisk.
 mod agi;
 // The commands.

@@ -7,6 +7,7 @@ use crate::method;
 
 use super::Hub;
 use super::Peer;
+use super::ids::ZERO_GUID;
 use super::user::UserIx;
 
 /// A set of messages, by their place in the catalogue.
@@ -62,7 +63,8 @@ impl Hub {
     pub(super) fn tell_user(&mut self, user: UserIx, event: &'static str, body: Body) {
         let mut to = self.tabs_hearing(user, event);
         if self.is_traced() {
-            self.trace_told(user, event, body.text("chainid").unwrap_or_default(), to.len());
+            let call = body.text("chainid").filter(|call| *call != ZERO_GUID).unwrap_or_default();
+            self.trace_told(user, event, call, to.len());
         }
         to.extend((0..self.links.len()).filter_map(|l| self.link_hears(l, Some(user), event)));
         let account = &self.users[user].account;

@@ -50,6 +50,7 @@ mod procedure;
 mod schema;
 mod sql;
 mod state;
+mod story;
 pub mod token;
 mod writer;
 
@@ -71,6 +72,7 @@ pub use accounts::{Accounts, ChangeError, HashError, hash_password};
 pub use error::StoreError;
 pub use people::Person;
 pub use procedure::{Failed, ProcedureError, Procedures};
+pub use story::StoryRow;
 
 use db::Db;
 use pending::Pending;

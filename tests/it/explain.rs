@@ -23,7 +23,7 @@ struct House {
     node: Node,
     token: String,
     phones: Switchboard,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 impl House {
@@ -37,7 +37,7 @@ impl House {
         let config = config(folder.path(), form, link, ivanov, more);
         let node = node::start(&config).await;
         let token = std::fs::read_to_string(config.admin_token()).unwrap().trim().to_owned();
-        Self { node, token, phones: Switchboard::default(), _folder: folder }
+        Self { node, token, phones: Switchboard::default(), folder }
     }
 
     /// A tab of ivanov that hears cards and the phone.
@@ -326,6 +326,24 @@ async fn no_event_was_heard() {
     house.names("call/last", "origin_refused").await;
     let why = house.explain("call/last").await["findings"].to_string();
     assert!(why.contains("https://crm.example") && why.contains("allowed_origins"), "{why}");
+    house.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_decided_is_known_after_a_restart() {
+    let mut house = House::open("", "", "").await;
+    house.rings("101");
+    house.ends();
+    let House { node, folder, .. } = house;
+    assert!(node.stop().await);
+    let node = node::start(&config(folder.path(), "", "", "", "")).await;
+    let token = std::fs::read_to_string(folder.path().join("admin.token")).unwrap().trim().to_owned();
+    let house = House { node, token, phones: Switchboard::default(), folder };
+    let known = house.explain("call/last").await;
+    assert_eq!(known["subject"]["id"], CHAIN, "{known:#}");
+    assert!(known["items"].as_array().unwrap().iter().any(|item| item["what"] == "fires"), "{known:#}");
+    assert_eq!(house.causes("call/last").await[0], "link_down");
+    house.names("call/last", "no_tab").await;
     house.stop().await;
 }
 

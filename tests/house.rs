@@ -24,7 +24,7 @@ const SERVER: &[(&str, &[&str])] = &[
         "app",
         &["admin", "config", "demo", "engine", "files", "pbx", "shutdown", "store", "telemetry", "transport", "web"],
     ),
-    // Two doors for the commands: they read the admin token and make password hashes, and speak TLS to the admin port.
+    // Doors for the commands: they read the admin token, make password hashes and backups, and speak TLS to the admin port.
     (
         "cli",
         &[
@@ -37,6 +37,7 @@ const SERVER: &[(&str, &[&str])] = &[
             "shutdown",
             "store::hash_password",
             "store::token",
+            "store::upkeep",
             "transport::tls",
             "transport::trial",
         ],

@@ -27,7 +27,7 @@ use crate::pbx;
 use crate::pbx::asterisk::Asterisk;
 use crate::pbx::simulator::{self, ScriptError};
 use crate::shutdown::{Drained, Shutdown};
-use crate::store::{Accounts, Procedures, Store, StoreError, token};
+use crate::store::{Accounts, Lock, Procedures, Store, StoreError, token};
 use crate::telemetry::{Event, Telemetry};
 use crate::transport::browser::{self, Browsers};
 use crate::transport::dial::{self, Dialed};
@@ -114,6 +114,8 @@ pub struct Node {
     engine: Arc<Engine>,
     transport: Arc<Transport>,
     store: Arc<Store>,
+    /// Given back last.
+    _lock: Lock,
     shutdown: Shutdown,
     stop_grace: Duration,
 }
@@ -156,6 +158,7 @@ pub async fn start_on(
     inherited: Vec<std::net::TcpListener>,
 ) -> Result<Node, StartError> {
     let telemetry = Telemetry::default();
+    let lock = Lock::take(&config.store.url).await?;
     let store = Arc::new(Store::open(&config.store, telemetry.clone()).await?);
     let accounts = Arc::new(Accounts::new(config));
     accounts.restore(&store).await?;
@@ -288,7 +291,7 @@ pub async fn start_on(
     let house: Arc<dyn Door> = Arc::new(house);
     let shown = serve(config, demo, &transport, &shutdown, &house, &files, token, listeners)?;
     certificates.get_or_init(|| shown);
-    Ok(Node { addresses, engine, transport, store, shutdown, stop_grace: config.limits.stop_grace })
+    Ok(Node { addresses, engine, transport, store, _lock: lock, shutdown, stop_grace: config.limits.stop_grace })
 }
 
 /// Gives the Hub what it kept, and people the photos of the configuration where they have none of their own.

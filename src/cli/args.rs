@@ -8,6 +8,7 @@ use std::time::Duration;
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Parser, Subcommand, ValueEnum};
 
+use super::db::DbOrder;
 use super::serve::CRM_PASSWORD;
 use crate::config::Auth;
 use crate::config::units::duration;
@@ -32,6 +33,7 @@ Run it:
   ctigate check-config                    says what is wrong with ctigate.toml, or sums it up
   ctigate serve                           runs with ./ctigate.toml, or with --config FILE
   ctigate doctor                          looks whether everything is there, and says what to do
+  ctigate db backup today.backup          keeps what the gateway knows, while it runs
   ctigate call FindClient phone=1234567   asks the CRM by a dynamic method
   ctigate check-crm ws://127.0.0.1:9000/  plays the telephone server against a CRM, and says what it does wrong
 
@@ -198,6 +200,19 @@ Exit code 1: something does not work.")]
         /// Print for programs
         #[arg(long)]
         json: bool,
+    },
+    /// The store: bring its tables up to date, make a backup, put one back
+    #[command(after_help = "\
+Examples:
+  ctigate db migrate --list                  the steps of the tables, and which of them the store has
+  ctigate db backup today.backup             while the gateway runs
+  ctigate db backup - | gzip > today.gz      into another program
+  ctigate db restore today.backup            into an empty store; SQLite and PostgreSQL take each other's
+
+Which store is what [store] url says.")]
+    Db {
+        #[command(subcommand)]
+        order: DbOrder,
     },
     /// Help with the configuration of Asterisk
     Asterisk {

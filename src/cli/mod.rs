@@ -7,6 +7,7 @@ mod call;
 mod check;
 mod check_crm;
 mod convert;
+mod db;
 mod doctor;
 mod explain;
 mod manual;
@@ -105,6 +106,7 @@ fn run(args: Args, terminal: &mut Terminal) -> Result<(), Failure> {
         Command::CheckConfig { choice } => check::check(&choice, terminal),
         Command::PrintConfig { choice } => check::print(&choice, terminal),
         Command::Doctor { choice, json } => doctor::doctor(&choice, json, terminal),
+        Command::Db { order } => db::db(order, terminal),
         Command::Asterisk { order: AsteriskOrder::Config { choice, piece } } => {
             doctor::asterisk_config(&choice, piece, terminal)
         }

@@ -4,6 +4,7 @@
 use std::str::FromStr;
 use std::time::Duration;
 
+use futures_util::TryStreamExt;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{ConnectOptions, Connection, Postgres, Sqlite};
@@ -152,6 +153,18 @@ impl Db {
         Ok(Transaction { inner, place: self.place.clone() })
     }
 
+    /// Looks at the database as it is at this moment, however it changes meanwhile. Nothing can be written.
+    pub(super) async fn snapshot(&self) -> Result<Transaction, StoreError> {
+        let inner = match &self.pool {
+            Pool::Sqlite(pool) => pool.begin().await.map(Inner::Sqlite),
+            Pool::Postgres(pool) => {
+                pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY").await.map(Inner::Postgres)
+            }
+        };
+        let inner = inner.map_err(|error| self.failed(error))?;
+        Ok(Transaction { inner, place: self.place.clone() })
+    }
+
     /// As `work`, but a database that takes longer than any should has failed.
     pub(super) async fn in_time<T>(&self, work: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
         let late = |_| StoreError::new(&self.place, Kind::Away, format!("no answer within {} s", WRITING.as_secs()));
@@ -205,7 +218,6 @@ impl Transaction {
     }
 
     /// What a statement gives, each row as `read` makes it.
-    #[allow(dead_code, reason = "for tables that are written next")]
     pub(super) async fn list<T>(
         &mut self,
         statement: Statement<'_>,
@@ -214,6 +226,68 @@ impl Transaction {
         let rows = self.rows(statement).await;
         let read = rows.and_then(|rows| rows.iter().map(read).collect());
         read.map_err(|error| StoreError::database(&self.place, error))
+    }
+
+    /// Hands what a statement gives to `take`, row after row, without keeping them.
+    pub(super) async fn each<E: From<StoreError>>(
+        &mut self,
+        statement: Statement<'_>,
+        mut take: impl FnMut(&Row) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let failed = |error| StoreError::database(&self.place, error);
+        match &mut self.inner {
+            Inner::Sqlite(inner) => {
+                let (text, arguments) = statement.for_sqlite().map_err(failed)?;
+                let mut rows = sqlx::query_with(text, arguments).fetch(&mut **inner);
+                while let Some(row) = rows.try_next().await.map_err(failed)? {
+                    take(&Row::Sqlite(row))?;
+                }
+            }
+            Inner::Postgres(inner) => {
+                let (text, arguments) = statement.for_postgres().map_err(failed)?;
+                let mut rows = sqlx::query_with(text, arguments).fetch(&mut **inner);
+                while let Some(row) = rows.try_next().await.map_err(failed)? {
+                    take(&Row::Postgres(row))?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Brings the tables to a step, or to the newest.
+    pub(super) async fn migrate_to(&mut self, step: Option<i64>) -> Result<(), StoreError> {
+        let steps = schema::migrator();
+        let done = match &mut self.inner {
+            Inner::Sqlite(inner) => steps.run_direct(step, &mut **inner, false).await,
+            Inner::Postgres(inner) => steps.run_direct(step, &mut **inner, false).await,
+        };
+        done.map_err(|error| StoreError::migration(&self.place, error))
+    }
+
+    /// The numbers of the steps that the database has; none when it has no tables yet.
+    pub(super) async fn steps_done(&mut self) -> Result<Vec<i64>, StoreError> {
+        let tables = match self.inner {
+            Inner::Sqlite(_) => "SELECT name FROM sqlite_schema WHERE name = $1",
+            Inner::Postgres(_) => {
+                "SELECT tablename::text FROM pg_tables WHERE schemaname = current_schema() AND tablename = $1"
+            }
+        };
+        if self.list(sql(tables).bind(schema::STEPS_DONE), |row| row.text(0)).await?.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.list(sql("SELECT version FROM _sqlx_migrations ORDER BY version"), |row| row.int(0)).await
+    }
+
+    pub(super) const fn place(&self) -> &Place {
+        &self.place
+    }
+
+    /// The word for its kind.
+    pub(super) const fn kind(&self) -> &'static str {
+        match self.inner {
+            Inner::Sqlite(_) => "sqlite",
+            Inner::Postgres(_) => "postgresql",
+        }
     }
 
     /// Makes them happen; done when they are on disk.
@@ -238,7 +312,6 @@ impl Transaction {
         }
     }
 
-    #[allow(dead_code, reason = "for tables that are written next")]
     async fn rows(&mut self, statement: Statement<'_>) -> Result<Vec<Row>, sqlx::Error> {
         match &mut self.inner {
             Inner::Sqlite(inner) => {

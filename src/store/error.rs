@@ -60,6 +60,8 @@ pub(super) enum Kind {
     Open,
     #[error("another program holds it locked")]
     Locked,
+    #[error("a gateway runs on it")]
+    Held,
     #[error("the disk is full")]
     Full,
     #[error("it may not be written")]
@@ -128,6 +130,7 @@ impl StoreError {
                 "see that the user who runs ctigate may write there, or set [store] url to another place"
             }
             Kind::Locked => "is another ctigate or a database tool open on it? End that one",
+            Kind::Held => HELD,
             Kind::Full => "make room on the disk; what is to be kept waits in memory until then",
             Kind::ReadOnly => {
                 "let the user who runs ctigate write the file and its folder; is the disk mounted read-only?"
@@ -144,6 +147,11 @@ impl StoreError {
         }
     }
 
+    /// Whether a gateway runs on it.
+    pub(super) fn is_held(&self) -> bool {
+        self.kind == Kind::Held
+    }
+
     const fn advice_for_server(&self) -> &'static str {
         match self.kind {
             Kind::Away => {
@@ -154,6 +162,7 @@ impl StoreError {
             Kind::Crowded => "raise max_connections of the server; ctigate takes up to 8",
             Kind::Tls => "check sslmode and sslrootcert of [store] url, and the certificate of the server",
             Kind::Encoding => "make the database with ENCODING 'UTF8'",
+            Kind::Held => HELD,
             Kind::Locked => "does another program hold the tables locked? pg_stat_activity shows who",
             Kind::Full => "make room on the disk of the server; what is to be kept waits in memory until then",
             Kind::ReadOnly => {
@@ -166,6 +175,8 @@ impl StoreError {
         }
     }
 }
+
+const HELD: &str = "end that gateway first, or set [store] url to another place: a store serves one gateway at a time";
 
 /// What an error of the database means.
 fn kind_of(place: &Place, error: &sqlx::Error) -> Kind {

@@ -7,6 +7,7 @@
 //! - [`Store::journal`], [`Store::call`], [`Store::texts`] look into the ledger and into chats; what was recorded before is found.
 //! - [`Accounts`] checks passwords. Who they belong to comes from the configuration.
 //! - [`Procedures`] runs the stored procedures, over connections of their own that can only read.
+//! - [`Lock`] sees to it that a database serves one gateway; [`upkeep`] makes backups and puts them back.
 //! - [`token`] keeps the token of the admin port.
 //!
 //! # Statements for both databases
@@ -43,6 +44,7 @@ mod db;
 mod error;
 mod file;
 mod ledger;
+mod lock;
 mod password;
 mod pending;
 mod people;
@@ -52,6 +54,7 @@ mod sql;
 mod state;
 mod story;
 pub mod token;
+pub mod upkeep;
 mod writer;
 
 use std::pin::Pin;
@@ -70,6 +73,7 @@ use crate::telemetry::Telemetry;
 
 pub use accounts::{Accounts, ChangeError, HashError, hash_password};
 pub use error::StoreError;
+pub use lock::Lock;
 pub use people::Person;
 pub use procedure::{Failed, ProcedureError, Procedures};
 pub use story::StoryRow;

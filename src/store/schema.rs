@@ -179,8 +179,54 @@ const STEPS: &[(i64, &str, &str)] = &[
     ),
 ];
 
+/// A table, for whoever reads or empties them all.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Table {
+    pub(super) name: &'static str,
+    /// Its primary key, as `ORDER BY` takes it.
+    pub(super) key: &'static str,
+    /// The step that made it.
+    pub(super) since: i64,
+}
+
+/// Every table, each after those that it refers to.
+pub(super) const TABLES: [Table; 19] = [
+    Table { name: "session", key: "hash", since: 1 },
+    Table { name: "form", key: "id", since: 1 },
+    Table { name: "call", key: "chain", since: 2 },
+    Table { name: "journal", key: "chain, talk", since: 2 },
+    Table { name: "journal_number", key: "number, inside, chain, talk", since: 2 },
+    Table { name: "recording", key: "link", since: 2 },
+    Table { name: "kept", key: "kind, key", since: 2 },
+    Table { name: "chat_text", key: "message", since: 2 },
+    Table { name: "password", key: "login", since: 2 },
+    Table { name: "person", key: "login", since: 2 },
+    Table { name: "fax", key: "link", since: 3 },
+    Table { name: "account", key: "login", since: 4 },
+    Table { name: "second_factor", key: "login", since: 4 },
+    Table { name: "link_setting", key: "name", since: 4 },
+    Table { name: "setting", key: "key", since: 4 },
+    Table { name: "api_key", key: "client_id", since: 4 },
+    Table { name: "console_session", key: "hash", since: 4 },
+    Table { name: "audit", key: "number", since: 4 },
+    Table { name: "story", key: "id", since: 4 },
+];
+
 /// The views that stored procedures may read of the gateway's own store.
 pub(super) const PUBLISHED: [&str; 3] = ["journal_numbers_v1", "journal_v1", "users_v1"];
+
+/// The table where the database notes which steps it has.
+pub(super) const STEPS_DONE: &str = "_sqlx_migrations";
+
+/// The number of the newest step.
+pub(super) fn newest() -> i64 {
+    STEPS.last().map_or(0, |(number, ..)| *number)
+}
+
+/// The steps: number and what it makes.
+pub(super) fn steps() -> impl Iterator<Item = (i64, &'static str)> {
+    STEPS.iter().map(|(number, what, _)| (*number, *what))
+}
 
 /// Brings a database up to date.
 pub(super) fn migrator() -> Migrator {

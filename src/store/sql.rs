@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use ctigate_proto::message::Text;
 use sqlx::postgres::{PgArguments, PgRow};
 use sqlx::sqlite::{SqliteArguments, SqliteRow};
-use sqlx::{Arguments, AssertSqlSafe, ColumnIndex, Row as _, SqlSafeStr, SqlStr};
+use sqlx::{Arguments, AssertSqlSafe, Column, ColumnIndex, Row as _, SqlSafeStr, SqlStr, TypeInfo, ValueRef};
 
 /// A statement with what is bound to its `$1`, `$2`…
 #[derive(Debug)]
@@ -172,6 +172,40 @@ impl Row {
         match self {
             Self::Sqlite(row) => row.try_get(at),
             Self::Postgres(row) => row.try_get(at),
+        }
+    }
+
+    /// The names of the columns.
+    pub(super) fn columns(&self) -> Vec<String> {
+        match self {
+            Self::Sqlite(row) => row.columns().iter().map(|column| column.name().to_owned()).collect(),
+            Self::Postgres(row) => row.columns().iter().map(|column| column.name().to_owned()).collect(),
+        }
+    }
+
+    /// All columns, as what can be bound again.
+    pub(super) fn cells(&self) -> Result<Vec<Argument<'_>>, sqlx::Error> {
+        match self {
+            Self::Sqlite(row) => (0..row.len())
+                .map(|at| {
+                    let raw = row.try_get_raw(at)?;
+                    match (raw.is_null(), raw.type_info().name()) {
+                        (true, _) => Ok(Argument::Text(None)),
+                        (false, "INTEGER") => row.try_get(at).map(|number| Argument::Int(Some(number))),
+                        (false, _) => row.try_get(at).map(|text: &str| Argument::Text(Some(text.into()))),
+                    }
+                })
+                .collect(),
+            Self::Postgres(row) => (0..row.len())
+                .map(|at| {
+                    let raw = row.try_get_raw(at)?;
+                    match (raw.is_null(), raw.type_info().name()) {
+                        (true, _) => Ok(Argument::Text(None)),
+                        (false, "INT8") => row.try_get(at).map(|number| Argument::Int(Some(number))),
+                        (false, _) => row.try_get(at).map(|text: &str| Argument::Text(Some(text.into()))),
+                    }
+                })
+                .collect(),
         }
     }
 }

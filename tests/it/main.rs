@@ -19,6 +19,8 @@ mod store;
 mod credentials;
 // Every call of the catalogue.
 mod catalogue;
+// Backups, and the steps of the tables.
+mod backup;
 // CRMs that are tried out.
 mod check_crm;
 // CRMs that connect to us.

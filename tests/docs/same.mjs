@@ -7,7 +7,7 @@ import { pairs } from "./support/pages.mjs";
 /** The page cut up: text, block, text, block … */
 function parts(text) {
   const found = [];
-  const pattern = /((?:^<!-- (?:file|append|background|until|wait|exit|of|as|because|skip|stop)\b.*-->\n)*)^ {0,3}(`{3,})[\w+#-]*\n[\s\S]*?^ {0,3}\2\n|(?:^<!-- (?:block|stop: .*) -->\n)/gm;
+  const pattern = /((?:^<!-- (?:file|append|background|until|wait|exit|of|as|because|skip|stop|gateway)\b.*-->\n)*)^ {0,3}(`{3,})[\w+#-]*\n[\s\S]*?^ {0,3}\2\n|(?:^<!-- (?:block|stop: .*|gateway: .*) -->\n)/gm;
   let from = 0;
   for (const match of text.matchAll(pattern)) {
     found.push(text.slice(from, match.index), match[0]);

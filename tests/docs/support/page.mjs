@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs";
 
 const FENCE = /^( {0,3})(`{3,})([\w+#-]*)\s*$/;
 const COMMENT = /^<!--\s*([a-z]+)(?::\s*(.*?))?\s*-->$/;
-const KNOWN = ["file", "append", "background", "until", "wait", "exit", "of", "as", "because", "skip", "stop"];
+const KNOWN = ["file", "append", "background", "until", "wait", "exit", "of", "as", "because", "skip", "stop", "gateway"];
 
 /**
  * Reads a page: `headings` of `{level, text, line}`; `steps` in order, each `{line, lang, text, notes}`, where `lang` is null
@@ -15,7 +15,7 @@ export function read(file) {
   const page = { file, headings: [], steps: [], prose: [], mistakes: [] };
   let notes = {};
   const alone = () => {
-    if (notes.stop) page.steps.push({ line: notes.line, lang: null, text: "", notes });
+    if (notes.stop || notes.gateway) page.steps.push({ line: notes.line, lang: null, text: "", notes });
     else if (notes.line) page.mistakes.push(`line ${notes.line}: a comment with no block below it`);
     notes = {};
   };

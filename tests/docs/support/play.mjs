@@ -95,6 +95,7 @@ class Player {
       return;
     }
     if (notes.stop) return this.stop(notes.stop);
+    if (lang === null) return this.run({ background: "gateway", until: " ready " }, `exec ${notes.gateway}`);
     if (notes.file || notes.append) return this.write(notes, text);
     if (lang === "sh") return this.run(notes, text);
     if (lang === "text") return this.compare(notes, text);
@@ -199,8 +200,14 @@ class Player {
     counts.checked++;
     const file = join(this.folder, "checked.timeline");
     await writeFile(file, text);
-    const program = this.start(`exec ctigate serve --set pbx.timeline='${file}' --set store.url=sqlite::memory: --set web.bind=127.0.0.1:0 \
-      --set web.tls_bind= --set web.admin_bind=127.0.0.1:0`);
+    const people = ["ivanov", "petrov", "sidorova", "kuznetsova"].map(
+      (login, i) => `[[user]]\nlogin = "${login}"\nnumber = "${101 + i}"\npassword = "Secret1"\n`,
+    );
+    const queue = '[[queue]]\nnumber = "600"\nusers = ["petrov"]\n';
+    await writeFile(join(this.folder, "checked.toml"), [...people, queue].join("\n"));
+    const keys = `pbx.timeline=${file} store.url=sqlite::memory: web.bind=127.0.0.1:0 web.tls_bind= web.admin_bind=127.0.0.1:0`;
+    const sets = keys.split(" ").map((key) => `--set '${key}'`);
+    const program = this.start(`exec ctigate serve --config checked.toml ${sets.join(" ")}`);
     await this.until(program, (said) => said.includes(" ready "), "the simulator to read it");
     await end(program);
   }

@@ -3,7 +3,7 @@
 //!
 //! [`router`] answers requests; it opens no socket. Everything it wants from the house it asks for through the [`Door`].
 //! Every request must bring the token, name a host that is ours, and come from no foreign page; but for `/healthz` and `/readyz`,
-//! which ask for nothing, and the reading page with its document, which ask for the host alone.
+//! which ask for nothing, and the console and the reading page with their files, which ask for the host alone.
 //! It never waits for anything but the [`Door`], and holds at most one body of [`BODY`] bytes a request.
 //!
 //! # A new address
@@ -19,6 +19,7 @@
 
 pub mod access;
 mod answer;
+mod console;
 pub mod door;
 pub mod explain;
 mod forms;
@@ -79,9 +80,10 @@ pub fn router(door: Arc<dyn Door>, settings: Settings) -> Router {
         .fallback(nothing_here)
         .method_not_allowed_fallback(wrong_method)
         .layer(middleware::from_fn_with_state(Arc::clone(&guard), access::check))
-        .merge(openapi::pages().layer(middleware::from_fn_with_state(guard, access::check_names)))
+        .merge(openapi::pages().layer(middleware::from_fn_with_state(Arc::clone(&guard), access::check_names)))
         .merge(open)
         .layer(middleware::map_response(answer::harden))
+        .merge(console::routes().layer(middleware::from_fn_with_state(guard, access::check_names)))
         .with_state(shared)
 }
 

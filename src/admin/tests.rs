@@ -514,7 +514,7 @@ async fn health_needs_no_token_and_figures_do() {
 #[tokio::test]
 async fn without_the_token_nothing_is_answered_not_even_what_is_not_there() {
     let house = House::new();
-    for path in ["/metrics", "/api/v1/snapshot", "/api/v1/tail", "/api/v1/sim", "/nothing", "/"] {
+    for path in ["/metrics", "/api/v1/snapshot", "/api/v1/tail", "/api/v1/sim", "/nothing", "/consoles"] {
         for (given, told) in [
             (None, "demands Authorization: Bearer"),
             (Some("Bearer wrong"), "the token is wrong"),
@@ -594,7 +594,9 @@ async fn wrong_methods_are_told_the_right_ones_and_unknown_addresses_are_not_the
         assert_eq!((seen.status, seen.header("allow")), (405, allow), "{method} {path}");
         assert!(seen.body.contains("\"error\":59001"), "{}", seen.body);
     }
-    for path in ["/", "/api/v1", "/api/v1/methods", "/api/v1/methods/a/b", "/api/v2/snapshot", "/api/v1/../v1/sim"] {
+    for path in
+        ["/console", "/api/v1", "/api/v1/methods", "/api/v1/methods/a/b", "/api/v2/snapshot", "/api/v1/../v1/sim"]
+    {
         let seen = ask(&admin(&house), request("GET", path, "")).await;
         assert_eq!(seen.status, 404, "{path}");
         assert_eq!(seen.body, r#"{"error":59014,"errormsg":"Not found: nothing is served under this address"}"#);

@@ -1,6 +1,7 @@
 /** Small pictures, drawn in the colour of the text around them. They say nothing to screen readers: the button does. */
 
-const DRAWN = {
+/** Paths in a square of 24. */
+export const DRAWN = {
   call: "M6.2 4h2.6l1.7 4.2-2 1.6a11.5 11.5 0 0 0 5.7 5.7l1.6-2 4.2 1.7v2.6c0 1.2-1 2.2-2.2 2.2A15.6 15.6 0 0 1 4 6.2C4 5 5 4 6.2 4z",
   end: "M3 14.5v-1.4C5.4 10.6 8.6 9.2 12 9.2s6.6 1.4 9 3.9v1.4l-2 1.9-3.7-1.9v-2.4a11 11 0 0 0-6.6 0v2.4L5 16.4z",
   hold: "M9 6v12M15 6v12",

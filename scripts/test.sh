@@ -56,6 +56,7 @@ else
 fi
 suite peers node tests/peers/run.mjs
 suite browser node tests/browser/run.mjs
+suite console node tests/browser/console.mjs
 # The stories wait more than they work.
 suite asterisk cargo test --locked --test asterisk -- --test-threads 8
 suite desks node tests/browser/asterisk.mjs

@@ -14,6 +14,7 @@ use ctigate_proto::hub::output::Answer;
 use ctigate_proto::message::{Envelope, Format, Text};
 use futures_util::{Stream, stream};
 
+use super::operator::Operator;
 use crate::engine::{Filter, Tail, TapLine};
 use crate::pbx::{Control, ControlError, Done};
 
@@ -98,6 +99,11 @@ pub trait Door: Send + Sync {
 
     /// How each part of the node is. Whoever reads it is not known: no names, nothing secret.
     fn parts(&self) -> Later<'_, Vec<Part>>;
+
+    /// Whoever may change the node.
+    fn operator(&self) -> Option<&dyn Operator> {
+        None
+    }
 
     /// The node's clock.
     fn now(&self) -> Time;

@@ -26,9 +26,11 @@ mod forms;
 mod health;
 mod methods;
 mod openapi;
+pub mod operator;
 pub mod orders;
 mod picture;
 mod read;
+mod settings;
 mod tail;
 
 use std::sync::Arc;
@@ -97,6 +99,7 @@ fn guarded() -> OpenApiRouter<Shared> {
         .merge(explain::routes())
         .merge(orders::routes())
         .merge(health::routes())
+        .merge(settings::routes())
 }
 
 /// What asks for the token, what does not, and the document of both.

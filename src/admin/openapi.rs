@@ -21,13 +21,14 @@ use super::{Failure, Shared};
 use crate::assets;
 
 /// The groups of addresses, in the order in which they are read.
-const TAGS: [(&str, &str); 7] = [
+const TAGS: [(&str, &str); 8] = [
     ("overview", "The node as a whole"),
     ("calls", "Live calls, and the simulated telephone system"),
     ("journal", "Calls of the past"),
     ("methods", "Dynamic methods of CRMs"),
     ("forms", "Forms in people's tabs"),
     ("events", "What happens, as it happens"),
+    ("settings", "The configuration while the node runs"),
     ("health", "For supervisors, balancers and Prometheus"),
 ];
 

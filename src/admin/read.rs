@@ -183,6 +183,11 @@ impl Fields {
         }
     }
 
+    /// All of them, whatever their names: for a body whose names are data.
+    pub fn all(self) -> Object {
+        self.object
+    }
+
     /// That nothing is left.
     ///
     /// # Errors

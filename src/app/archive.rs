@@ -4,6 +4,8 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
+use ctigate_proto::auth::{Attempt, Identity, LoginError};
 use ctigate_proto::hub::OLD_PASSWORD_IS_WRONG;
 use ctigate_proto::hub::archive::{Fetch, FetchResult, Fetched};
 use ctigate_proto::message::{CallError, Code};
@@ -12,11 +14,39 @@ use crate::engine;
 use crate::files::{Files, PhotoError};
 use crate::store::{Accounts, ChangeError, Failed, Procedures, Store, StoreError};
 
+/// Who may log in, as the configuration is at the moment.
+pub(super) struct People(ArcSwap<Accounts>);
+
+impl People {
+    pub(super) fn new(accounts: Accounts) -> Self {
+        Self(ArcSwap::from_pointee(accounts))
+    }
+
+    /// Others from now on.
+    pub(super) fn set(&self, accounts: Accounts) {
+        self.0.store(Arc::new(accounts));
+    }
+
+    pub(super) fn now(&self) -> Arc<Accounts> {
+        self.0.load_full()
+    }
+}
+
+/// Passwords are checked by the store's accounts.
+impl engine::Accounts for People {
+    fn verify<'a>(
+        &'a self,
+        attempt: &'a Attempt,
+    ) -> Pin<Box<dyn Future<Output = Result<Identity, LoginError>> + Send + 'a>> {
+        Box::pin(async move { self.now().verify(attempt).await })
+    }
+}
+
 /// Everything that answers.
 pub(super) struct Archive {
     pub(super) store: Arc<Store>,
-    pub(super) accounts: Accounts,
-    pub(super) procedures: Procedures,
+    pub(super) people: Arc<People>,
+    pub(super) procedures: Arc<ArcSwap<Procedures>>,
     pub(super) files: Files,
 }
 
@@ -44,7 +74,7 @@ impl Archive {
             Fetch::Text { chat, message } => {
                 Fetched::Texts(self.store.text(&chat, &message).await.map_err(|why| unreadable(&why))?)
             }
-            Fetch::Procedure { name, input } => match self.procedures.run(&name, &input).await {
+            Fetch::Procedure { name, input } => match self.procedures.load_full().run(&name, &input).await {
                 Ok(tables) => Fetched::Tables(tables),
                 Err(Failed::Unknown) => return Err(Code::ProcedureNotAllowed.into()),
                 Err(slow @ Failed::Slow(_)) => return Err(CallError::new(Code::Timeout, slow.to_string())),
@@ -57,14 +87,16 @@ impl Archive {
                     return Err(CallError::new(Code::Internal, "the procedure failed"));
                 }
             },
-            Fetch::Password { login, old, new } => match self.accounts.change(&self.store, &login, &old, &new).await {
-                Ok(()) => Fetched::Done,
-                Err(ChangeError::WrongPassword) => return Err(CallError::bare(OLD_PASSWORD_IS_WRONG)),
-                Err(why) => {
-                    tracing::error!(user = %login, %why, "a password could not be changed");
-                    return Err(CallError::new(Code::Internal, "the password could not be changed"));
+            Fetch::Password { login, old, new } => {
+                match self.people.now().change(&self.store, &login, &old, &new).await {
+                    Ok(()) => Fetched::Done,
+                    Err(ChangeError::WrongPassword) => return Err(CallError::bare(OLD_PASSWORD_IS_WRONG)),
+                    Err(why) => {
+                        tracing::error!(user = %login, %why, "a password could not be changed");
+                        return Err(CallError::new(Code::Internal, "the password could not be changed"));
+                    }
                 }
-            },
+            }
             Fetch::Photo { file, old } => match self.files.photo(&file, old).await {
                 Ok(photo) => Fetched::Photo(photo),
                 Err(PhotoError::Unfit(why)) => {

@@ -13,15 +13,17 @@ use ctigate_proto::message::{Envelope, Format, Text};
 
 use crate::admin::door::{Later, Lines};
 use crate::admin::explain::{Explained, Kind};
+use crate::admin::operator::Operator;
 use crate::admin::{Door, Part};
 use crate::engine::{Engine, Filter};
 use crate::pbx::{Control, ControlError, Done, Handle};
 use crate::telemetry::{Now, Telemetry};
 use crate::transport::Transport;
-use crate::transport::tls::Certificates;
 
+use super::certified::Certified;
 use super::explain::Explainer;
 use super::health;
+use super::live::Live;
 
 /// What the HTTP sides reach.
 pub(super) struct House {
@@ -30,18 +32,10 @@ pub(super) struct House {
     pub(super) phone: Handle,
     pub(super) telemetry: Telemetry,
     pub(super) transport: Arc<Transport>,
-    /// The certificates that listeners show, by the key of the configuration; set once they are read.
-    pub(super) certificates: Arc<OnceLock<Shown>>,
-}
-
-/// Certificates by the key of the configuration that names them.
-pub(super) type Shown = Vec<(String, Arc<Certificates>)>;
-
-impl House {
-    fn certificates(&self) -> Vec<(String, i64)> {
-        let shown = self.certificates.get().map(Vec::as_slice).unwrap_or_default();
-        shown.iter().map(|(key, certificates)| (key.clone(), certificates.expires())).collect()
-    }
+    /// The certificates that listeners show.
+    pub(super) certified: Arc<Certified>,
+    /// The configuration; set once the node runs.
+    pub(super) live: OnceLock<Arc<Live>>,
 }
 
 impl Door for House {
@@ -102,7 +96,7 @@ impl Door for House {
             ],
             longest_outbox,
             dropped_messages: self.engine.dropped(),
-            certificates: &self.certificates(),
+            certificates: &self.certified.expires(),
             telephone: self.phone.is_up(),
             room: self.transport.room(),
         })
@@ -124,12 +118,16 @@ impl Door for House {
                 store_waiting: metrics.store_waiting.get(),
                 links,
                 telephone: self.phone.is_up(),
-                certificates: self.certificates().into_iter().map(|(_, until)| until).collect(),
+                certificates: self.certified.expires().into_iter().map(|(_, until)| until).collect(),
                 now: super::unix_ms() / 1000,
                 stopping: self.transport.is_stopping(),
                 room: self.transport.room(),
             })
         })
+    }
+
+    fn operator(&self) -> Option<&dyn Operator> {
+        self.live.get().map(|live| &**live as &dyn Operator)
     }
 
     fn now(&self) -> Time {

@@ -247,6 +247,22 @@ Examples:
         #[command(subcommand)]
         order: Order,
     },
+    /// Let a running gateway read its configuration again, and show what is another
+    #[command(after_help = "\
+File, store, environment and flags are read anew. Most changes count at once; a link whose own keys have changed is opened anew; ports,
+store and telephone system count after the next start. Nothing else drops. A configuration with errors changes nothing.
+
+Examples:
+  ctigate reload
+  ctigate reload --config /etc/ctigate/ctigate.toml
+  ctigate reload --json | jq '.changes[] | select(.effect == \"restart\")'
+  systemctl reload ctigate                            the same, told in the log
+
+Exit code 3: the configuration has errors, nothing was changed.")]
+    Reload {
+        #[command(flatten)]
+        target: Target,
+    },
     /// Show links, users, forms and calls of a running gateway
     #[command(after_help = "\
 Examples:

@@ -12,6 +12,7 @@ mod doctor;
 mod explain;
 mod manual;
 mod password;
+mod reload;
 mod serve;
 mod sim;
 mod status;
@@ -22,7 +23,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use crate::config::{Loaded, Sources};
+use crate::config::{Loaded, Refused, Sources};
 use args::{Args, AsteriskOrder, Choice, Command};
 use terminal::Terminal;
 
@@ -117,6 +118,7 @@ fn run(args: Args, terminal: &mut Terminal) -> Result<(), Failure> {
         Command::Man { folder } => manual::man(folder.as_deref(), terminal),
         Command::Call(call) => call::call(&call, terminal),
         Command::Sim { target, order } => sim::sim(&target, &order, terminal),
+        Command::Reload { target } => reload::reload(&target, terminal),
         Command::Status { target } => status::status(&target, terminal),
         Command::Explain { target, kind, id, last, lang } => {
             explain::explain(&target, kind, id.as_deref(), last, lang, terminal)
@@ -139,14 +141,17 @@ fn with_settings(base: Sources, set: &[args::Setting]) -> Sources {
 
 /// Loads a configuration; what is wrong with it becomes the failure.
 fn load(sources: &Sources) -> Result<Loaded, Failure> {
-    crate::config::Config::load(sources).map_err(|refused| {
-        let count = refused.errors.len();
-        let sum = format!("the configuration has {count} {}", if count == 1 { "error" } else { "errors" });
-        let mut errors = Terminal::errors();
-        // Nobody is left to be told when this fails too.
-        let _ = errors.findings(&refused.errors, &refused.warnings);
-        Failure::new(sum).exit(Exit::Config)
-    })
+    crate::config::Config::load(sources).map_err(|refused| unusable(&refused))
+}
+
+/// Tells what is wrong with a configuration, and sums it up as the failure.
+fn unusable(refused: &Refused) -> Failure {
+    let count = refused.errors.len();
+    let sum = format!("the configuration has {count} {}", if count == 1 { "error" } else { "errors" });
+    let mut errors = Terminal::errors();
+    // Nobody is left to be told when this fails too.
+    let _ = errors.findings(&refused.errors, &refused.warnings);
+    Failure::new(sum).exit(Exit::Config)
 }
 
 /// Runs a command that waits for the network, on this thread.

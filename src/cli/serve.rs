@@ -6,9 +6,9 @@ use std::process::{Child, Command};
 
 use super::args::{Choice, DemoCrm, Setting};
 use super::terminal::{Cell, Style, Terminal};
-use super::{Exit, Failure, load, sources, with_settings};
-use crate::app::{self, Addresses, StartError};
-use crate::config::{Auth, Config, Finding, Link, LinkMode, Loaded, Log, Secret, Sources};
+use super::{Exit, Failure, sources, unusable, with_settings};
+use crate::app::{self, Addresses, BeginError, Begun, StartError};
+use crate::config::{Auth, Config, Finding, Link, LinkMode, Log, Secret, Sources};
 use crate::demo;
 use crate::service::{self, Manager};
 use crate::shutdown::Shutdown;
@@ -18,15 +18,12 @@ use crate::telemetry::logging;
 pub(super) const CRM_PASSWORD: &str = "CTIGATE_CRM_PASSWORD";
 
 pub(super) fn serve(choice: &Choice, log: Option<String>) -> Result<(), Failure> {
-    let loaded = prepare(&with_log(sources(choice), log))?;
-    run(&loaded.config, false, |_| Ok(()))
+    run(with_log(sources(choice), log), false, |_, _| Ok(()))
 }
 
 pub(super) fn demo(set: &[Setting], log: Option<String>, alone: bool, terminal: &mut Terminal) -> Result<(), Failure> {
-    let loaded = prepare(&with_log(with_settings(Sources::demo(), set), log))?;
-    let config = &loaded.config;
     let mut crm = None;
-    run(config, true, |addresses| {
+    run(with_log(with_settings(Sources::demo(), set), log), true, |config, addresses| {
         if !alone {
             crm = Some(Companion::start(config, addresses)?);
         }
@@ -61,30 +58,40 @@ pub(super) fn demo_crm(crm: DemoCrm) -> Result<(), Failure> {
     })
 }
 
-/// Loads the configuration and begins the log with it.
-fn prepare(sources: &Sources) -> Result<Loaded, Failure> {
-    let loaded = load(sources)?;
+/// Reads the configuration, with what the store says of it, and begins the log with it.
+async fn begin(sources: Sources) -> Result<Begun, Failure> {
+    let begun = app::begin(sources).await.map_err(|error| match error {
+        BeginError::Config(refused) => unusable(&refused),
+        BeginError::Store(error) => not_started(error.into()),
+    })?;
+    let loaded = &begun.loaded;
     start_log(&loaded.config.log)?;
     let file = loaded.file.as_ref().map_or_else(|| "none".to_owned(), |file| file.display().to_string());
     tracing::info!(version = env!("CARGO_PKG_VERSION"), config = file, "starting");
     for Finding { keys, message, help, .. } in &loaded.warnings {
         tracing::warn!(keys = keys.join(", "), help, "{message}");
     }
-    Ok(loaded)
+    Ok(begun)
 }
 
 /// Runs a gateway until it is told to stop. `ready` is called once, when it listens.
-fn run(config: &Config, demo: bool, ready: impl FnOnce(&Addresses) -> Result<(), Failure>) -> Result<(), Failure> {
+fn run(
+    sources: Sources,
+    demo: bool,
+    ready: impl FnOnce(&Config, &Addresses) -> Result<(), Failure>,
+) -> Result<(), Failure> {
     // Before there are threads.
     let manager = Manager::from_environment();
     let inherited = service::inherited().map_err(|error| {
         Failure::new(format!("a listener that the service manager passes on cannot be used: {error}")).exit(Exit::Start)
     })?;
     runtime()?.block_on(async {
+        let begun = begin(sources).await?;
+        let config = begun.loaded.config.clone();
         let shutdown = Shutdown::on_signals().map_err(no_signals)?;
-        let node = app::start_on(config, demo, shutdown, inherited).await.map_err(not_started)?;
+        let node = app::start_begun(begun, demo, shutdown, inherited).await.map_err(not_started)?;
         tracing::info!(addresses = ?node.addresses, "ready");
-        let told = ready(&node.addresses);
+        let told = ready(&config, &node.addresses);
         if told.is_ok() {
             manager.tell("READY=1\nSTATUS=ready");
             manager.guard(node.stop_requested(), || node.is_alive()).await;

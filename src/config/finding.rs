@@ -35,10 +35,41 @@ pub enum Place {
         /// The line as it stands there, without what may be a secret.
         text: String,
     },
+    /// A row of the store, like `user ivanov`.
+    Store(String),
     /// An environment variable.
     Environment(String),
     /// A flag of the command line.
     Flag(String),
+}
+
+impl Place {
+    /// The layer: `default`, `file`, `store`, `env` or `flag`.
+    pub const fn layer(&self) -> &'static str {
+        match self {
+            Self::Default => "default",
+            Self::File { .. } => "file",
+            Self::Store(_) => "store",
+            Self::Environment(_) => "env",
+            Self::Flag(_) => "flag",
+        }
+    }
+}
+
+/// Where it stands, in a few words; nothing for a default.
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Default => Ok(()),
+            Self::File { file, line, column, .. } => {
+                let name = file.as_ref().map_or_else(|| "configuration".into(), |f| f.display().to_string());
+                write!(f, "{name}:{line}:{column}")
+            }
+            Self::Store(row) => write!(f, "in the store, {row}"),
+            Self::Environment(name) => write!(f, "environment variable {name}"),
+            Self::Flag(name) => write!(f, "{name} on the command line"),
+        }
+    }
 }
 
 impl Finding {
@@ -70,12 +101,10 @@ impl Finding {
         writeln!(to, "{}", self.message)?;
         match &self.place {
             Place::Default => {}
-            Place::Environment(name) => writeln!(to, "  --> environment variable {name}")?,
-            Place::Flag(name) => writeln!(to, "  --> {name} on the command line")?,
-            Place::File { file, line, column, length, text } => {
-                let name = file.as_ref().map_or_else(|| "configuration".into(), |f| f.display().to_string());
+            place @ (Place::Store(_) | Place::Environment(_) | Place::Flag(_)) => writeln!(to, "  --> {place}")?,
+            place @ Place::File { line, column, length, text, .. } => {
                 let gutter = line.to_string().len();
-                writeln!(to, "{:gutter$}--> {name}:{line}:{column}", "")?;
+                writeln!(to, "{:gutter$}--> {place}", "")?;
                 writeln!(to, "{:gutter$} |", "")?;
                 writeln!(to, "{line} | {text}")?;
                 writeln!(to, "{:gutter$} | {:before$}{}", "", "", "^".repeat(*length), before = column - 1)?;

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::finding::{Finding, Place, Refused};
 use super::source::{Setting, Source, Step};
 use super::validate::{self, Report};
-use super::{Config, DatabaseUrl, Secret};
+use super::{Config, DatabaseUrl, Layer, Secret, Store};
 
 /// The file that is looked for when none is named.
 pub const DEFAULT_FILE: &str = "ctigate.toml";
@@ -14,10 +14,11 @@ pub const DEFAULT_FILE: &str = "ctigate.toml";
 /// The variables that set a key begin with this and have two underscores for a dot: `CTIGATE_WEB__BIND`.
 const PREFIX: &str = "CTIGATE_";
 
-/// Where a configuration is to come from. Flags win over the environment, the environment over the file.
+/// Where a configuration is to come from. Flags win over the environment, the environment over the store, the store over the file.
 #[derive(Clone, Debug)]
 pub struct Sources {
     base: Base,
+    layer: Layer,
     environment: Vec<(String, String)>,
     flags: Vec<(String, String)>,
 }
@@ -52,7 +53,19 @@ impl Sources {
     }
 
     fn new(base: Base) -> Self {
-        Self { base, environment: Vec::new(), flags: Vec::new() }
+        Self { base, layer: Layer::default(), environment: Vec::new(), flags: Vec::new() }
+    }
+
+    /// With what the store says, in place of what it said before.
+    #[must_use]
+    pub fn with_store(mut self, layer: Layer) -> Self {
+        self.layer = layer;
+        self
+    }
+
+    /// Whether there is no file and no text to begin with.
+    pub fn is_without_file(&self) -> bool {
+        matches!(&self.base, Base::Search) && !Path::new(DEFAULT_FILE).exists()
     }
 
     /// Adds the environment of this process.
@@ -99,8 +112,10 @@ impl Config {
     pub fn load(sources: &Sources) -> Result<Loaded, Refused> {
         let (text, file) = read(&sources.base).map_err(refuse)?;
         let settings = settings(sources).map_err(refuse)?;
+        let (entries, unfit) = sources.layer.entries();
         let mut source = Source::parse(&text, file.clone()).map_err(refuse)?;
-        let mut report = Report::default();
+        let mut report = Report { errors: unfit, warnings: Vec::new() };
+        source.add(&entries, &mut report.errors, &mut report.warnings);
         for setting in &settings {
             report.errors.extend(source.set(setting).err().map(|finding| *finding));
         }
@@ -136,6 +151,30 @@ impl Config {
             return Err(Refused { errors: report.errors, warnings: report.warnings });
         }
         Ok(Loaded { config, warnings: report.warnings, file, origins: source.origins() })
+    }
+
+    /// Where the store is, by these sources: it must be known before what the store says can be. What is wrong elsewhere is told by
+    /// [`Self::load`].
+    ///
+    /// # Errors
+    /// The configuration cannot be read at all, or `[store]` is wrong.
+    pub fn store_of(sources: &Sources) -> Result<Store, Refused> {
+        let (text, file) = read(&sources.base).map_err(refuse)?;
+        let settings = settings(sources).map_err(refuse)?;
+        let mut source = Source::parse(&text, file.clone()).map_err(refuse)?;
+        let mut errors = Vec::new();
+        for setting in &settings {
+            errors.extend(source.set(setting).err().map(|finding| *finding));
+        }
+        errors.extend(source.take_unknown());
+        let mut config: Self = source.read(&mut errors);
+        errors.retain(|finding| finding.keys.iter().any(|key| table_of(key) == "store"));
+        if !errors.is_empty() {
+            return Err(Refused { errors, warnings: Vec::new() });
+        }
+        config.folder = folder(file.as_deref());
+        config.settle_paths();
+        Ok(config.store)
     }
 
     /// Checks a configuration that was put together by a program; gives the warnings.
@@ -333,13 +372,13 @@ impl Setting {
     fn place_name(&self) -> &str {
         match &self.place {
             Place::Environment(name) | Place::Flag(name) => name,
-            Place::Default | Place::File { .. } => "",
+            Place::Default | Place::File { .. } | Place::Store(_) => "",
         }
     }
 }
 
 /// A step of a path: digits are a place in a list.
-fn step(text: &str) -> Step {
+pub(super) fn step(text: &str) -> Step {
     text.parse().map_or_else(|_| Step::Key(text.to_owned()), Step::Index)
 }
 

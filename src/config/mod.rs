@@ -5,9 +5,12 @@
 //! anything but whether the choices fit together.
 
 mod cidr;
+mod difference;
 mod finding;
 mod form;
+pub mod key;
 mod keyword;
+mod layer;
 mod limits;
 mod link;
 mod load;
@@ -31,8 +34,11 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 pub use cidr::Cidr;
+pub use difference::{Change, difference};
 pub use finding::{Finding, Place, Refused};
 pub use form::{Form, FormEvent, FormKind, FormPlace, Parameters, Piece, Placeholder, Template};
+pub use key::Effect;
+pub use layer::{Layer, Row};
 pub use limits::Limits;
 pub use link::{Auth, Link, LinkFormat, LinkMode, WebSocketVersion};
 pub use load::{DEFAULT_FILE, Loaded, Sources};

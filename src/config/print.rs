@@ -66,13 +66,14 @@ impl Printer<'_> {
         match self.loaded.origins.get(key) {
             None | Some(Place::Default) => "default".to_owned(),
             Some(Place::File { line, .. }) => format!("line {line}"),
+            Some(Place::Store(row)) => format!("the store, {row}"),
             Some(Place::Environment(name) | Place::Flag(name)) => name.clone(),
         }
     }
 }
 
 /// A value as TOML writes it on one line.
-fn written(value: &Value) -> String {
+pub(super) fn written(value: &Value) -> String {
     match value {
         Value::Null => "\"\"".to_owned(),
         Value::Bool(_) | Value::Number(_) => value.to_string(),

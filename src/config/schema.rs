@@ -41,6 +41,11 @@ pub fn sections() -> [Section; 14] {
     ]
 }
 
+/// Whether the table of this name may stand many times.
+pub fn is_list(name: &str) -> bool {
+    section(name).is_some_and(|section| section.list)
+}
+
 /// The tables that stand at the top.
 pub(super) fn top() -> &'static [&'static str] {
     keys::<Config>()

@@ -114,6 +114,51 @@ impl<'i> Source<'i> {
         Ok(())
     }
 
+    /// The place in a list of the first table whose key of this name fits.
+    pub(super) fn position(&self, list: &str, name: &str, fits: impl Fn(&str) -> bool) -> Option<usize> {
+        let DeValue::Array(items) = self.root.get(list)?.get_ref() else { return None };
+        let named = |item: &Spanned<DeValue<'_>>| match item.get_ref() {
+            DeValue::Table(table) => match table.get(name).map(Spanned::get_ref) {
+                Some(DeValue::String(found)) => fits(found),
+                _ => false,
+            },
+            _ => false,
+        };
+        items.iter().position(named)
+    }
+
+    /// Adds a table, written in TOML on one line, to the end of a list.
+    ///
+    /// # Errors
+    /// What is in the way.
+    pub(super) fn append(&mut self, list: &'static str, toml: &'i str, place: &Place) -> Result<(), String> {
+        let value = DeValue::parse(toml).map_err(|error| error.message().to_owned())?;
+        let entry = self.root.entry(Spanned::new(0..0, Cow::Borrowed(list)));
+        let items = entry.or_insert_with(|| Spanned::new(0..0, DeValue::Array(DeArray::new())));
+        let DeValue::Array(items) = items.get_mut() else { return Err(format!("\"{list}\" is no list of tables")) };
+        let name = format!("{list}[{}]", items.len());
+        items.push(Spanned::new(0..0, value.into_inner()));
+        let at = items.len() - 1;
+        let mut marks = BTreeMap::new();
+        mark_value(&items[at], &name, &mut marks);
+        self.marks.extend(marks.into_keys().map(|key| (key, Mark::Outside(place.clone()))));
+        Ok(())
+    }
+
+    /// Sets a value that is written in TOML; it wins over the file.
+    ///
+    /// # Errors
+    /// What is in the way.
+    pub(super) fn put_parsed(&mut self, path: &[Step], toml: &'i str, place: &Place) -> Result<(), String> {
+        let value = DeValue::parse(toml).map_err(|error| error.message().to_owned())?;
+        put(&mut self.root, path, value.into_inner())?;
+        let name = path_text(path);
+        let stale = format!("{name}[");
+        self.marks.retain(|key, _| !key.starts_with(&stale));
+        self.marks.insert(name, Mark::Outside(place.clone()));
+        Ok(())
+    }
+
     /// Whether the key was set by anybody.
     pub(super) fn is_set(&self, key: &str) -> bool {
         self.marks.contains_key(key)

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use axum::Router;
 use axum::body::Body;
 use ctigate_proto::dialog::{self, Role};
@@ -26,7 +27,7 @@ const OUTBOX: outbox::Limit = outbox::Limit { messages: 4096, bytes: 8 << 20 };
 /// What the web listeners are told.
 #[derive(Clone, Debug)]
 pub struct Browsers {
-    door: Door,
+    door: Arc<Door>,
     /// Whether tabs may connect at all.
     open: bool,
     router: Router,
@@ -59,19 +60,22 @@ impl Browsers {
             tls: Arc::new(dialog),
             outbox: OUTBOX,
         };
-        Self { door, open: config.web.browsers, router }
+        Self { door: Arc::new(door), open: config.web.browsers, router }
     }
 }
 
-/// Serves browsers on one listener until the transport stops.
-pub async fn serve(transport: Arc<Transport>, listener: TcpListener, browsers: Browsers) {
-    let Browsers { door, open, router } = browsers;
-    let door = Arc::new(door);
+/// Serves browsers on one listener until the transport stops. What is put into `browsers` counts for those who come then.
+pub async fn serve(transport: Arc<Transport>, listener: TcpListener, browsers: Arc<ArcSwap<Browsers>>) {
     let arrived = {
-        let (transport, door) = (Arc::clone(&transport), Arc::clone(&door));
-        move |arrival| attend(Arc::clone(&transport), Arc::clone(&door), open, router.clone(), arrival)
+        let (transport, browsers) = (Arc::clone(&transport), Arc::clone(&browsers));
+        move |arrival| {
+            let now = browsers.load();
+            attend(Arc::clone(&transport), Arc::clone(&now.door), now.open, now.router.clone(), arrival)
+        }
     };
-    listen::accept(transport, listener, door, arrived).await;
+    let stop = transport.stop.clone();
+    let door = || Arc::clone(&browsers.load().door);
+    listen::accept(transport, stop, Arc::new(listener), door, arrived).await;
 }
 
 /// One connection, from its first byte of HTTP to its end.

@@ -79,7 +79,8 @@ pub(super) fn run(
     let outbox = Outbox::new(start.outbox);
     let is_link = matches!(start.role, Role::Link(_));
     let side = start.side;
-    let kept = (transport.register(peer, &outbox), start.permit);
+    let link = is_link.then(|| start.name.clone());
+    let kept = (transport.register(peer, &outbox, link), start.permit);
     let telemetry = transport.telemetry.clone();
     let kind = if is_link { "link" } else { "tab" };
     let told = Told::new(telemetry.clone(), kind);

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ctigate_proto::auth::{Identity, Proof};
-use ctigate_proto::dialog::{self, Role};
+use ctigate_proto::dialog::Role;
 use ctigate_proto::hub::input::LinkState;
 use ctigate_proto::message::{Format, Text};
 use hyper::Uri;
@@ -14,6 +14,7 @@ use rustls::pki_types::ServerName;
 use tokio::net::{TcpStream, lookup_host};
 use tokio::time::{sleep, timeout};
 use tokio_rustls::{TlsConnector, TlsStream};
+use tokio_util::sync::CancellationToken;
 
 use crate::config::{Config, Link, WebSocketVersion};
 use crate::telemetry::logging::tame;
@@ -22,7 +23,7 @@ use super::Transport;
 use super::connection::{self, PATIENCE, Start};
 use super::credentials::Credentials;
 use super::frames::Side;
-use super::gate::OUTBOX;
+use super::gate::{Allowance, OUTBOX};
 use super::handshake::{self, Offer};
 use super::hixie76::Hixie;
 use super::retry::{Failure, Retry};
@@ -163,7 +164,7 @@ pub struct Dialed {
     format: Format,
     version: WebSocketVersion,
     credentials: Credentials,
-    dialog: Arc<dialog::Settings>,
+    allowance: Allowance,
 }
 
 impl Dialed {
@@ -178,13 +179,18 @@ impl Dialed {
             format: link.format.into(),
             version: link.websocket_version,
             credentials: Credentials::of(link),
-            dialog: Arc::new(super::gate::dialog_settings(config, link)),
+            allowance: Allowance::new(config, link),
         })
+    }
+
+    /// What it is allowed, to be changed while it lives.
+    pub fn allowance(&self) -> Allowance {
+        self.allowance.clone()
     }
 
     /// Connects and shakes hands. A Digest challenge is answered once, on the same connection where that is possible.
     pub(super) async fn open(&mut self) -> Result<(Socket, IpAddr), Failure> {
-        let limit = self.dialog.max_message_guest;
+        let limit = self.allowance.now().max_message_guest;
         let mut kept = None;
         // One challenge, one answer, and once more for a nonce that has just become stale.
         for _ in 0..3 {
@@ -223,9 +229,8 @@ impl Dialed {
     }
 }
 
-/// Keeps one link open until the transport stops.
-pub async fn run(transport: Arc<Transport>, mut link: Dialed) {
-    let stop = transport.stop.clone();
+/// Keeps one link open until `stop`.
+pub async fn run(transport: Arc<Transport>, mut link: Dialed, stop: CancellationToken) {
     let mut retry = Retry::default();
     loop {
         transport.link_state(&link.name, LinkState::Dialing);
@@ -240,7 +245,7 @@ pub async fn run(transport: Arc<Transport>, mut link: Dialed) {
                     side: Side::Client,
                     role: Role::Link(Identity::link(link.name.clone(), Proof::configured_url())),
                     format: Some(link.format),
-                    dialog: Arc::clone(&link.dialog),
+                    dialog: link.allowance.now(),
                     outbox: OUTBOX,
                     address,
                     tls: link.way.target.tls,

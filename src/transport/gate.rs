@@ -4,6 +4,7 @@
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use argon2::PasswordVerifier;
 use axum::body::Body;
 use ctigate_proto::auth::throttle::Throttled;
@@ -19,6 +20,7 @@ use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 use crate::config::{Auth, Cidr, Config, Link, Secret};
 use crate::engine::outbox;
@@ -36,7 +38,7 @@ const KNOWN_FOR: Duration = Duration::from_secs(300);
 
 /// What an accepting link's listener is told.
 pub struct Gate {
-    door: Door,
+    door: Arc<Door>,
     allow_from: Vec<Cidr>,
     demand: Demand,
     ticket: Option<Secret>,
@@ -91,7 +93,7 @@ impl Gate {
         };
         let web = &config.web;
         Self {
-            door: Door {
+            door: Arc::new(Door {
                 name: link.name.as_str().into(),
                 security,
                 origins: upgrade::Origins::new(web.allowed_origins.iter().map(String::as_str), &web.public_url),
@@ -99,7 +101,7 @@ impl Gate {
                 plain: Arc::clone(&settings),
                 tls: settings,
                 outbox: OUTBOX,
-            },
+            }),
             allow_from: link.allow_from.clone(),
             demand,
             ticket: link.ticket.clone(),
@@ -299,20 +301,50 @@ pub(super) fn dialog_settings(config: &Config, link: &Link) -> dialog::Settings 
     }
 }
 
-/// Serves one accepting link on its listener until the transport stops.
-pub async fn serve(transport: Arc<Transport>, listener: TcpListener, gate: Gate) {
-    let gate = Arc::new(gate);
-    transport.link_state(&gate.door.name, LinkState::Waiting);
-    let door = Arc::new(gate.door.clone());
+/// What the dialogs of a link are allowed, for whoever changes it while the link lives: it counts from the next connection on.
+#[derive(Clone, Debug)]
+pub struct Allowance {
+    settings: Arc<ArcSwap<dialog::Settings>>,
+    socket: bool,
+}
+
+impl Allowance {
+    pub(super) fn new(config: &Config, link: &Link) -> Self {
+        let settings = Arc::new(ArcSwap::from_pointee(dialog::Settings::link()));
+        let allowance = Self { settings, socket: !link.mode.posts() };
+        allowance.set(config, link);
+        allowance
+    }
+
+    /// What this configuration allows.
+    pub fn set(&self, config: &Config, link: &Link) {
+        self.settings.store(Arc::new(dialog::Settings { socket: self.socket, ..dialog_settings(config, link) }));
+    }
+
+    pub(super) fn now(&self) -> Arc<dialog::Settings> {
+        self.settings.load_full()
+    }
+}
+
+/// Serves one accepting link on its listener until `stop`. A gate that is put in the place of the first counts for those who come
+/// then.
+pub async fn serve(
+    transport: Arc<Transport>,
+    listener: Arc<TcpListener>,
+    gate: Arc<ArcSwap<Gate>>,
+    stop: CancellationToken,
+) {
+    transport.link_state(&gate.load().door.name, LinkState::Waiting);
     let arrived = {
-        let transport = Arc::clone(&transport);
-        move |arrival| attend(Arc::clone(&transport), Arc::clone(&gate), arrival)
+        let (transport, gate, stop) = (Arc::clone(&transport), Arc::clone(&gate), stop.clone());
+        move |arrival| attend(Arc::clone(&transport), gate.load_full(), stop.clone(), arrival)
     };
-    listen::accept(transport, listener, door, arrived).await;
+    let door = || Arc::clone(&gate.load().door);
+    listen::accept(transport, stop, listener, door, arrived).await;
 }
 
 /// One connection, from its first byte of HTTP to its end.
-async fn attend(transport: Arc<Transport>, gate: Arc<Gate>, arrival: Arrival) {
+async fn attend(transport: Arc<Transport>, gate: Arc<Gate>, stop: CancellationToken, arrival: Arrival) {
     let Arrival { io, from, deadline, permit } = arrival;
     let tls = io.is_tls();
     let permit = listen::Shared::new(permit);
@@ -344,7 +376,7 @@ async fn attend(transport: Arc<Transport>, gate: Arc<Gate>, arrival: Arrival) {
             }
         }
     };
-    if let Some(left) = http::serve(io, deadline, &transport.stop, answer).await {
+    if let Some(left) = http::serve(io, deadline, &stop, answer).await {
         listen::connect(&transport, &gate.door, left, permit).await;
     }
 }

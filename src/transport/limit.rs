@@ -34,7 +34,8 @@ pub enum Full {
 /// The counters.
 #[derive(Debug)]
 pub struct Counters {
-    settings: Settings,
+    connections: AtomicUsize,
+    per_address: AtomicUsize,
     all: AtomicUsize,
     by_address: DashMap<IpAddr, usize>,
 }
@@ -42,7 +43,18 @@ pub struct Counters {
 impl Counters {
     /// Nothing counted.
     pub fn new(settings: Settings) -> Arc<Self> {
-        Arc::new(Self { settings, all: AtomicUsize::new(0), by_address: DashMap::new() })
+        Arc::new(Self {
+            connections: AtomicUsize::new(settings.connections),
+            per_address: AtomicUsize::new(settings.per_address),
+            all: AtomicUsize::new(0),
+            by_address: DashMap::new(),
+        })
+    }
+
+    /// Other bounds from now on. Who is here stays.
+    pub fn set(&self, settings: Settings) {
+        self.connections.store(settings.connections, Ordering::Relaxed);
+        self.per_address.store(settings.per_address, Ordering::Relaxed);
     }
 
     /// How many connections are counted now.
@@ -52,7 +64,7 @@ impl Counters {
 
     /// How many there may be; 0: no bound.
     pub fn most(&self) -> usize {
-        self.settings.connections
+        self.connections.load(Ordering::Relaxed)
     }
 
     /// Counts one connection of the node until the permit is dropped.
@@ -62,7 +74,7 @@ impl Counters {
     pub fn admit(self: &Arc<Self>) -> Result<Permit, Full> {
         let before = self.all.fetch_add(1, Ordering::Relaxed);
         let permit = Permit { counters: Arc::clone(self), address: None };
-        if self.settings.connections != 0 && before >= self.settings.connections {
+        if self.connections.load(Ordering::Relaxed) != 0 && before >= self.connections.load(Ordering::Relaxed) {
             return Err(Full::Node);
         }
         Ok(permit)
@@ -86,7 +98,7 @@ impl Permit {
             return Ok(());
         }
         let address = address.to_canonical();
-        let limit = self.counters.settings.per_address;
+        let limit = self.counters.per_address.load(Ordering::Relaxed);
         let mut count = self.counters.by_address.entry(address).or_insert(0);
         if limit != 0 && *count >= limit {
             return Err(Full::Address);

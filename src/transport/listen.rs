@@ -16,6 +16,7 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 use tokio_rustls::TlsStream;
+use tokio_util::sync::CancellationToken;
 
 use crate::config::Cidr;
 use crate::engine::outbox;
@@ -145,9 +146,16 @@ pub(super) struct Arrival {
     pub permit: Permit,
 }
 
-/// Accepts until the transport stops. Each connection is handed to `arrived` in a task of its own, after TLS.
-pub(super) async fn accept<H, F>(transport: Arc<Transport>, listener: TcpListener, door: Arc<Door>, arrived: H)
-where
+/// Accepts until `stop`. Each connection is handed to `arrived` in a task of its own, after TLS. `door` gives the door as it is
+/// at the moment.
+pub(super) async fn accept<D, H, F>(
+    transport: Arc<Transport>,
+    stop: CancellationToken,
+    listener: Arc<TcpListener>,
+    door: D,
+    arrived: H,
+) where
+    D: Fn() -> Arc<Door>,
     H: Fn(Arrival) -> F + Clone + Send + Sync + 'static,
     F: Future<Output = ()> + Send + 'static,
 {
@@ -155,9 +163,10 @@ where
     let mut told = None::<Instant>;
     loop {
         let accepted = tokio::select! {
-            () = transport.stop.cancelled() => return,
+            () = stop.cancelled() => return,
             accepted = listener.accept() => accepted,
         };
+        let door = door();
         let (tcp, from) = match accepted {
             Ok(accepted) => accepted,
             Err(e) if is_exhausted(&e) => {
@@ -187,8 +196,7 @@ where
         });
         match admitted {
             Ok(permit) => {
-                let (door, arrived) = (Arc::clone(&door), arrived.clone());
-                let stop = transport.stop.clone();
+                let (arrived, stop) = (arrived.clone(), stop.clone());
                 let watch = Watch(transport.telemetry.clone());
                 transport.tasks.spawn(async move {
                     let _watch = watch;

@@ -61,7 +61,14 @@ pub struct Transport {
     stop: CancellationToken,
     tasks: TaskTracker,
     /// Every connection that runs now, open or not, so that all can be told to end.
-    running: DashMap<PeerId, Arc<Outbox>>,
+    running: DashMap<PeerId, Running>,
+}
+
+/// One connection that runs.
+struct Running {
+    outbox: Arc<Outbox>,
+    /// The link it is of, if it is of one.
+    link: Option<Text>,
 }
 
 impl Transport {
@@ -102,7 +109,7 @@ impl Transport {
     /// Says whether all ended.
     pub async fn drain(&self, stagger: Duration, grace: Duration) -> bool {
         const BATCHES: usize = 20;
-        let all: Vec<_> = self.running.iter().map(|entry| Arc::clone(entry.value())).collect();
+        let all: Vec<_> = self.running.iter().map(|entry| Arc::clone(&entry.outbox)).collect();
         let batch = all.len().div_ceil(BATCHES).max(1);
         for (i, some) in all.chunks(batch).enumerate() {
             if i > 0 {
@@ -115,6 +122,25 @@ impl Transport {
         }
         self.tasks.close();
         timeout(grace, self.tasks.wait()).await.is_ok()
+    }
+
+    /// Closes the connections of a link, each after what is queued for it. Those that only dial or shake hands are stopped by the
+    /// link's own token.
+    pub fn close_link(&self, link: &str, reason: &CloseReason) {
+        for entry in self.running.iter().filter(|entry| entry.link.as_deref() == Some(link)) {
+            entry.outbox.close(reason.clone());
+            entry.outbox.wake();
+        }
+    }
+
+    /// A token for one link: it stops with the transport, or alone.
+    pub fn link_token(&self) -> CancellationToken {
+        self.stop.child_token()
+    }
+
+    /// Other bounds for connections, from now on.
+    pub fn set_limits(&self, limits: limit::Settings) {
+        self.limits.set(limits);
     }
 
     /// Tells what a link that is not open does.
@@ -130,8 +156,8 @@ impl Transport {
     }
 
     /// Enters a connection in the list of those to be told when the node stops.
-    fn register(self: &Arc<Self>, peer: PeerId, outbox: &Arc<Outbox>) -> Registered {
-        self.running.insert(peer, Arc::clone(outbox));
+    fn register(self: &Arc<Self>, peer: PeerId, outbox: &Arc<Outbox>, link: Option<Text>) -> Registered {
+        self.running.insert(peer, Running { outbox: Arc::clone(outbox), link });
         if self.stop.is_cancelled() {
             outbox.close(CloseReason::GOING_AWAY);
             outbox.wake();

@@ -8,6 +8,7 @@ mod commands;
 mod demo;
 mod files;
 mod people;
+mod routes;
 mod rpc;
 mod xml;
 
@@ -30,6 +31,7 @@ use crate::files::Files;
 use people::People;
 
 pub use demo::Person;
+pub use routes::Routes;
 
 /// What the web port is made of.
 pub struct Settings {

@@ -85,7 +85,7 @@ fn a_value_of_the_wrong_kind_is_told_what_is_expected() {
     refused("[limits]\nstop_grace = \"5 s\"", "limits.stop_grace", 2, "which is no duration");
     refused("[limits]\nnesting = -1", "limits.nesting", 2, "expected a whole number, 0 or more");
     refused("[pbx.asterisk]\nport = 70000", "pbx.asterisk.port", 2, "from 0 to 65535");
-    refused("[store]\nurl = \"postgres://u:hunter2@h/db\"", "store.url", 2, "begins with \"postgres\"");
+    refused("[store]\nurl = \"mysql://u:hunter2@h/db\"", "store.url", 2, "begins with \"mysql\"");
     refused("[[link]]\nmode = \"accept\"", "link[0].mode", 2, "allowed: accept-ws, accept-wss");
     refused("[[link]]\nwebsocket_version = 7", "link[0].websocket_version", 2, "allowed: 13, 8, 0");
     refused("[[user]]\nrole = \"agnet\"", "user[0].role", 2, "did you mean \"agent\"?");
@@ -99,7 +99,7 @@ fn a_secret_is_never_shown() {
     for text in [
         "[[user]]\nlogin = \"a\"\npassword = 7355608",
         "[[user]]\nlogin = \"a\"\npassword = \"7355608",
-        "[store]\nurl = \"postgres://u:7355608@h/db\"",
+        "[store]\nurl = \"mysql://u:7355608@h/db\"",
         "[[link]]\nname = \"a\"\nmode = \"dial-ws\"\nurl = \"ws://u:7355608@h/\"",
         "[[link]]\nname = \"a\"\nmode = \"accept-ws\"\nbind = \"127.0.0.1:1\"\nlogin = \"a\"\npassword = \"x\"\nticket = \"7355608\"",
         "[[user]]\nlogin = \"a\"\npassword_hash = \"7355608\"",

@@ -15,6 +15,8 @@ mod agi;
 mod cli;
 mod config;
 mod store;
+// The configuration read again while the gateway runs.
+mod reload;
 // Who may come in, and how they prove it.
 mod credentials;
 // Every call of the catalogue.

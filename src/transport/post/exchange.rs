@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use ctigate_proto::codec::{self, post};
-use ctigate_proto::dialog;
 use ctigate_proto::message::{Envelope, Format, Text};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::client::conn::http1::{self, SendRequest};
@@ -18,6 +17,7 @@ use tokio::time::timeout;
 use crate::telemetry::logging::tame;
 use crate::transport::credentials::Credentials;
 use crate::transport::dial::Way;
+use crate::transport::gate::Allowance;
 use crate::transport::retry::Failure;
 
 /// Largest head of an answer, and most of its lines.
@@ -29,9 +29,8 @@ pub(super) struct Server {
     way: Way,
     credentials: Mutex<Credentials>,
     format: Format,
-    limits: codec::Limits,
-    /// The largest answer.
-    largest: usize,
+    /// How deep and how large an answer may be.
+    allowance: Allowance,
     /// Where it was reached last.
     address: Mutex<Option<IpAddr>>,
 }
@@ -43,15 +42,8 @@ pub(super) struct Line {
 }
 
 impl Server {
-    pub(super) fn new(way: Way, credentials: Credentials, format: Format, dialog: &dialog::Settings) -> Self {
-        Self {
-            way,
-            credentials: Mutex::new(credentials),
-            format,
-            limits: codec::Limits { depth: dialog.depth, ..codec::Limits::default() },
-            largest: dialog.max_message,
-            address: Mutex::new(None),
-        }
+    pub(super) fn new(way: Way, credentials: Credentials, format: Format, allowance: Allowance) -> Self {
+        Self { way, credentials: Mutex::new(credentials), format, allowance, address: Mutex::new(None) }
     }
 
     /// Where it was reached last.
@@ -77,7 +69,8 @@ impl Server {
         limit: Duration,
     ) -> Result<Vec<Envelope>, Failure> {
         let answer = self.answer(line, text, once, limit).await?;
-        codec::decode_all(self.format, &answer, &self.limits)
+        let limits = codec::Limits { depth: self.allowance.now().depth, ..codec::Limits::default() };
+        codec::decode_all(self.format, &answer, &limits)
             .map_err(|e| Failure::BadAnswer(format!("the CRM's answer is no message: {e}")))
     }
 
@@ -114,9 +107,10 @@ impl Server {
         for _ in 0..3 {
             let response = self.send(line, body, once).await?;
             let (head, body) = response.into_parts();
-            let body = Limited::new(body, self.largest).collect().await.map_err(|e| {
+            let largest = self.allowance.now().max_message;
+            let body = Limited::new(body, largest).collect().await.map_err(|e| {
                 if e.is::<http_body_util::LengthLimitError>() {
-                    Failure::BadAnswer(format!("the CRM's answer is larger than {} bytes", self.largest))
+                    Failure::BadAnswer(format!("the CRM's answer is larger than {largest} bytes"))
                 } else {
                     Failure::Unreachable(format!("the CRM's answer broke off: {e}"))
                 }

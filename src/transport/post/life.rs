@@ -51,12 +51,12 @@ pub(super) async fn live(transport: &Arc<Transport>, link: &Posted) -> Ended {
     let engine = &transport.engine;
     let peer = engine.next_peer();
     let outbox = Outbox::new(OUTBOX);
-    let _registered = transport.register(peer, &outbox);
+    let _registered = transport.register(peer, &outbox, Some(link.name.clone()));
     let role = Role::Link(Identity::link(link.name.clone(), Proof::configured_url()));
     let now = Instant::now();
     let mut life = Life {
         link,
-        dialog: Dialog::new(engine.now(), role, Some(link.format), Arc::clone(&link.dialog)),
+        dialog: Dialog::new(engine.now(), role, Some(link.format), link.allowance.now()),
         open: Open::new(Arc::clone(engine), peer),
         outbox,
         ordered: Some(Line::default()),

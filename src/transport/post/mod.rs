@@ -12,16 +12,17 @@ mod trial;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ctigate_proto::dialog;
 use ctigate_proto::hub::input::LinkState;
 use ctigate_proto::message::{Format, Text};
 use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
 
 use crate::config::{Config, Link};
 
 use super::Transport;
 use super::credentials::Credentials;
 use super::dial::Way;
+use super::gate::Allowance;
 use super::retry::Retry;
 use super::tls::TlsError;
 
@@ -34,7 +35,7 @@ pub struct Posted {
     name: Text,
     format: Format,
     server: Arc<Server>,
-    dialog: Arc<dialog::Settings>,
+    allowance: Allowance,
     /// How often it is asked whether it wants something.
     poll: Option<Duration>,
     /// Connections for dynamic methods.
@@ -48,32 +49,39 @@ impl Posted {
     /// When its address, its authorities or its pin cannot be used.
     pub fn new(config: &Config, link: &Link) -> Result<Self, TlsError> {
         let format = link.format.into();
-        let dialog = dialog::Settings { socket: false, ..super::gate::dialog_settings(config, link) };
+        let allowance = Allowance::new(config, link);
         Ok(Self {
             name: link.name.as_str().into(),
             format,
-            server: Arc::new(Server::new(Way::new(link)?, Credentials::of(link), format, &dialog)),
-            dialog: Arc::new(dialog),
+            server: Arc::new(Server::new(Way::new(link)?, Credentials::of(link), format, allowance.clone())),
+            allowance,
             poll: link.poll_interval,
             connections: link.post_connections.max(1),
         })
     }
 }
 
-/// Keeps one link going until the transport stops.
-pub async fn run(transport: Arc<Transport>, link: Posted) {
+impl Posted {
+    /// What it is allowed, to be changed while it lives.
+    pub fn allowance(&self) -> Allowance {
+        self.allowance.clone()
+    }
+}
+
+/// Keeps one link going until `stop`.
+pub async fn run(transport: Arc<Transport>, link: Posted, stop: CancellationToken) {
     let mut retry = Retry::default();
     loop {
         transport.link_state(&link.name, LinkState::Dialing);
         let ended = life::live(&transport, &link).await;
-        if transport.stop.is_cancelled() {
+        if stop.is_cancelled() {
             return;
         }
         tracing::warn!(link = &*link.name, why = ended.failure.to_string(), "the link cannot be posted to");
         let (state, after) = retry.after(ended.failure, ended.open_for);
         transport.link_state(&link.name, state);
         tokio::select! {
-            () = transport.stop.cancelled() => return,
+            () = stop.cancelled() => return,
             () = sleep(after) => {}
         }
     }

@@ -25,8 +25,8 @@ impl Poster {
     /// # Errors
     /// When its address, its authorities or its pin cannot be used.
     pub fn new(link: &Link, format: Format) -> Result<Self, TlsError> {
-        let dialog = gate::dialog_settings(&Config::default(), link);
-        let server = Server::new(Way::new(link)?, Credentials::of(link), format, &dialog);
+        let allowance = gate::Allowance::new(&Config::default(), link);
+        let server = Server::new(Way::new(link)?, Credentials::of(link), format, allowance);
         Ok(Self { server, line: Line::default() })
     }
 

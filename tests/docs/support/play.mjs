@@ -152,9 +152,7 @@ class Player {
     if (!program) throw new Error("an output, but nothing was run");
     const expected = this.mapped(text);
     const fits = (said) => missing(said, expected) === null;
-    if (notes.of || [...this.running.values()].includes(program)) {
-      return this.until(program, fits, () => missing(program.said, expected), this.again);
-    }
+    if (notes.of || [...this.running.values()].includes(program)) return this.until(program, fits, () => missing(program.said, expected));
     const until = Date.now() + WAIT_MS;
     while (this.again && !fits(this.last.said) && Date.now() < until) {
       await pause(200);
@@ -233,8 +231,7 @@ class Player {
     return program;
   }
 
-  /** Waits until a program has said what fits. `again` is done in between: what was to be seen may have passed too early. */
-  async until(program, fits, what, again = null) {
+  async until(program, fits, what) {
     let ended = null;
     program.gone.then((how) => (ended = how));
     const end = Date.now() + WAIT_MS;
@@ -242,8 +239,7 @@ class Player {
       const wanted = () => `${typeof what === "function" ? what() : what}; it said:\n${program.said.slice(-3000)}`;
       if (ended !== null) throw new Error(`it ended (${ended}) before it said ${wanted()}`);
       if (Date.now() > end) throw new Error(`waited ${WAIT_MS} ms for ${wanted()}`);
-      await pause(again ? 500 : 50);
-      if (again && !fits(program.said)) await again();
+      await pause(50);
     }
   }
 

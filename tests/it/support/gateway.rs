@@ -7,6 +7,7 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use axum::Router;
 use axum::routing::{get, post as posted_to};
 use ctigate::config::{Config, Link, LinkFormat, LinkMode, Right, Secret, User};
@@ -151,11 +152,13 @@ impl Gateway {
             Some(certificates) if both => Security::Both(Arc::clone(certificates)),
             _ => Security::Plain,
         };
-        tokio::spawn(browser::serve(Arc::clone(&transport), listener, Browsers::new(&config, security, router())));
+        let browsers = Arc::new(ArcSwap::from_pointee(Browsers::new(&config, security, router())));
+        tokio::spawn(browser::serve(Arc::clone(&transport), listener, browsers));
         let web_tls = certificates.as_ref().map(|certificates| {
             let listener = listen::bind(any()).unwrap();
             let address = listener.local_addr().unwrap();
             let browsers = Browsers::new(&config, Security::Tls(Arc::clone(certificates)), router());
+            let browsers = Arc::new(ArcSwap::from_pointee(browsers));
             tokio::spawn(browser::serve(Arc::clone(&transport), listener, browsers));
             address
         });
@@ -168,14 +171,15 @@ impl Gateway {
                     LinkMode::AcceptWss => Security::Tls(Arc::clone(certificates.as_ref().expect("a certificate"))),
                     _ => Security::Plain,
                 };
-                let gate = Gate::new(&config, link, security);
-                tokio::spawn(gate::serve(Arc::clone(&transport), listener, gate));
+                let gate = Arc::new(ArcSwap::from_pointee(Gate::new(&config, link, security)));
+                let serve = gate::serve(Arc::clone(&transport), Arc::new(listener), gate, transport.link_token());
+                tokio::spawn(serve);
             } else if link.mode.dials() {
                 let dialed = Dialed::new(&config, link).unwrap();
-                tokio::spawn(dial::run(Arc::clone(&transport), dialed));
+                tokio::spawn(dial::run(Arc::clone(&transport), dialed, transport.link_token()));
             } else {
                 let posted = Posted::new(&config, link).unwrap();
-                tokio::spawn(post::run(Arc::clone(&transport), posted));
+                tokio::spawn(post::run(Arc::clone(&transport), posted, transport.link_token()));
             }
         }
         Self { engine, transport, web, web_tls, links, notices, stop }

@@ -1,6 +1,6 @@
 # Everything a person does with this tree. Each target says what it needs and what it prints.
 
-.PHONY: demo test load lint bench fuzz build deb deb-test image rules help
+.PHONY: demo test docs load lint bench fuzz build deb deb-test image rules help
 
 help: ## This list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' Makefile
@@ -13,6 +13,10 @@ demo: ## Build, start the gateway, a demo CRM and a simulated call (CRM=rust|pyt
 
 test: ## Install what the tests need (root), then run every suite
 	@scripts/test.sh
+
+docs: ## Follow the documentation: each command of docs/ is run, in both languages (PAGE=part of a path)
+	@cargo build --locked --quiet
+	@node tests/docs/run.mjs "$(PAGE)"
 
 load: ## 200 calls at a time through a real Asterisk, every entry of the ledger checked (a minute)
 	@tests/asterisk/install.sh

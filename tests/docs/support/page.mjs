@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs";
 
 const FENCE = /^( {0,3})(`{3,})([\w+#-]*)\s*$/;
 const COMMENT = /^<!--\s*([a-z]+)(?::\s*(.*?))?\s*-->$/;
-const KNOWN = ["file", "append", "background", "until", "wait", "exit", "of", "as", "because", "skip", "stop", "gateway"];
+const KNOWN = ["fails", "file", "append", "background", "until", "wait", "exit", "of", "as", "because", "skip", "stop", "gateway"];
 
 /**
  * Reads a page: `headings` of `{level, text, line}`; `steps` in order, each `{line, lang, text, notes}`, where `lang` is null
@@ -34,6 +34,10 @@ export function read(file) {
     const comment = COMMENT.exec(lines[i]);
     if (comment) {
       const [, key, value] = comment;
+      if (key === "fails") {
+        page.fails = value; // a page that shows that a mistake is seen
+        continue;
+      }
       if (!KNOWN.includes(key)) page.mistakes.push(`line ${i + 1}: nobody knows the comment "${key}"`);
       notes = { line: i + 1, ...notes, [key]: value ?? true };
       if (lines[i + 1]?.trim() === "" || i + 1 === lines.length) alone();

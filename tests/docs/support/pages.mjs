@@ -19,6 +19,9 @@ export const pages = [
   ...["docs", "docs/en", "docs/ru"].filter((folder) => existsSync(join(REPOSITORY, folder))).flatMap((folder) => markdown(folder).map(load)),
 ];
 
+/** Pages with a mistake each; the first line says how it must be told. */
+export const broken = markdown("tests/docs/broken").map(load);
+
 /** Pages that are not played, but whose links count. */
 export const others = [
   ...["ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md"].map((name) => join(REPOSITORY, name)),

@@ -2,7 +2,7 @@
 
 import { execFileSync } from "node:child_process";
 import { existsSync, readFileSync, statSync } from "node:fs";
-import { dirname, join, relative, resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { anchor, read } from "./page.mjs";
 import { alone, others, pages, pairs } from "./pages.mjs";
 import { PROGRAM, REPOSITORY } from "./play.mjs";
@@ -10,8 +10,7 @@ import { PROGRAM, REPOSITORY } from "./play.mjs";
 const say = (...args) => execFileSync(PROGRAM, args, { encoding: "utf8", env: { ...process.env, NO_COLOR: "1" }, cwd: "/" });
 
 export const truths = {
-  "every page is written as the runner can read it": () =>
-    pages.flatMap((page) => page.mistakes.map((mistake) => `${page.name}: ${mistake}`)),
+  "every page is written as the runner can read it": () => pages.flatMap(written),
 
   "every guide is there in both languages": () => [
     ...alone().map((name) => `${name} has no Russian page`),
@@ -41,19 +40,11 @@ export const truths = {
       return russian > latin * 3 ? [] : [`${name}: ${russian} Russian letters, ${latin} Latin ones`];
     }),
 
-  "every link leads somewhere": () => [...pages, ...others].flatMap((page) => page.prose.flatMap((line) => links(page, line))),
+  "every link leads somewhere": () => [...pages, ...others].flatMap(linked),
 
-  "every command and flag exists": () => {
-    const known = commands();
-    return pages.flatMap((page) => named(page).flatMap(({ line, text }) => unknownCommand(known, text).map((what) => `${page.name}: line ${line}: ${what}`)));
-  },
+  "every command and flag exists": () => pages.flatMap(commanded),
 
-  "every key of the configuration exists": () => {
-    const known = keys();
-    return pages.flatMap((page) =>
-      page.prose.flatMap(({ line, text }) => [...text.matchAll(/`([^`]+)`/g)].flatMap(([, code]) => unknownKey(known, code)).map((what) => `${page.name}: line ${line}: ${what}`)),
-    );
-  },
+  "every key of the configuration exists": () => pages.flatMap(keyed),
 
   "every error code, close reason and status is explained, in both languages": () => {
     const spec = readFileSync(join(REPOSITORY, "proto-spec/errors.md"), "utf8").split(/^## /m);
@@ -77,6 +68,34 @@ export const truths = {
     });
   },
 };
+
+/** What can be said of one page by itself: how it is written, its links, the commands and the keys that it names. */
+export const looks = [written, linked, commanded, keyed];
+
+function written(page) {
+  return page.mistakes.map((mistake) => `${page.name}: ${mistake}`);
+}
+
+function linked(page) {
+  return page.prose.flatMap((line) => links(page, line));
+}
+
+let knownCommands = null;
+
+function commanded(page) {
+  knownCommands ??= commands();
+  const unknown = ({ line, text }) => unknownCommand(knownCommands, text).map((what) => `${page.name}: line ${line}: ${what}`);
+  return named(page).flatMap(unknown);
+}
+
+let knownKeys = null;
+
+function keyed(page) {
+  knownKeys ??= keys();
+  const unknown = ({ line, text }) =>
+    [...text.matchAll(/`([^`]+)`/g)].flatMap(([, code]) => unknownKey(knownKeys, code)).map((what) => `${page.name}: line ${line}: ${what}`);
+  return page.prose.flatMap(unknown);
+}
 
 /** The links of a line that lead nowhere. What is in the world is not asked. */
 function links(page, { line, text }) {
@@ -156,6 +175,3 @@ function unknownKey(known, code) {
   if (/\.(md|db|pem|key|toml|token|js|php|py|cs)$/.test(code) || (table === "pbx" && key === "asterisk")) return [];
   return known.get(table)?.has(key) ? [] : [`there is no key ${table}.${key}`];
 }
-
-/** For failures: a page's path from here. */
-export const place = (page) => relative(process.cwd(), page.file);

@@ -122,7 +122,8 @@ function Bar({ id }) {
       <${Icon} name=${themes[theme.value]} />
     </button>
     <${Menu}
-      label=${`${say("account")}: ${who.name || who.login || say("byToken")}`}
+      label=${say("account")}
+      spoken
       class="plain account"
       items=${[
         { title: who.name || who.login || say("byToken") },

@@ -109,7 +109,10 @@ export async function consoleOf(ending, gate, { by = "password", at = "", ...opt
   };
   if (by === "token") await me.signInByToken();
   if (by === "password") await me.signIn();
-  if (by) await tab.waitForSelector(".top");
+  if (by) {
+    await tab.waitForSelector(".top");
+    errors.length = 0; // nobody was signed in at first, which the browser tells as an error
+  }
   return me;
 }
 

@@ -129,7 +129,7 @@ export function RightsOf({ data, text }) {
   const low = text.value.trim().toLowerCase();
   const methods = [...new Set(roles.flatMap((role) => role.methods))].filter((name) => name.toLowerCase().includes(low)).sort();
   const mark = (on) => (on ? html`<span class="dot good" title=${say("yes")}><span class="unseen">${say("yes")}</span></span>` : html`<span class="quiet">—<span class="unseen">${say("no")}</span></span>`);
-  const matrix = (caption, first, rows) => html`<div class="tabled"><table class="matrix">
+  const matrix = (caption, first, rows) => html`<div class="tabled" role="region" tabindex="0" aria-label=${caption}><table class="matrix">
     <caption class="unseen">${caption}</caption>
     <thead><tr><th scope="col">${first}</th>${roles.map(({ role }) => html`<th scope="col">${sayOr(`role.${role}`, role)}</th>`)}</tr></thead>
     <tbody>${rows.map(({ key, head, on }) => html`<tr key=${key}><th scope="row">${head}</th>${roles.map((role) => html`<td>${mark(on(role))}</td>`)}</tr>`)}</tbody>

@@ -48,7 +48,7 @@ function All({ items, first, again }) {
       <${Search} value=${text.value} set=${(value) => (text.value = value)} label=${say("settings.search")} />
       <${Pills} label=${say("settings.filter")} value=${kind.value} set=${(value) => (kind.value = value)} choices=${Object.entries(kinds).map(([key, fits]) => [key, say(`settings.${key}`), items.filter(fits).length])} />
       <span class="grow"></span>
-      <${Menu} class="" label=${say("settings.whole")} items=${[
+      <${Menu} class="" spoken label=${say("settings.whole")} items=${[
         { text: say("settings.reload"), icon: "again", act: () => reload(again) },
         { text: say("settings.drain"), icon: "pause", act: () => ask(say("settings.drain"), ({ close }) => html`<${Drain} close=${close} />`) },
         { text: say("settings.undrain"), icon: "play", act: () => attempt(() => remove("drain"), say("settings.undrained")) },

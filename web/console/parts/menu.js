@@ -4,8 +4,8 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import { html } from "../html.js";
 import { Icon } from "./icon.js";
 
-/** `items`: `{text, act, icon?, bad?, checked?, hint?}` or `{title}`; what is falsy is left out. */
-export function Menu({ label, items, children, class: kind = "plain", align = "end" }) {
+/** `items`: `{text, act, icon?, bad?, checked?, hint?}` or `{title}`; what is falsy is left out. `spoken`: what stands on the button names it. */
+export function Menu({ label, items, children, spoken, class: kind = "plain", align = "end" }) {
   const [open, setOpen] = useState(false);
   const whole = useRef();
   const list = useRef();
@@ -59,7 +59,7 @@ export function Menu({ label, items, children, class: kind = "plain", align = "e
     <button
       type="button"
       class=${kind}
-      aria-label=${label}
+      aria-label=${spoken ? undefined : label}
       title=${label}
       aria-haspopup="menu"
       aria-expanded=${String(open)}

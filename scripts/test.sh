@@ -55,6 +55,7 @@ else
   echo "package and image are left out: they need root (make deb-test, make image)"
 fi
 suite peers node tests/peers/run.mjs
+suite docs node tests/docs/run.mjs
 suite browser node tests/browser/run.mjs
 suite console node tests/browser/console.mjs
 # The stories wait more than they work.

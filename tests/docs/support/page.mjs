@@ -15,8 +15,7 @@ export function read(file) {
   const page = { file, headings: [], steps: [], prose: [], mistakes: [] };
   let notes = {};
   const alone = () => {
-    if (notes.stop || notes.gateway) page.steps.push({ line: notes.line, lang: null, text: "", notes });
-    else if (notes.line) page.mistakes.push(`line ${notes.line}: a comment with no block below it`);
+    if (notes.line) page.mistakes.push(`line ${notes.line}: a comment with no block below it`);
     notes = {};
   };
   for (let i = 0; i < lines.length; i++) {
@@ -39,6 +38,10 @@ export function read(file) {
         continue;
       }
       if (!KNOWN.includes(key)) page.mistakes.push(`line ${i + 1}: nobody knows the comment "${key}"`);
+      if (key === "stop" || key === "gateway") {
+        page.steps.push({ line: i + 1, lang: null, text: "", notes: { [key]: value } });
+        continue;
+      }
       notes = { line: i + 1, ...notes, [key]: value ?? true };
       if (lines[i + 1]?.trim() === "" || i + 1 === lines.length) alone();
       continue;

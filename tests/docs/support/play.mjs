@@ -12,7 +12,7 @@ export const REPOSITORY = fileURLToPath(new URL("../../..", import.meta.url));
 export const PROGRAM = process.env.CTIGATE ?? join(REPOSITORY, "target/debug/ctigate");
 
 const COMMAND_MS = 60_000;
-const WAIT_MS = 20_000;
+const WAIT_MS = 40_000;
 const STOP_MS = 10_000;
 /** Ports that pages name. Each page gets free ones in their place. */
 const PORTS = [443, 4055, 4056, 4058, 4060, 4067, 4068, 4069, 4573, 8080, 8081, 8090, 8091, 8443, 9000, 9001];
@@ -152,7 +152,9 @@ class Player {
     if (!program) throw new Error("an output, but nothing was run");
     const expected = this.mapped(text);
     const fits = (said) => missing(said, expected) === null;
-    if (notes.of || [...this.running.values()].includes(program)) return this.until(program, fits, () => missing(program.said, expected));
+    if (notes.of || [...this.running.values()].includes(program)) {
+      return this.until(program, fits, () => missing(program.said, expected), this.again);
+    }
     const until = Date.now() + WAIT_MS;
     while (this.again && !fits(this.last.said) && Date.now() < until) {
       await pause(200);
@@ -231,7 +233,8 @@ class Player {
     return program;
   }
 
-  async until(program, fits, what) {
+  /** Waits until a program has said what fits. `again` is done in between: what was to be seen may have passed too early. */
+  async until(program, fits, what, again = null) {
     let ended = null;
     program.gone.then((how) => (ended = how));
     const end = Date.now() + WAIT_MS;
@@ -239,7 +242,8 @@ class Player {
       const wanted = () => `${typeof what === "function" ? what() : what}; it said:\n${program.said.slice(-3000)}`;
       if (ended !== null) throw new Error(`it ended (${ended}) before it said ${wanted()}`);
       if (Date.now() > end) throw new Error(`waited ${WAIT_MS} ms for ${wanted()}`);
-      await pause(50);
+      await pause(again ? 500 : 50);
+      if (again && !fits(program.said)) await again();
     }
   }
 

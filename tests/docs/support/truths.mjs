@@ -134,11 +134,14 @@ function commands() {
 function named(page) {
   const lines = page.steps.filter(({ lang, notes }) => lang === "sh" || notes.as).flatMap(({ line, text, notes }) => `${text}\n${notes.as ?? ""}`.replace(/\\\n/g, " ").split("\n").map((one) => ({ line, text: one })));
   const codes = page.prose.flatMap(({ line, text }) => [...text.matchAll(/`([^`]+)`/g)].map(([, code]) => ({ line, text: code })));
-  return [...lines, ...codes].filter(({ text }) => /(^|[\s/(])ctigate [a-z-]/.test(text));
+  return [...lines, ...codes].filter(({ text }) => OURS.test(text));
 }
 
+/** The program where a command stands: at the beginning, behind another command, with variables before it. */
+const OURS = /(?:^\s*|[|;&(]\s*|\b(?:sudo|exec) )(?:[A-Z_]+=\S+ )*(?:target\/debug\/)?ctigate ((?:[^\s|;&#)]+\s*)+)/;
+
 function unknownCommand(known, text) {
-  const found = /(?:^|[\s/(])ctigate ((?:[^\s|;&#)]+\s*)+)/.exec(text.replace(/"[^"]*"|'[^']*'/g, "''").replace(/\s#.*$/, ""));
+  const found = OURS.exec(text.replace(/"[^"]*"|'[^']*'/g, "''").replace(/\s#.*$/, ""));
   if (!found) return [];
   const words = found[1].trim().split(/\s+/);
   const path = [];
@@ -170,7 +173,7 @@ function keys() {
 /** `web.bind`, `[web] bind`, `[limits] stop_grace = "10s"`. */
 function unknownKey(known, code) {
   const found = /^\[\[?([a-z.]+)\]\]? ([a-z_0-9]+)\b/.exec(code) ?? /^(web|store|pbx|pbx\.asterisk|limits|log|recordings|files|user|link|form|queue|break|procedure)\.([a-z_0-9]+)( =.*)?$/.exec(code);
-  if (!found) return /^\[\[?([a-z.]+)\]\]?$/.test(code) && !known.has(code.replace(/[[\]]/g, "")) ? [`there is no table ${code}`] : [];
+  if (!found) return /^\[(\[[a-z.]+\]|[a-z]+\.[a-z.]+)\]$/.test(code) && !known.has(code.replace(/[[\]]/g, "")) ? [`there is no table ${code}`] : [];
   const [, table, key] = found;
   if (/\.(md|db|pem|key|toml|token|js|php|py|cs)$/.test(code) || (table === "pbx" && key === "asterisk")) return [];
   return known.get(table)?.has(key) ? [] : [`there is no key ${table}.${key}`];

@@ -33,6 +33,9 @@ function headers(more = {}) {
   return bearer ? { authorization: `Bearer ${bearer}`, ...more } : more;
 }
 
+/** What is done after each change that was made from here: what is shown may be another then. */
+export const written = new Set();
+
 /** A query of those values that are something. */
 export function query(values) {
   const pairs = Object.entries(values).filter(([, value]) => value !== "" && value !== null && value !== undefined);
@@ -46,11 +49,19 @@ export const part = encodeURIComponent;
  * One request. Bodies are JSON unless they are text, which goes with `type`. Gives what was answered, parsed; throws a
  * `Refusal`. A 401 ends the sign-in, unless `quiet`.
  */
-export async function ask(method, path, body, { signal: stop, type = "text/plain", quiet = false, wait = WAIT_MS } = {}) {
+export async function ask(
+  method,
+  path,
+  body,
+  { signal: stop, type = "text/plain", quiet = false, wait = WAIT_MS } = {},
+) {
   const response = await send(method, path, body, { stop, type, wait });
   const text = await response.text();
   const answer = parse(text);
-  if (response.ok) return answer;
+  if (response.ok) {
+    if (method !== "GET") for (const act of written) act();
+    return answer;
+  }
   if (response.status === 401 && !quiet) {
     token.set(null);
     me.value = null;

@@ -1,5 +1,6 @@
 /** The administrator's console: who is there, and which page they see. */
 
+import { signal } from "@preact/signals";
 import { render } from "preact";
 import { useEffect } from "preact/hooks";
 import { get, me } from "./api.js";
@@ -10,14 +11,13 @@ import { Dialogs } from "./parts/dialog.js";
 import { Said } from "./parts/said.js";
 import { Failed, Loading } from "./parts/states.js";
 import { SignIn, NewPassword } from "./sign-in.js";
-import { signal } from "@preact/signals";
 import { Setup } from "./setup.js";
 
 const setup = location.pathname === "/setup";
 const failure = signal(null);
 
 /** Asks who we are; nobody is an answer too. */
-export async function recognize() {
+async function recognize() {
   failure.value = null;
   try {
     me.value = await get("me", { quiet: true });

@@ -16,7 +16,7 @@ const locale = () => (language.value === "ru" ? "ru-RU" : "en-GB");
 const two = (n) => String(n).padStart(2, "0");
 
 /** Time of day with seconds. */
-export const clock = (ms) => new Date(ms).toLocaleTimeString(locale(), { hour12: false });
+const clock = (ms) => new Date(ms).toLocaleTimeString(locale(), { hour12: false });
 
 /** Time of day with thousandths. */
 export const fine = (ms) => `${clock(ms)}.${String(Math.floor(ms) % 1000).padStart(3, "0")}`;
@@ -40,7 +40,8 @@ export const day = (ms) =>
   ms ? new Date(ms).toLocaleDateString(locale(), { day: "numeric", month: "short", year: "numeric" }) : "—";
 
 /** A moment, whole, for titles. */
-export const whole = (ms) => (ms ? new Date(ms).toLocaleString(locale(), { dateStyle: "full", timeStyle: "medium" }) : "");
+export const whole = (ms) =>
+  ms ? new Date(ms).toLocaleString(locale(), { dateStyle: "full", timeStyle: "medium" }) : "";
 
 /** A running time as m:ss or h:mm:ss. */
 export function length(ms) {

@@ -2,10 +2,9 @@
 
 import { signal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
-import { attempt } from "./parts/said.js";
 import { me, post, reach, token } from "./api.js";
 import { chooseLanguage, chooseTheme, language, nextTheme, theme } from "./choice.js";
-import { now } from "./format.js";
+import { moment, now } from "./format.js";
 import { html } from "./html.js";
 import { shortcuts, Sheet } from "./keys.js";
 import { connection, notices } from "./live.js";
@@ -13,10 +12,10 @@ import { GROUPS, PAGES } from "./pages.js";
 import { ask, closeAll } from "./parts/dialog.js";
 import { Icon } from "./parts/icon.js";
 import { Menu } from "./parts/menu.js";
+import { attempt } from "./parts/said.js";
 import { Empty } from "./parts/states.js";
 import { go, route, to } from "./route.js";
 import { say } from "./words.js";
-import { moment } from "./format.js";
 
 const NAMES = { ru: "Русский", en: "English" };
 
@@ -54,9 +53,11 @@ export function Frame() {
         <${Bar} id=${found ? id : "none"} />
         <${Lost} />
         <main id="content" tabindex="-1" ref=${content} class="content page-${id}">
-          ${found
-            ? html`<${found.page} key=${id} parts=${parts} query=${query} />`
-            : html`<${Empty} title=${say("page.none")}><a href=${to("overview")}>${say("page.overview")}</a><//>`}
+          ${
+            found
+              ? html`<${found.page} key=${id} parts=${parts} query=${query} />`
+              : html`<${Empty} title=${say("page.none")}><a href=${to("overview")}>${say("page.overview")}</a><//>`
+          }
         </main>
       </div>
     </div>
@@ -101,7 +102,7 @@ function Bar({ id }) {
   const themes = { system: "screen", light: "sun", dark: "moon" };
   const other = language.value === "ru" ? "en" : "ru";
   async function leave() {
-    if (!(await attempt(() => post("signout")))) return;
+    if (who.by === "session" && !(await attempt(() => post("signout")))) return;
     token.set(null);
     me.value = null;
   }
@@ -130,7 +131,11 @@ function Bar({ id }) {
         { text: say("page.me"), icon: "user", hint: "g m", act: () => go(to("me")) },
         { text: say("keysSheet"), icon: "keys", hint: "?", act: helpSheet },
         { text: NAMES[other], icon: "chat", act: () => chooseLanguage(other) },
-        { text: say("theme", { theme: say(`theme.${nextTheme()}`) }), icon: themes[nextTheme()], act: () => chooseTheme(nextTheme()) },
+        {
+          text: say("theme", { theme: say(`theme.${nextTheme()}`) }),
+          icon: themes[nextTheme()],
+          act: () => chooseTheme(nextTheme()),
+        },
         { text: say("leave"), icon: "exit", act: leave },
       ]}
     >
@@ -208,7 +213,12 @@ function Palette({ close }) {
   }, []);
   const text = typed.value.trim();
   const low = text.toLowerCase();
-  const pages = PAGES.map((page) => ({ icon: page.icon, text: say(`page.${page.id}`), hint: `g ${page.key}`, href: to(page.id) }));
+  const pages = PAGES.map((page) => ({
+    icon: page.icon,
+    text: say(`page.${page.id}`),
+    hint: `g ${page.key}`,
+    href: to(page.id),
+  }));
   const found = [
     ...pages.filter((one) => one.text.toLowerCase().includes(low)),
     ...(text
@@ -253,7 +263,10 @@ function Palette({ close }) {
     />
     <ul role="listbox" id="palette-list" aria-label=${say("find")}>
       ${found.map(
-        (one, i) => html`<li key=${one.href} id="palette-${i}" role="option" aria-selected=${String(i === at)} onClick=${() => leave(one)}>
+        (
+          one,
+          i,
+        ) => html`<li key=${one.href} id="palette-${i}" role="option" aria-selected=${String(i === at)} onClick=${() => leave(one)}>
           <${Icon} name=${one.icon} /><span class="grow">${one.text}</span>${one.hint && html`<kbd>${one.hint}</kbd>`}
         </li>`,
       )}

@@ -19,7 +19,12 @@ export function shortcuts() {
     }
     if (event.ctrlKey || event.altKey || event.metaKey || event.repeat || event.defaultPrevented) return;
     if (document.querySelector("dialog[open]")) return;
-    if (event.target.closest?.("input:not([type=checkbox], [type=radio]), select, textarea, [role=menu], [contenteditable]")) return;
+    if (
+      event.target.closest?.(
+        "input:not([type=checkbox], [type=radio]), select, textarea, [role=menu], [contenteditable]",
+      )
+    )
+      return;
     const letter = event.code.startsWith("Key") ? event.code.slice(3).toLowerCase() : "";
     if (Date.now() < waiting && letter) {
       waiting = 0;

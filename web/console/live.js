@@ -1,9 +1,8 @@
 /** What changes on the gateway: one event stream for the whole console, which comes back by itself. */
 
-import { signal } from "@preact/signals";
-import { useSignal } from "@preact/signals";
+import { signal, useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
-import { ask, me, reach, stream } from "./api.js";
+import { ask, me, stream, written } from "./api.js";
 
 const AGAIN_MS = [500, 1000, 2000, 4000, 8000, 15_000];
 
@@ -13,6 +12,10 @@ export const connection = signal({ state: "connecting" });
 /** What the gateway tells its administrators, newest first, bounded. */
 export const notices = signal([]);
 const NOTICES = 50;
+
+/** What changes more often than this is asked for no more often. */
+const REST_MS = 400;
+const pause = (stop) => (stop.aborted ? null : new Promise((resolve) => setTimeout(resolve, REST_MS)));
 
 const listeners = new Set();
 
@@ -26,6 +29,9 @@ export function onChange(what, act) {
 function tell(changed) {
   for (const listener of [...listeners]) listener(changed);
 }
+
+// What was changed from here is seen at once, also without the stream.
+written.add(() => tell(null));
 
 /** Follows until the function it gives is called. */
 export function followChanges() {
@@ -102,6 +108,7 @@ export function useLoad(path, { about = [], every = 0 } = {}) {
       } catch (error) {
         if (!end.signal.aborted) state.value = { data: state.peek().data, error, loading: false };
       }
+      await pause(end.signal);
       busy = false;
       if (wanted && !end.signal.aborted) {
         wanted = false;
@@ -132,7 +139,8 @@ export function usePieces(path, { about = [], limit = 50 } = {}) {
   const onward = useRef(() => {});
   useEffect(() => {
     const end = new AbortController();
-    const from = (after) => `${path}${path.includes("?") ? "&" : "?"}limit=${limit}${after ? `&after=${encodeURIComponent(after)}` : ""}`;
+    const from = (after) =>
+      `${path}${path.includes("?") ? "&" : "?"}limit=${limit}${after ? `&after=${encodeURIComponent(after)}` : ""}`;
     let pieces = 1;
     async function load(after = "") {
       const before = state.peek();
@@ -158,6 +166,3 @@ export function usePieces(path, { about = [], limit = 50 } = {}) {
   }, [path, limit]);
   return { ...state.value, reload: () => again.current(), more: () => onward.current() };
 }
-
-/** Whether what is shown may be old. */
-export const stale = () => connection.value.state === "lost" || reach.value === "lost";

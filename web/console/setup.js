@@ -63,7 +63,15 @@ function Wizard({ modes }) {
     wrong.value = "";
     const { login, name, password } = admin.value;
     try {
-      await post("setup", { code, admin: { login: login.trim(), name: name.trim(), password }, ...(withLink ? { link: bodyOf(link.value, modes) } : {}) }, { quiet: true });
+      await post(
+        "setup",
+        {
+          code,
+          admin: { login: login.trim(), name: name.trim(), password },
+          ...(withLink ? { link: bodyOf(link.value, modes) } : {}),
+        },
+        { quiet: true },
+      );
       await post("signin", { login: login.trim(), password }, { quiet: true }).catch(() => {}); // else the console asks
       at.value = 4;
     } catch (error) {
@@ -79,12 +87,23 @@ function Wizard({ modes }) {
     <h2 class="title" tabindex="-1" id="setup-step">${say(`setup.${STEPS[at.value]}.title`)}</h2>
     ${wrong.value && html`<p class="note bad" role="alert">${wrong.value}</p>`}
     ${at.value === 0 && html`<${Admin} value=${admin.value} set=${(change) => (admin.value = { ...admin.peek(), ...change })} done=${() => go(1)} />`}
-    ${at.value === 1 && html`<p class="quiet">${say("setup.way.what")}</p><${Way} modes=${modes} value=${link.value.mode} set=${(mode) => { set({ mode }); go(2); }} />
-      <div class="ends"><button type="button" onClick=${() => go(0)}>${say("back")}</button><button type="button" disabled=${busy.value} onClick=${() => finish(false)}>${say("setup.later")}</button></div>`}
+    ${
+      at.value === 1 &&
+      html`<p class="quiet">${say("setup.way.what")}</p><${Way} modes=${modes} value=${link.value.mode} set=${(
+        mode,
+      ) => {
+        set({ mode });
+        go(2);
+      }} />
+      <div class="ends"><button type="button" onClick=${() => go(0)}>${say("back")}</button><button type="button" disabled=${busy.value} onClick=${() => finish(false)}>${say("setup.later")}</button></div>`
+    }
     ${at.value === 2 && html`<${Fields} modes=${modes} values=${link.value} set=${set} done=${() => go(3)} next=${say("setup.try")}><button type="button" onClick=${() => go(1)}>${say("back")}</button><//>`}
-    ${at.value === 3 && html`<${Test} path=${`links/test${query({ code })}`} body=${bodyOf(link.value, modes)} back=${() => go(2)} ended=${(end) => (tried.value = end)}>
+    ${
+      at.value === 3 &&
+      html`<${Test} path=${`links/test${query({ code })}`} body=${bodyOf(link.value, modes)} back=${() => go(2)} ended=${(end) => (tried.value = end)}>
       <button type="button" class="main" disabled=${busy.value} onClick=${() => finish(true)}>${say(tried.value?.ok ? "setup.save" : "setup.save.anyway")}</button>
-    <//>`}
+    <//>`
+    }
     ${at.value === 4 && html`<${Done} />`}
   `;
 }

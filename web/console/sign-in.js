@@ -35,9 +35,7 @@ export function Card({ title, under, wide, children }) {
 export function SignIn({ enter }) {
   const way = useSignal("password");
   return html`<${Card} title="ctigate" under=${say("consoleTitle")}>
-    ${way.value === "password"
-      ? html`<${ByPassword} enter=${enter} />`
-      : html`<${ByToken} enter=${enter} />`}
+    ${way.value === "password" ? html`<${ByPassword} enter=${enter} />` : html`<${ByToken} enter=${enter} />`}
     <p class="ways">
       <button type="button" class="plain" onClick=${() => (way.value = way.value === "password" ? "token" : "password")}>
         ${say(way.value === "password" ? "byTokenInstead" : "byPasswordInstead")}
@@ -86,7 +84,7 @@ function ByPassword({ enter }) {
         need.value = true;
       } else {
         wrong.value = need.value && error.status === 401 ? say("signin.code") : refusal(error);
-        (form.current.querySelector(need.value ? "[name=code]" : "[name=password]"))?.select();
+        form.current.querySelector(need.value ? "[name=code]" : "[name=password]")?.select();
       }
     }
     busy.value = false;
@@ -95,8 +93,9 @@ function ByPassword({ enter }) {
   return html`<form ref=${form} onSubmit=${submit} novalidate>
     <${Text} label=${say("login")} name="login" autocomplete="username" autocapitalize="none" value=${login.value} set=${(text) => (login.value = text)} />
     <${Word} label=${say("password")} name="password" autocomplete="current-password" value=${password.value} set=${(text) => (password.value = text)} />
-    ${need.value &&
-    html`<${Text}
+    ${
+      need.value &&
+      html`<${Text}
       label=${say("code")}
       name="code"
       help=${say("code.help")}
@@ -105,7 +104,8 @@ function ByPassword({ enter }) {
       maxlength="9"
       value=${code.value}
       set=${(text) => (code.value = text)}
-    />`}
+    />`
+    }
     ${wrong.value && html`<p class="note bad" role="alert">${wrong.value}</p>`}
     <button class="main" type="submit" disabled=${busy.value}>${say(busy.value ? "entering" : "enter")}</button>
   </form>`;
@@ -165,7 +165,7 @@ export function PasswordForm({ done, act }) {
         old.value = fresh.value = again.value = "";
         await done();
       } catch (error) {
-        wrong.value = error.status === 401 ? say("password.wrong") : why(error);
+        wrong.value = [401, 403].includes(error.status) ? say("password.wrong") : why(error);
       }
       busy.value = false;
     }

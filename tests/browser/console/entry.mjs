@@ -7,7 +7,9 @@ import { ADMIN, consoleOf, managed } from "../support/console.mjs";
 
 /** The six digits of this moment: RFC 6238 with its usual measures. */
 function codeOf(secret, shift = 0) {
-  const bits = [...secret.replace(/[\s=]/g, "")].map((c) => "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567".indexOf(c).toString(2).padStart(5, "0")).join("");
+  const bits = [...secret.replace(/[\s=]/g, "")]
+    .map((c) => "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567".indexOf(c).toString(2).padStart(5, "0"))
+    .join("");
   const key = Buffer.from(bits.match(/.{8}/g).map((byte) => parseInt(byte, 2)));
   const step = Buffer.alloc(8);
   step.writeBigUInt64BE(BigInt(Math.floor(Date.now() / 30_000) + shift));
@@ -37,7 +39,10 @@ story("console: a wrong password is told, the right one enters, signing out leav
   await desk.tab.locator(".account").click();
   await tab.getByRole("menuitem", { name: "Sign out" }).click();
   await tab.waitForSelector("[name=login]");
-  assert.equal((await fetch(`${gate.console}/api/v1/me`, { headers: { cookie: `ctigate_console=${cookie.value}` } })).status, 401);
+  assert.equal(
+    (await fetch(`${gate.console}/api/v1/me`, { headers: { cookie: `ctigate_console=${cookie.value}` } })).status,
+    401,
+  );
   await desk.clean([/40[13]/]);
 });
 
@@ -82,7 +87,10 @@ story("console: a password given by somebody else must be changed first", async 
 story("console: a second factor is added with a QR code, asked for, and taken away", async (ending) => {
   const gate = await managed(ending);
   const who = { login: "boss", password: "Chosen-1234" };
-  assert.equal((await gate.ask("POST", "users", { ...who, name: "Boss", role: "admin", must_change_password: false })).status, 201);
+  assert.equal(
+    (await gate.ask("POST", "users", { ...who, name: "Boss", role: "admin", must_change_password: false })).status,
+    201,
+  );
   const desk = await consoleOf(ending, gate, { by: null });
   await desk.signIn(who);
   await desk.title("Overview");
@@ -115,7 +123,22 @@ story("console: everything can be reached by keys", async (ending) => {
   const press = async (...keys) => {
     for (const key of keys) await tab.keyboard.press(key);
   };
-  for (const [key, title] of [["l", "Links"], ["p", "People"], ["c", "Live calls"], ["j", "Journal"], ["f", "Open forms"], ["d", "Doctor"], ["i", "Inspector"], ["x", "Explain"], ["k", "Keys"], ["s", "Settings"], ["a", "Audit"], ["g", "Logs"], ["m", "About me"], ["o", "Overview"]]) {
+  for (const [key, title] of [
+    ["l", "Links"],
+    ["p", "People"],
+    ["c", "Live calls"],
+    ["j", "Journal"],
+    ["f", "Open forms"],
+    ["d", "Doctor"],
+    ["i", "Inspector"],
+    ["x", "Explain"],
+    ["k", "Keys"],
+    ["s", "Settings"],
+    ["a", "Audit"],
+    ["g", "Logs"],
+    ["m", "About me"],
+    ["o", "Overview"],
+  ]) {
     await press("g", key);
     await desk.title(title);
   }
@@ -125,7 +148,10 @@ story("console: everything can be reached by keys", async (ending) => {
   await tab.keyboard.type("petrov");
   await until(async () => (await tab.locator(".content tbody tr").count()) === 1, "one row");
   await press("Escape", "Escape", "j");
-  assert.equal(await tab.evaluate(() => document.activeElement.closest("tr") === document.querySelector("tbody tr")), true);
+  assert.equal(
+    await tab.evaluate(() => document.activeElement.closest("tr") === document.querySelector("tbody tr")),
+    true,
+  );
   const shut = async () => {
     await press("Escape");
     await tab.waitForSelector("dialog", { state: "detached" });
@@ -133,7 +159,11 @@ story("console: everything can be reached by keys", async (ending) => {
   await press("Enter");
   await tab.waitForSelector("dialog[open]");
   await shut();
-  assert.equal(await tab.evaluate(() => Boolean(document.activeElement.closest("tr"))), true, "the focus is back in the row");
+  assert.equal(
+    await tab.evaluate(() => Boolean(document.activeElement.closest("tr"))),
+    true,
+    "the focus is back in the row",
+  );
   await press("?");
   await desk.sees("to the search of the page", "dialog");
   await shut();
@@ -149,7 +179,10 @@ story("console: everything can be reached by keys", async (ending) => {
   await tab.reload();
   await desk.title("Doctor");
   await press("Tab");
-  const first = await tab.evaluate(() => [document.activeElement.className, document.activeElement.getBoundingClientRect().top >= 0]);
+  const first = await tab.evaluate(() => [
+    document.activeElement.className,
+    document.activeElement.getBoundingClientRect().top >= 0,
+  ]);
   assert.deepEqual(first, ["skip", true]);
   await press("Enter");
   assert.equal(await tab.evaluate(() => document.activeElement.id), "content");

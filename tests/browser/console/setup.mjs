@@ -32,48 +32,59 @@ async function wizard(ending, node, options) {
   return { ...desk, next };
 }
 
-story("console setup: the first run makes an administrator and a CRM that is connected", async (ending) => {
-  const node = await newborn(ending);
-  assert.ok(node.address.startsWith(node.console), node.address);
-  await pythonServer(ending, node.crm);
-  const { tab, next, ...desk } = await wizard(ending, node);
-  await desk.sees("Who administers the gateway?", ".enter");
-  await desk.accessible("the first step");
-  await desk.picture("setup-1");
-  await tab.fill("[name=password]", "short");
-  await next("Next");
-  await desk.sees("At least 8 characters are needed.", ".enter");
-  await tab.fill("[name=login]", "chief");
-  await tab.fill("[name=name]", "The Chief");
-  await tab.fill("[name=password]", "Chosen-1234");
-  await tab.fill("[name=again]", "Chosen-1234");
-  await next("Next");
-  await desk.picture("setup-2");
-  await tab.locator(".way", { hasText: "dial-ws" }).filter({ hasNotText: "dial-wss" }).click();
-  await tab.getByLabel("Name").fill("mycrm");
-  await tab.locator(".field:has(label:text-matches('address|url', 'i')) input").first().fill(`ws://127.0.0.1:${node.crm}/`);
-  await desk.picture("setup-3");
-  await next("Try it");
-  await tab.locator(".test .note.good").waitFor();
-  await desk.accessible("the checks");
-  await desk.picture("setup-4");
-  await next("Save and finish");
-  await desk.sees("Everything is saved and works at once.", ".enter");
-  await desk.picture("setup-5");
-  await tab.getByRole("link", { name: "To the console" }).click();
-  await desk.title("Overview"); // signed in already
-  await desk.go("links/mycrm");
-  await tab.locator(".headline .pill.good").waitFor();
-  // The address works once.
-  const again = await wizard(ending, node);
-  await until(async () => (await again.tab.locator(".enter .note").count()) > 0, "an answer");
-  assert.match(await again.tab.locator(".enter .note").textContent(), /not valid|already/);
-  await desk.clean();
-}, { ms: 180_000 });
+story(
+  "console setup: the first run makes an administrator and a CRM that is connected",
+  async (ending) => {
+    const node = await newborn(ending);
+    assert.ok(node.address.startsWith(node.console), node.address);
+    await pythonServer(ending, node.crm);
+    const { tab, next, ...desk } = await wizard(ending, node);
+    await desk.sees("Who administers the gateway?", ".enter");
+    await desk.accessible("the first step");
+    await desk.picture("setup-1");
+    await tab.fill("[name=password]", "short");
+    await next("Next");
+    await desk.sees("At least 8 characters are needed.", ".enter");
+    await tab.fill("[name=login]", "chief");
+    await tab.fill("[name=name]", "The Chief");
+    await tab.fill("[name=password]", "Chosen-1234");
+    await tab.fill("[name=again]", "Chosen-1234");
+    await next("Next");
+    await desk.picture("setup-2");
+    await tab.locator(".way", { hasText: "dial-ws" }).filter({ hasNotText: "dial-wss" }).click();
+    await tab.getByLabel("Name").fill("mycrm");
+    await tab
+      .locator(".field:has(label:text-matches('address|url', 'i')) input")
+      .first()
+      .fill(`ws://127.0.0.1:${node.crm}/`);
+    await desk.picture("setup-3");
+    await next("Try it");
+    await tab.locator(".test .note.good").waitFor();
+    await desk.accessible("the checks");
+    await desk.picture("setup-4");
+    await next("Save and finish");
+    await desk.sees("Everything is saved and works at once.", ".enter");
+    await desk.picture("setup-5");
+    await tab.getByRole("link", { name: "To the console" }).click();
+    await desk.title("Overview"); // signed in already
+    await desk.go("links/mycrm");
+    await tab.locator(".headline .pill.good").waitFor();
+    // The address works once.
+    const again = await wizard(ending, node);
+    await until(async () => (await again.tab.locator(".enter .note").count()) > 0, "an answer");
+    assert.match(await again.tab.locator(".enter .note").textContent(), /not valid|already/);
+    await desk.clean();
+  },
+  { ms: 180_000 },
+);
 
 story("console setup: it speaks Russian in the dark on a telephone, and a wrong address is told", async (ending) => {
   const node = await newborn(ending);
-  const desk = await wizard(ending, node, { locale: "ru-RU", colorScheme: "dark", viewport: { width: 360, height: 740 } });
+  const desk = await wizard(ending, node, {
+    locale: "ru-RU",
+    colorScheme: "dark",
+    viewport: { width: 360, height: 740 },
+  });
   await desk.sees("Кто управляет шлюзом?", ".enter");
   await desk.fits("the wizard");
   await desk.accessible("the wizard in the dark");
@@ -82,4 +93,3 @@ story("console setup: it speaks Russian in the dark on a telephone, and a wrong 
   await wrong.sees("This address is not valid.", ".enter");
   await desk.clean();
 });
-

@@ -4,7 +4,19 @@ import assert from "node:assert/strict";
 import { story } from "../../peers/support/stories.mjs";
 import { consoleOf, managed } from "../support/console.mjs";
 
-const LISTS = { links: "links", people: "users", calls: "calls", journal: "journal", forms: "forms", keys: "keys", audit: "audit", settings: "settings", doctor: "doctor", overview: "overview", logs: "logs" };
+const LISTS = {
+  links: "links",
+  people: "users",
+  calls: "calls",
+  journal: "journal",
+  forms: "forms",
+  keys: "keys",
+  audit: "audit",
+  settings: "settings",
+  doctor: "doctor",
+  overview: "overview",
+  logs: "logs",
+};
 
 story("console: each list says that it is empty, and what to do", async (ending) => {
   const gate = await managed(ending);
@@ -66,24 +78,27 @@ story("console: while a list is asked for there are grey lines", async (ending) 
   await desk.clean();
 });
 
-story("console: when the gateway is gone the page says so and keeps what it had, and goes on when it is back", async (ending) => {
-  const gate = await managed(ending);
-  const desk = await consoleOf(ending, gate);
-  await desk.go("people");
-  await desk.row("petrov").waitFor();
-  await gate.process.stop();
-  await desk.tab.locator(".lost", { hasText: "does not answer" }).waitFor();
-  assert.equal(await desk.row("petrov").count(), 1, "what was there stays");
-  await desk.picture("lost");
-  await desk.go("keys");
-  await desk.sees("The gateway does not answer.");
-  await gate.start();
-  await desk.tab.locator(".lost").waitFor({ state: "detached" });
-  await desk.tab.locator(".connection", { hasText: "Live" }).waitFor();
-  await desk.go("people");
-  await desk.row("petrov").waitFor();
-  await desk.clean([/ERR_|Failed to load|net::|network/i]);
-});
+story(
+  "console: when the gateway is gone the page says so and keeps what it had, and goes on when it is back",
+  async (ending) => {
+    const gate = await managed(ending);
+    const desk = await consoleOf(ending, gate);
+    await desk.go("people");
+    await desk.row("petrov").waitFor();
+    await gate.process.stop();
+    await desk.tab.locator(".lost", { hasText: "does not answer" }).waitFor();
+    assert.equal(await desk.row("petrov").count(), 1, "what was there stays");
+    await desk.picture("lost");
+    await desk.go("keys");
+    await desk.sees("The gateway does not answer.");
+    await gate.start();
+    await desk.tab.locator(".lost").waitFor({ state: "detached" });
+    await desk.tab.locator(".connection", { hasText: "Live" }).waitFor();
+    await desk.go("people");
+    await desk.row("petrov").waitFor();
+    await desk.clean([/ERR_|Failed to load|net::|network/i]);
+  },
+);
 
 story("console: a session that has ended leads to the door, and back to the same page", async (ending) => {
   const gate = await managed(ending);

@@ -21,7 +21,9 @@ async function tables() {
 }
 
 async function sources() {
-  const files = (await readdir(CONSOLE, { recursive: true })).filter((name) => name.endsWith(".js") && !name.startsWith("words/"));
+  const files = (await readdir(CONSOLE, { recursive: true })).filter(
+    (name) => name.endsWith(".js") && !name.startsWith("words/"),
+  );
   return (await Promise.all(files.map((name) => readFile(join(CONSOLE, name), "utf8")))).join("\n");
 }
 
@@ -43,16 +45,25 @@ story("console words: what the pages say is in the tables, and what is in the ta
   const all = await tables();
   const code = await sources();
   const said = [...code.matchAll(/\bsay(?:Or)?\(\s*(?:[^"`()]*\?\s*)?"([\w.]+)"/g)].map(([, key]) => key);
-  const choices = [...code.matchAll(/\bsay\([^()]*\?\s*"([\w.]+)"\s*:\s*(?:[^()"]*\?\s*"([\w.]+)"\s*:\s*)?"([\w.]+)"/g)].flatMap((found) => found.slice(1));
+  const choices = [
+    ...code.matchAll(/\bsay\([^()]*\?\s*"([\w.]+)"\s*:\s*(?:[^()"]*\?\s*"([\w.]+)"\s*:\s*)?"([\w.]+)"/g),
+  ].flatMap((found) => found.slice(1));
   for (const key of [...said, ...choices].filter(Boolean)) assert.ok(key in all, `${key} is in no table`);
   // What is put together from parts: `say(`state.${…}`)` says every key that fits.
-  const parted = [...code.matchAll(/\bsay(?:Or)?\(`([^`]+)`/g)].map(([, text]) => text).filter((text) => !text.startsWith("$"));
+  const parted = [...code.matchAll(/\bsay(?:Or)?\(`([^`]+)`/g)]
+    .map(([, text]) => text)
+    .filter((text) => !text.startsWith("$"));
   const made = parted.map((text) => {
-    const pattern = text.split(/\$\{[^}]*\}/).map((part) => part.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")).join("[\\w.-]+");
+    const pattern = text
+      .split(/\$\{[^}]*\}/)
+      .map((part) => part.replace(/[.*+?^${}()|[\]\\]/g, "\\$&"))
+      .join("[\\w.-]+");
     return new RegExp(`^${pattern}$`);
   });
   const kinds = [...code.matchAll(/kind="(\w+)"/g)].map(([, kind]) => new RegExp(`^${kind}\\.`));
   const quoted = new Set([...code.matchAll(/"([\w.]+)"/g)].map(([, key]) => key));
-  const never = Object.keys(all).filter((key) => !quoted.has(key) && ![...made, ...kinds].some((pattern) => pattern.test(key)));
+  const never = Object.keys(all).filter(
+    (key) => !quoted.has(key) && ![...made, ...kinds].some((pattern) => pattern.test(key)),
+  );
   assert.deepEqual(never, [], "words that nobody says");
 });

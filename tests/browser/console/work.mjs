@@ -10,8 +10,10 @@ import { freePorts } from "../../peers/support/processes.mjs";
 import { story, until } from "../../peers/support/stories.mjs";
 import { consoleOf, managed, PROBE } from "../support/console.mjs";
 import { direct } from "../support/tabs.mjs";
+import { xmlCrm } from "../support/xml-crm.mjs";
 
-const user = async (gate, login) => (await gate.ask("GET", "users?limit=500")).body.items.find((one) => one.login === login);
+const user = async (gate, login) =>
+  (await gate.ask("GET", "users")).body.items.find((one) => one.login === login);
 
 story("console: a person is added, changed, signed out and removed", async (ending) => {
   const gate = await managed(ending);
@@ -22,32 +24,41 @@ story("console: a person is added, changed, signed out and removed", async (endi
   await desk.button("Add a person").click();
   await dialog.getByRole("button", { name: "Save" }).click();
   await desk.sees("This is needed.", "dialog");
-  await dialog.getByLabel("Login").fill("orlov");
+  await dialog.getByRole("textbox", { name: /^Login/ }).fill("smirnov");
   await dialog.getByLabel("Name", { exact: true }).fill(PROBE);
   await dialog.getByLabel("Number", { exact: true }).fill("120");
   await dialog.getByLabel("Department").fill("Support");
-  await dialog.getByLabel("Password", { exact: false }).first().fill("Given-1234");
+  await dialog.getByRole("textbox", { name: /^Password/ }).fill("Given-1234");
   await dialog.getByLabel("Role").selectOption("supervisor");
   await dialog.getByText("Must choose a new password").click();
   await desk.accessible("the form of a person");
   await desk.picture("person-form");
   await dialog.getByRole("button", { name: "Save" }).click();
-  await desk.row("orlov").waitFor();
+  await desk.row("smirnov").waitFor();
   assert.deepEqual(
-    (({ name, number, department, role, must_change_password }) => ({ name, number, department, role, must_change_password }))(await user(gate, "orlov")),
+    (({ name, number, department, role, must_change_password }) => ({
+      name,
+      number,
+      department,
+      role,
+      must_change_password,
+    }))(await user(gate, "smirnov")),
     { name: PROBE, number: "120", department: "Support", role: "supervisor", must_change_password: false },
   );
 
-  await desk.choose("orlov", "Change");
-  await dialog.getByLabel("Name", { exact: true }).fill("Oleg Orlov");
+  await desk.choose("smirnov", "Change");
+  await dialog.getByLabel("Name", { exact: true }).fill("Oleg Smirnov");
   await dialog.locator("summary", { hasText: "Single rights" }).click();
   await dialog.getByLabel(/Stored procedures/).check();
   await dialog.getByLabel(/^Queues/).uncheck();
   await dialog.getByLabel("Subordinates").fill("ivanov, petrov");
   await dialog.getByRole("button", { name: "Save" }).click();
-  await desk.row("Oleg Orlov").waitFor();
-  const changed = await user(gate, "orlov");
-  assert.deepEqual([changed.rights_added, changed.rights_removed, changed.subordinates], [["procedures"], ["queue"], ["ivanov", "petrov"]]);
+  await desk.row("Oleg Smirnov").waitFor();
+  const changed = await user(gate, "smirnov");
+  assert.deepEqual(
+    [changed.rights_added, changed.rights_removed, changed.subordinates],
+    [["procedures"], ["queue"], ["ivanov", "petrov"]],
+  );
 
   // Somebody of the file can be looked at only.
   await desk.choose("ivanov", "Look");
@@ -63,10 +74,10 @@ story("console: a person is added, changed, signed out and removed", async (endi
   await desk.told("The sessions are ended.");
   await agent.waitForSelector("#password");
 
-  await desk.choose("orlov", "Remove");
+  await desk.choose("smirnov", "Remove");
   await dialog.getByRole("button", { name: "Remove" }).click();
-  await until(async () => !(await user(gate, "orlov")), "orlov to be gone");
-  await desk.row("orlov").waitFor({ state: "detached" });
+  await until(async () => !(await user(gate, "smirnov")), "smirnov to be gone");
+  await desk.row("smirnov").waitFor({ state: "detached" });
   await desk.clean();
 });
 
@@ -77,7 +88,10 @@ story("console: people come from a file, after a look at what would happen", asy
   const folder = await mkdtemp(join(tmpdir(), "ctigate-csv-"));
   ending(() => rm(folder, { recursive: true }));
   const file = join(folder, "people.csv");
-  await writeFile(file, `login,name,number,role,password\nfirst,First One,201,agent,Given-1234\nsecond,"${PROBE.replaceAll('"', '""')}",202,boss,Given-1234\n`);
+  await writeFile(
+    file,
+    `login,name,number,role,password\nfirst,First One,201,agent,Given-1234\nsecond,"${PROBE.replaceAll('"', '""')}",202,boss,Given-1234\n`,
+  );
   await desk.go("people");
   await desk.button("Import").click();
   await dialog.locator("input[type=file]").setInputFiles(file);
@@ -112,7 +126,10 @@ story("console: a link is added step by step, tried, changed and removed", async
   await tab.locator(".way", { hasText: "dial-ws" }).filter({ hasNotText: "dial-wss" }).click();
   assert.equal(await tab.locator("label", { hasText: /ticket/i }).count(), 0, "only the fields that this way has");
   await tab.getByLabel("Name").fill("backoffice");
-  await tab.locator(".field:has(label:text-matches('address|url', 'i')) input").first().fill(`ws://127.0.0.1:${crmPort}/`);
+  await tab
+    .locator(".field:has(label:text-matches('address|url', 'i')) input")
+    .first()
+    .fill(`ws://127.0.0.1:${crmPort}/`);
   await desk.accessible("the fields of a link");
   await tab.getByRole("button", { name: "Next" }).click();
   await tab.locator(".test .note.good", { hasText: "All is well" }).waitFor();
@@ -153,7 +170,10 @@ story("console: a link that cannot work says which step fails, and what to do", 
   await desk.go("links/new");
   await desk.tab.locator(".way", { hasText: "dial-ws" }).filter({ hasNotText: "dial-wss" }).click();
   await desk.tab.getByLabel("Name").fill("nobody");
-  await desk.tab.locator(".field:has(label:text-matches('address|url', 'i')) input").first().fill(`ws://127.0.0.1:${nobody}/`);
+  await desk.tab
+    .locator(".field:has(label:text-matches('address|url', 'i')) input")
+    .first()
+    .fill(`ws://127.0.0.1:${nobody}/`);
   await desk.button("Next").click();
   await desk.tab.locator(".checks > .fail").first().waitFor();
   await desk.tab.locator(".checks > .fail .advice").first().waitFor();
@@ -178,11 +198,11 @@ story("console: calls are started, seen as they go, ended, and found in the jour
   await desk.sees("Nobody is talking now.");
 
   await desk.button("Start a call").click();
-  await dialog.getByLabel("Who calls").selectOption("petrov");
+  await dialog.getByLabel("Who calls").selectOption("vera");
   await dialog.getByLabel("Which number").fill("79005556677");
   await dialog.getByRole("button", { name: "Start a call" }).click();
-  await desk.row("79005556677").or(desk.row("102")).first().waitFor();
-  await gate.sim({ op: "hangup", number: "102" });
+  await desk.row("110").waitFor();
+  await gate.sim({ op: "hangup", number: "110" });
   await desk.sees("Nobody is talking now.");
 
   await desk.go("journal");
@@ -211,7 +231,10 @@ story("console: the journal goes on in pieces", async (ending) => {
     await gate.sim({ op: "incoming", caller, called: "101" });
     await gate.sim({ op: "hangup", number: caller });
   }
-  await until(async () => (await gate.ask("GET", "journal?limit=100")).body.items.length === 53, "all calls in the journal");
+  await until(
+    async () => (await gate.ask("GET", "journal?limit=100")).body.items.length === 53,
+    "all calls in the journal",
+  );
   const desk = await consoleOf(ending, gate);
   await desk.go("journal");
   await until(async () => (await desk.tab.locator("tbody tr").count()) === 50, "fifty rows");
@@ -249,8 +272,17 @@ story("console: a form is opened, seen with its person, explained and closed", a
 });
 
 story("console: the inspector shows one link's messages in json and xml, pauses, searches, records", async (ending) => {
-  const gate = await managed(ending, ({ port }) => acceptLink({ port }) + RING_FORM);
-  await nodeCrm(ending, gate);
+  const gate = await managed(
+    ending,
+    ({ port }) => `
+[[link]]
+name = "crm"
+mode = "dial-ws"
+url = "ws://127.0.0.1:${port("crm")}/"
+format = "xml"
+`,
+  );
+  xmlCrm(ending, gate.port("crm"));
   await gate.linked("crm");
   const desk = await consoleOf(ending, gate);
   const { tab } = desk;
@@ -272,10 +304,10 @@ story("console: the inspector shows one link's messages in json and xml, pauses,
   await call();
   await desk.button("Go on").click();
   await until(async () => (await tab.locator(".frame").count()) > before, "what came during the pause");
-  await desk.button("XML").click();
+  await desk.button("as sent").click();
   await tab.locator(".dot.good", { hasText: "Live" }).last().waitFor();
   await call();
-  await frame("<oktellxmlmapper").waitFor();
+  await frame("<message").waitFor();
   await desk.picture("inspector-xml");
 
   await desk.button("Record").click();
@@ -285,8 +317,7 @@ story("console: the inspector shows one link's messages in json and xml, pauses,
   await tab.getByRole("button", { name: "Stop and save" }).click();
   const path = await (await file).path();
   assert.ok((await readFile(path)).length > 100);
-  const replayed = await gate.command("replay", path).catch((error) => error.message);
-  assert.match(replayed, /\d/);
+  assert.match(await gate.command("replay", path), /twice|same|identical|played/i);
   await desk.clean();
 });
 
@@ -296,19 +327,22 @@ story("console: a key is made, shown once, used, replaced and removed", async (e
   const dialog = desk.tab.locator("dialog[open]");
   await desk.go("keys");
   await desk.button("Make a key").first().click();
-  await dialog.getByLabel("Program").fill("erp");
+  await dialog.getByRole("textbox", { name: /^Program/ }).fill("erp");
   await desk.accessible("the form of a key");
   await dialog.getByRole("button", { name: "Make a key" }).click();
   const shown = dialog.locator("[data-key]");
   const key = await shown.textContent();
   const asked = (bearer) => fetch(`${gate.console}/api/v1/calls`, { headers: { authorization: `Bearer ${bearer}` } });
   assert.equal((await asked(key)).status, 200);
-  assert.equal((await fetch(`${gate.console}/api/v1/users`, { headers: { authorization: `Bearer ${key}` } })).status, 403);
+  assert.equal(
+    (await fetch(`${gate.console}/api/v1/users`, { headers: { authorization: `Bearer ${key}` } })).status,
+    403,
+  );
   await dialog.getByRole("button", { name: "I have kept it" }).click();
   await desk.row("erp").waitFor();
   assert.equal(await desk.tab.locator("body", { hasText: key }).count(), 0, "it is not shown again");
   await desk.button("Make a key").first().click();
-  await dialog.getByLabel("Program").fill("erp");
+  await dialog.getByRole("textbox", { name: /^Program/ }).fill("erp");
   await dialog.getByRole("button", { name: "Make a key" }).click();
   await desk.sees("has a key already", "dialog");
   await dialog.getByRole("button", { name: "Cancel" }).click();
@@ -330,8 +364,11 @@ story("console: a setting is tried, then saved, stands in the audit trail, and i
   const gate = await managed(ending);
   const desk = await consoleOf(ending, gate);
   const dialog = desk.tab.locator("dialog[open]");
-  const field = desk.tab.locator(".setting", { has: desk.tab.locator("label", { hasText: /^limits\.max_message_tab$/ }) });
-  const value = async () => (await gate.ask("GET", "settings")).body.items.find(({ key }) => key === "limits.max_message_tab");
+  const field = desk.tab.locator(".setting", {
+    has: desk.tab.locator("label", { hasText: /^limits\.max_message_tab$/ }),
+  });
+  const value = async () =>
+    (await gate.ask("GET", "settings")).body.items.find(({ key }) => key === "limits.max_message_tab");
   await desk.go("settings?q=max_message_tab");
   const { value: before } = await value();
   const typed = typeof before === "number" ? "131072" : "128KiB";

@@ -12,6 +12,9 @@ export const PICTURES = join(REPOSITORY, "target/console");
 const AXE = await readFile(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "best-practice"];
 
+/** The field of a form with a label that holds one of these words. */
+export const fieldOf = (tab, words) => tab.locator(`.field:has(label:text-matches('${words}', 'i')) input`).first();
+
 /** What a peer might send in place of a name. Whoever shows it as anything but text sets `window.pierced`. */
 export const PROBE = `<img src=x onerror="window.pierced=1"><script>window.pierced=1</script>'"&{{7*7}}`;
 
@@ -21,7 +24,9 @@ const CHIEF = `
 [[user]]
 login = "${ADMIN.login}"
 name = "Vera Orlova"
+number = "110"
 role = "admin"
+api_call_enabled = true
 password = "${ADMIN.password}"
 `;
 
@@ -64,7 +69,8 @@ export async function consoleOf(ending, gate, { by = "password", at = "", ...opt
     title: (words) => tab.locator(".top h1", { hasText: words }).waitFor(),
     sees: (words, within = ".content") => tab.locator(within, { hasText: words }).first().waitFor(),
     told: (words) => tab.locator(".said .one", { hasText: words }).first().waitFor(),
-    row: (words) => tab.locator(".content tbody tr, .content ul.rows > li, .content ol.rows > li").filter({ hasText: words }).first(),
+    row: (words) =>
+      tab.locator(".content tbody tr, .content ul.rows > li, .content ol.rows > li").filter({ hasText: words }).first(),
     /** Chooses from the menu at a row's end. */
     async choose(words, item) {
       await me.row(words).locator("[aria-haspopup=menu]").click();
@@ -96,7 +102,9 @@ export async function consoleOf(ending, gate, { by = "password", at = "", ...opt
     async accessible(what) {
       if (!(await tab.evaluate(() => Boolean(window.axe)))) await tab.evaluate(AXE);
       const found = await tab.evaluate((rules) => window.axe.run(document, { runOnly: rules }), RULES);
-      const told = found.violations.map(({ id, nodes }) => `${id}: ${nodes[0].html.slice(0, 200)} (${nodes[0].any[0]?.message ?? ""})`);
+      const told = found.violations.map(
+        ({ id, nodes }) => `${id}: ${nodes[0].html.slice(0, 200)} (${nodes[0].any[0]?.message ?? ""})`,
+      );
       assert.deepEqual(told, [], `${what} is not accessible`);
     },
     /** Leaves a picture of the whole page. */

@@ -33,7 +33,11 @@ const name = ({ name: known, number }) => (known && known !== number ? `${known}
 function List({ items, text }) {
   const low = text.trim().toLowerCase();
   const found = items.filter(({ parties = [], chain, queue }) =>
-    [chain, queue, ...parties.flatMap((one) => [one.name, one.number])].some((word) => String(word ?? "").toLowerCase().includes(low)),
+    [chain, queue, ...parties.flatMap((one) => [one.name, one.number])].some((word) =>
+      String(word ?? "")
+        .toLowerCase()
+        .includes(low),
+    ),
   );
   if (!items.length) return html`<${Empty} icon="call" title=${say("calls.none")}>${say("calls.none.what")}<//>`;
   if (!found.length) return html`<${Empty} title=${say("noneFound")} />`;
@@ -47,13 +51,22 @@ function List({ items, text }) {
         class: "main-cell",
         cell: ({ parties = [] }) => html`<ul class="party">
           ${parties.map(
-            (one) => html`<li><b>${name(one)}</b> <${State} kind="leg" state=${one.state === "up" && one.place !== "talk" ? one.place : one.state} />${one.place_name && html` <span class="quiet small">${sayOr(`place.${one.place}`, one.place)} ${["queue", "menu"].includes(one.place) ? one.place_name : ""}</span>`}</li>`,
+            (one) =>
+              html`<li><b>${name(one)}</b> <${State} kind="leg" state=${one.state === "up" && one.place !== "talk" ? one.place : one.state} />${one.place_name && html` <span class="quiet small">${sayOr(`place.${one.place}`, one.place)} ${["queue", "menu"].includes(one.place) ? one.place_name : ""}</span>`}</li>`,
           )}
         </ul>`,
       },
-      { title: say("calls.lasts"), class: "number", by: ({ since_ms }) => since_ms, cell: ({ since_ms }) => html`<time title=${whole(since_ms)}>${length(gatewayNow() - since_ms)}</time>` },
+      {
+        title: say("calls.lasts"),
+        class: "number",
+        by: ({ since_ms }) => since_ms,
+        cell: ({ since_ms }) => html`<time title=${whole(since_ms)}>${length(gatewayNow() - since_ms)}</time>`,
+      },
       { title: say("calls.queue"), by: ({ queue }) => queue ?? "", cell: ({ queue }) => queue || "—" },
-      { title: say("calls.recording"), cell: ({ recording }) => (recording ? html`<span class="dot bad">${say("yes")}</span>` : say("no")) },
+      {
+        title: say("calls.recording"),
+        cell: ({ recording }) => (recording ? html`<span class="dot bad">${say("yes")}</span>` : say("no")),
+      },
     ]}
     ends=${({ chain, parties = [] }) => html`<div class="row nowrap">
       <a class="button little" href=${to("explain", ["call", chain])}><${Icon} name="explain" size="16" />${say("explain")}</a>
@@ -82,7 +95,11 @@ function Dial({ close }) {
       wrong.value = say("calls.dial.both");
       return;
     }
-    const body = { login: login.value, number: number.value.trim(), ...(sequence.value ? { sequence: sequence.value } : {}) };
+    const body = {
+      login: login.value,
+      number: number.value.trim(),
+      ...(sequence.value ? { sequence: sequence.value } : {}),
+    };
     if (await attempt(() => post("calls", body), say("calls.dialled"))) close();
   }
   const people = (users.data?.items ?? []).filter((one) => one.number && one.api_call_enabled);
@@ -91,7 +108,10 @@ function Dial({ close }) {
       choices=${[["", "—"], ...people.map((one) => [one.login, `${one.name || one.login} · ${one.number}`])]} />
     <${Text} label=${say("calls.dial.number")} needed inputmode="tel" value=${number.value} set=${(value) => (number.value = value)} />
     <${Choice} label=${say("calls.dial.first")} value=${sequence.value} set=${(value) => (sequence.value = value)}
-      choices=${[["", say("calls.dial.me")], ["abonent", say("calls.dial.they")]]} />
+      choices=${[
+        ["", say("calls.dial.me")],
+        ["abonent", say("calls.dial.they")],
+      ]} />
     ${wrong.value && html`<p class="note bad" role="alert">${wrong.value}</p>`}
     <div class="ends"><button type="button" onClick=${() => close()}>${say("cancel")}</button><button class="main" type="submit">${say("calls.dial")}</button></div>
   </form>`;

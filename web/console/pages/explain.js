@@ -56,24 +56,33 @@ function Story({ kind, data }) {
     ${subject && html`<p class="subject"><b>${either(subject, "text") || subject.id}</b> <span class="quiet small mono">${subject.id}</span></p>`}
     <section class="card findings">
       <h2>${say("explain.findings")}</h2>
-      ${findings.length
-        ? html`<ul class="rows">${findings.map((one) => html`<li class="finding">
+      ${
+        findings.length
+          ? html`<ul class="rows">${findings.map(
+              (one) => html`<li class="finding">
             <${Icon} name="warn" />
             <div class="grow"><p><b>${either(one, "text")}</b> <span class="tag mono">${one.cause}</span></p>${either(one, "advice") && html`<p class="advice small">${either(one, "advice")}</p>`}</div>
-          </li>`)}</ul>`
-        : html`<p class="dot good">${say("explain.well")}</p>`}
+          </li>`,
+            )}</ul>`
+          : html`<p class="dot good">${say("explain.well")}</p>`
+      }
     </section>
     <section class="card">
       <h2>${say("explain.course")}</h2>
-      ${items.length
-        ? html`<${Timeline} items=${items.map((one) => ({ ...one, text: html`${either(one, "text")}${links(kind, one)}` }))} />`
-        : html`<p class="quiet">${say("explain.nothing")}</p>`}
+      ${
+        items.length
+          ? html`<${Timeline} items=${items.map((one) => ({ ...one, text: html`${either(one, "text")}${links(kind, one)}` }))} />`
+          : html`<p class="quiet">${say("explain.nothing")}</p>`
+      }
     </section>
   `;
 }
 
 /** Whom and what a step is about besides, to go on from it. */
 function links(kind, { login, form }) {
-  return html`${login && kind !== "user" && html` <a class="small" href=${to("explain", ["user", login])}>${login}</a>`}${form &&
-  kind !== "form" && html` <a class="small mono" href=${to("explain", ["form", form])}>${form.slice(0, 8)}</a>`}`;
+  return html`${login && kind !== "user" && html` <a class="small" href=${to("explain", ["user", login])}>${login}</a>`}${
+    form &&
+    kind !== "form" &&
+    html` <a class="small mono" href=${to("explain", ["form", form])}>${form.slice(0, 8)}</a>`
+  }`;
 }

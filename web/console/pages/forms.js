@@ -31,7 +31,13 @@ export function Forms() {
 
 function List({ items, text }) {
   const low = text.trim().toLowerCase();
-  const found = items.filter((one) => [one.name, one.login, one.id, one.chain].some((word) => String(word ?? "").toLowerCase().includes(low)));
+  const found = items.filter((one) =>
+    [one.name, one.login, one.id, one.chain].some((word) =>
+      String(word ?? "")
+        .toLowerCase()
+        .includes(low),
+    ),
+  );
   if (!items.length) return html`<${Empty} icon="forms" title=${say("forms.none")}>${say("forms.none.what")}<//>`;
   if (!found.length) return html`<${Empty} title=${say("noneFound")} />`;
   return html`<${Table}
@@ -39,11 +45,35 @@ function List({ items, text }) {
     rows=${found}
     id=${({ id }) => id}
     columns=${[
-      { title: say("forms.form"), class: "main-cell", by: ({ name }) => name, cell: ({ name, id }) => html`<b>${name}</b><br /><span class="quiet small mono">${id}</span>` },
-      { title: say("forms.user"), by: ({ login }) => login, cell: ({ login }) => html`<a href=${to("people", [], { q: login })}>${login}</a>` },
-      { title: say("forms.since"), class: "number", by: ({ since_ms }) => since_ms, cell: ({ since_ms }) => html`<time title=${whole(since_ms)}>${span(gatewayNow() - since_ms)}</time>` },
-      { title: say("forms.shown"), class: "number", by: ({ shown }) => shown, cell: ({ shown }) => (shown ? say("forms.tabs", { n: shown }) : html`<span class="dot warn">${say("forms.nobody")}</span>`) },
-      { title: say("forms.call"), cell: ({ chain }) => (chain ? html`<a class="mono" href=${to("explain", ["call", chain])}>${chain.slice(0, 8)}</a>` : "—") },
+      {
+        title: say("forms.form"),
+        class: "main-cell",
+        by: ({ name }) => name,
+        cell: ({ name, id }) => html`<b>${name}</b><br /><span class="quiet small mono">${id}</span>`,
+      },
+      {
+        title: say("forms.user"),
+        by: ({ login }) => login,
+        cell: ({ login }) => html`<a href=${to("people", [], { q: login })}>${login}</a>`,
+      },
+      {
+        title: say("forms.since"),
+        class: "number",
+        by: ({ since_ms }) => since_ms,
+        cell: ({ since_ms }) => html`<time title=${whole(since_ms)}>${span(gatewayNow() - since_ms)}</time>`,
+      },
+      {
+        title: say("forms.shown"),
+        class: "number",
+        by: ({ shown }) => shown,
+        cell: ({ shown }) =>
+          shown ? say("forms.tabs", { n: shown }) : html`<span class="dot warn">${say("forms.nobody")}</span>`,
+      },
+      {
+        title: say("forms.call"),
+        cell: ({ chain }) =>
+          chain ? html`<a class="mono" href=${to("explain", ["call", chain])}>${chain.slice(0, 8)}</a>` : "—",
+      },
     ]}
     ends=${({ id, name }) => html`<div class="row nowrap">
       <a class="button little" href=${to("explain", ["form", id])}><${Icon} name="explain" size="16" />${say("explain")}</a>
@@ -64,7 +94,9 @@ function Open({ close }) {
   const login = useSignal("");
   const parameters = useSignal("{}");
   const wrong = useSignal("");
-  const offered = [...new Set((links.data?.items ?? []).flatMap(({ forms = [] }) => forms.map((one) => one.name ?? one)))];
+  const offered = [
+    ...new Set((links.data?.items ?? []).flatMap(({ forms = [] }) => forms.map((one) => one.name ?? one))),
+  ];
   async function submit(event) {
     event.preventDefault();
     wrong.value = "";
@@ -79,7 +111,13 @@ function Open({ close }) {
       wrong.value = say("notJson");
       return;
     }
-    if (await attempt(() => post("forms", { name: name.value.trim(), userlogin: login.value, parameters: given }), say("forms.opened"))) close();
+    if (
+      await attempt(
+        () => post("forms", { name: name.value.trim(), userlogin: login.value, parameters: given }),
+        say("forms.opened"),
+      )
+    )
+      close();
   }
   return html`<form onSubmit=${submit} novalidate>
     <${Text} label=${say("forms.form")} needed list="offered-forms" value=${name.value} set=${(value) => (name.value = value)} />

@@ -3,8 +3,7 @@
 import { useComputed, useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 import { keep, part, post, query as queryOf, remove, save, stream } from "../api.js";
-import { fine, size, span } from "../format.js";
-import { gatewayNow } from "../format.js";
+import { fine, gatewayNow, size, span } from "../format.js";
 import { html } from "../html.js";
 import { useLoad } from "../live.js";
 import { Pills, Search } from "../parts/field.js";
@@ -89,30 +88,50 @@ export function Inspector({ query }) {
 
   const found = useComputed(() => {
     const low = text.value.trim().toLowerCase();
-    return low ? lines.value.filter((line) => `${line.method} ${line.peer} ${line.qid} ${line.text}`.toLowerCase().includes(low)) : lines.value;
+    return low
+      ? lines.value.filter((line) => `${line.method} ${line.peer} ${line.qid} ${line.text}`.toLowerCase().includes(low))
+      : lines.value;
   });
-  const tabs = (sessions.data?.items ?? []).flatMap((one) => one.tabs ?? [one]).filter((one) => one.tab);
+  const tabs = (sessions.data?.items ?? []).filter((one) => one.tab || one.id);
   const download = () =>
-    keep(new Blob([found.value.map(({ id, ...line }) => JSON.stringify(line)).join("\n") + "\n"], { type: "application/x-ndjson" }), "messages.ndjson");
+    keep(
+      new Blob([found.value.map(({ id, ...line }) => JSON.stringify(line)).join("\n") + "\n"], {
+        type: "application/x-ndjson",
+      }),
+      "messages.ndjson",
+    );
 
   return html`
     <div class="filters card compact">
       <${One} label=${say("inspector.link")} value=${link} set=${(value) => set({ link: value, tab: "" })} choices=${(links.data?.items ?? []).map(({ name }) => [name, name])} />
       <${One} label=${say("inspector.user")} value=${user} set=${(value) => set({ user: value })} choices=${(users.data?.items ?? []).map((one) => [one.login, one.name ? `${one.name} (${one.login})` : one.login])} />
-      <${One} label=${say("inspector.tab")} value=${tab} set=${(value) => set({ tab: value })} choices=${tabs.map((one) => [one.tab, `${one.login ?? one.user ?? ""} ${one.tab}`])} />
-      <div class="field"><span class="label">${say("inspector.format")}</span><${Pills} label=${say("inspector.format")} value=${format} set=${(value) => set({ format: value })} choices=${[["json", "JSON"], ["xml", "XML"]]} /></div>
+      <${One} label=${say("inspector.tab")} value=${tab} set=${(value) => set({ tab: value })} choices=${tabs.map((one) => [String(one.tab || one.id), `${one.login} · ${one.tab || one.address}`])} />
+      <div class="field"><span class="label">${say("inspector.format")}</span><${Pills} label=${say("inspector.format")} value=${format} set=${(value) => set({ format: value })} choices=${[
+        ["json", "JSON"],
+        ["wire", say("inspector.wire")],
+      ]} /></div>
     </div>
     <div class="tools">
       <${Search} value=${text.value} set=${(value) => (text.value = value)} label=${say("inspector.search")} />
       <button type="button" onClick=${pause} aria-pressed=${String(paused.value)}><${Icon} name=${paused.value ? "play" : "pause"} />${say(paused.value ? "inspector.go" : "inspector.pause")}</button>
-      <button type="button" onClick=${() => { lines.value = []; held.current = []; }}><${Icon} name="trash" />${say("inspector.clear")}</button>
+      <button type="button" onClick=${() => {
+        lines.value = [];
+        held.current = [];
+      }}><${Icon} name="trash" />${say("inspector.clear")}</button>
       <button type="button" onClick=${download} disabled=${!found.value.length}><${Icon} name="save" />${say("inspector.keep")}</button>
       <span class="grow"></span>
       <${Record} about=${{ link, user, tab }} />
     </div>
     <p class="quiet small row" role="status"><span class="dot ${{ online: "good", lost: "bad", connecting: "warn" }[state.value]}">${say(`inspector.${paused.value ? "paused" : state.value}`)}</span> ${say("inspector.count", { n: found.value.length, most: MOST })} · ${say("inspector.masked")}</p>
     ${wrong.value && html`<p class="note bad" role="alert">${wrong.value}</p>`}
-    ${found.value.length ? html`<ol class="frames rows" reversed>${found.value.slice(-SHOWN).reverse().map((line) => html`<${Line} key=${line.id} line=${line} />`)}</ol>` : html`<${Empty} icon="inspect" title=${say("inspector.none")}>${say("inspector.none.what")}<//>`}
+    ${
+      found.value.length
+        ? html`<ol class="frames rows" reversed>${found.value
+            .slice(-SHOWN)
+            .reverse()
+            .map((line) => html`<${Line} key=${line.id} line=${line} />`)}</ol>`
+        : html`<${Empty} icon="inspect" title=${say("inspector.none")}>${say("inspector.none.what")}<//>`
+    }
   `;
 }
 
@@ -126,7 +145,8 @@ function One({ label, value, set, choices }) {
 }
 
 function Line({ line }) {
-  if (line.direction === "lost") return html`<li class="frame lost-lines">${say("inspector.missed", { n: line.text || line.bytes || "" })}</li>`;
+  if (line.direction === "lost")
+    return html`<li class="frame lost-lines">${say("inspector.missed", { n: line.text || line.bytes || "" })}</li>`;
   return html`<li class="frame ${line.direction}">
     <details>
       <summary>
@@ -135,7 +155,7 @@ function Line({ line }) {
         <b class="mono">${line.method || "—"}</b>
         <span class="peer">${line.peer}</span>
         <span class="quiet mono text">${line.text}</span>
-        <span class="quiet small number">${size(line.bytes)}</span>
+        <span class="quiet small number">${line.format?.toUpperCase()} ${size(line.bytes)}</span>
       </summary>
       <pre class="json mono" tabindex="0">${pretty(line.text)}</pre>
     </details>
@@ -169,6 +189,7 @@ function Record({ about }) {
       running.value = null;
       await save(`captures/${part(id)}`, `capture-${id}.ctigate`);
     }, say("inspector.saved"));
-  if (!running.value) return html`<button type="button" class="main" onClick=${start}><${Icon} name="record" />${say("inspector.record")}</button>`;
+  if (!running.value)
+    return html`<button type="button" class="main" onClick=${start}><${Icon} name="record" />${say("inspector.record")}</button>`;
   return html`<button type="button" class="bad" onClick=${stop}><${Icon} name="record" />${say("inspector.stop")} <span class="number">${span(Math.max(0, gatewayNow() - running.value.since))}</span></button>`;
 }

@@ -37,7 +37,10 @@ function List({ query }) {
     set({ from: local(start.getTime()), till: "" });
   };
   return html`
-    <form class="filters card" onSubmit=${(event) => { event.preventDefault(); set({ number: typed.value.trim() }); }}>
+    <form class="filters card" onSubmit=${(event) => {
+      event.preventDefault();
+      set({ number: typed.value.trim() });
+    }}>
       <${Text} label=${say("journal.number")} data-search inputmode="tel" value=${typed.value} set=${(value) => (typed.value = value)} onBlur=${() => typed.value.trim() === number || set({ number: typed.value.trim() })} />
       <${Choice} label=${say("journal.direction")} value=${direction} set=${(value) => set({ direction: value })} choices=${[["", say("all")], ...DIRECTIONS.map((one) => [one, say(`direction.${one}`)])]} />
       <${Choice} label=${say("journal.outcome")} value=${outcome} set=${(value) => set({ outcome: value })} choices=${[["", say("all")], ...OUTCOMES.map((one) => [one, say(`outcome.${one}`)])]} />
@@ -47,7 +50,13 @@ function List({ query }) {
       <div class="row filter-ends">
         <button type="button" class="little" onClick=${() => lately(0)}>${say("journal.today")}</button>
         <button type="button" class="little" onClick=${() => lately(6)}>${say("journal.week")}</button>
-        ${filtered && html`<button type="button" class="plain little" onClick=${() => { typed.value = ""; go(to("journal"), { quietly: true }); }}>${say("journal.clear")}</button>`}
+        ${
+          filtered &&
+          html`<button type="button" class="plain little" onClick=${() => {
+            typed.value = "";
+            go(to("journal"), { quietly: true });
+          }}>${say("journal.clear")}</button>`
+        }
         <span class="grow"></span>
         <button type="button" class="little" onClick=${() => attempt(() => save(`journal.csv${queryOf(filters)}`, "journal.csv"))}><${Icon} name="save" size="16" />CSV</button>
         <button class="unseen" type="submit">${say("search")}</button>
@@ -58,7 +67,8 @@ function List({ query }) {
 }
 
 function Rows({ list, filtered }) {
-  if (list.items === null) return list.error ? html`<${Failed} error=${list.error} again=${list.reload} />` : html`<${Loading} />`;
+  if (list.items === null)
+    return list.error ? html`<${Failed} error=${list.error} again=${list.reload} />` : html`<${Loading} />`;
   if (!list.items.length)
     return html`<${Empty} icon="journal" title=${say(filtered ? "noneFound" : "journal.none")}>${say(filtered ? "journal.wider" : "journal.none.what")}<//>`;
   const open = ({ chain }) => go(to("journal", [chain]));
@@ -70,13 +80,26 @@ function Rows({ list, filtered }) {
       id=${({ chain, talk }) => `${chain} ${talk}`}
       open=${open}
       columns=${[
-        { title: say("journal.when"), class: "number main-cell", cell: (row) => html`<a href=${to("journal", [row.chain])} title=${whole(row.began_ms)}>${moment(row.began_ms)}</a>` },
+        {
+          title: say("journal.when"),
+          class: "number main-cell",
+          cell: (row) =>
+            html`<a href=${to("journal", [row.chain])} title=${whole(row.began_ms)}>${moment(row.began_ms)}</a>`,
+        },
         { title: say("journal.direction"), cell: (row) => html`<${Direction} of=${row.direction} />` },
         { title: say("journal.caller"), cell: (row) => html`<span class="party-of">${party(row, "caller")}</span>` },
         { title: say("journal.called"), cell: (row) => html`<span class="party-of">${party(row, "called")}</span>` },
         { title: say("journal.outcome"), cell: (row) => html`<${State} kind="outcome" state=${row.outcome} />` },
-        { title: say("journal.length"), class: "number", cell: (row) => html`${row.length_ms ? length(row.length_ms) : "—"}${row.wait_ms > 0 && html`<br /><span class="quiet small">${say("journal.waited", { time: length(row.wait_ms) })}</span>`}` },
-        { title: say("journal.talked"), cell: ({ talk, inside = [], outside = [] }) => (talk ? [...inside, ...outside].join(", ") : "—") },
+        {
+          title: say("journal.length"),
+          class: "number",
+          cell: (row) =>
+            html`${row.length_ms ? length(row.length_ms) : "—"}${row.wait_ms > 0 && html`<br /><span class="quiet small">${say("journal.waited", { time: length(row.wait_ms) })}</span>`}`,
+        },
+        {
+          title: say("journal.talked"),
+          cell: ({ talk, inside = [], outside = [] }) => (talk ? [...inside, ...outside].join(", ") : "—"),
+        },
         { title: say("journal.queue"), cell: (row) => row.queue || "—" },
       ]}
     />
@@ -106,7 +129,9 @@ function Entry({ chain }) {
 function Whole({ chain, data }) {
   const steps = (data.steps ?? []).map((step) => ({
     at_ms: step.at_ms,
-    text: [say(`step.${step.kind}`), step.number, sayOr(`cause.${step.detail}`, step.detail)].filter(Boolean).join(" · "),
+    text: [say(`step.${step.kind}`), step.number, sayOr(`cause.${step.detail}`, step.detail)]
+      .filter(Boolean)
+      .join(" · "),
     level: step.kind === "answered" ? "good" : "",
   }));
   return html`<div class="columns">

@@ -17,9 +17,22 @@ import { either, say, sayOr } from "../words.js";
 
 const PAUSE_MS = 350;
 /** Which way each mode goes: the CRM comes to us, we go to it by WebSocket, or we post. */
-const wayOf = (mode) => (mode.startsWith("accept") ? "in" : mode.startsWith("post") || mode.startsWith("http") ? "send" : "outward");
+const wayOf = (mode) =>
+  mode.startsWith("accept") ? "in" : mode.startsWith("post") || mode.startsWith("http") ? "send" : "outward";
 /** What stands in the first view; the rest is behind "more". */
-const FIRST = ["name", "mode", "bind", "url", "format", "auth", "login", "password", "ticket", "rpc_login", "rpc_password"];
+const FIRST = [
+  "name",
+  "mode",
+  "bind",
+  "url",
+  "format",
+  "auth",
+  "login",
+  "password",
+  "ticket",
+  "rpc_login",
+  "rpc_password",
+];
 
 /** Modes as the gateway lists them: `[{mode, fields, …}]`, whatever the shape of the answer. */
 export function modesOf(schema) {
@@ -63,12 +76,23 @@ function Steps({ modes, before }) {
   return html`<section class="card stepwise">
     <h2 class="title">${say(before ? "links.change" : "links.add")}</h2>
     <ol class="steps" aria-label=${say("steps")}>
-      ${names.map((name, i) => html`<li aria-current=${i === step.value ? "step" : undefined} class=${i < step.value ? "done" : ""}>
+      ${names.map(
+        (
+          name,
+          i,
+        ) => html`<li aria-current=${i === step.value ? "step" : undefined} class=${i < step.value ? "done" : ""}>
         <button type="button" class="plain" disabled=${i > step.value && !values.value.mode} onClick=${() => (step.value = i)}><span class="n">${i + 1}</span>${name}</button>
-      </li>`)}
+      </li>`,
+      )}
     </ol>
     ${wrong.value && html`<p class="note bad" role="alert">${wrong.value}</p>`}
-    ${step.value === 0 && html`<${Way} modes=${modes} value=${values.value.mode} set=${(mode) => { set({ mode }); step.value = 1; }} />`}
+    ${
+      step.value === 0 &&
+      html`<${Way} modes=${modes} value=${values.value.mode} set=${(mode) => {
+        set({ mode });
+        step.value = 1;
+      }} />`
+    }
     ${step.value === 1 && html`<${Fields} modes=${modes} values=${values.value} set=${set} before=${before} done=${() => (step.value = 2)}>${save}<//>`}
     ${step.value === 2 && html`<${Test} body=${bodyOf(values.value, modes)} back=${() => (step.value = 1)}>${save}<//>`}
   </section>`;
@@ -76,14 +100,18 @@ function Steps({ modes, before }) {
 
 /** The first question: who calls whom. */
 export function Way({ modes, value, set }) {
-  const ways = ["in", "outward", "send"].map((way) => [way, modes.filter(({ mode }) => wayOf(mode) === way)]).filter(([, list]) => list.length);
+  const ways = ["in", "outward", "send"]
+    .map((way) => [way, modes.filter(({ mode }) => wayOf(mode) === way)])
+    .filter(([, list]) => list.length);
   return html`<div class="ways-to">
     ${ways.map(
       ([way, list]) => html`<fieldset>
         <legend><${Icon} name=${way === "in" ? "in" : way === "send" ? "send" : "outward"} />${say(`way.${way}`)}</legend>
         <p class="quiet small">${say(`way.${way}.what`)}</p>
         ${list.map(
-          (one) => html`<button type="button" class="way" aria-pressed=${String(one.mode === value)} onClick=${() => set(one.mode)}>
+          (
+            one,
+          ) => html`<button type="button" class="way" aria-pressed=${String(one.mode === value)} onClick=${() => set(one.mode)}>
             <b>${either(one, "label") || sayOr(`mode.${one.mode}`, one.mode)}</b>
             <span class="quiet small">${either(one, "help") || sayOr(`mode.${one.mode}.what`, "")}</span>
             <span class="mono small quiet">${one.mode}</span>
@@ -101,14 +129,22 @@ export function Fields({ modes, values, set, before, done, children, next = say(
   const form = useRef();
   const first = fields.filter(({ key, needed }) => needed || FIRST.includes(key));
   const rest = fields.filter((field) => !first.includes(field));
-  const port = usePort(values.bind, fields.some(({ key }) => key === "bind"), before?.name);
-  const field = (one) => html`<${Member} key=${one.key} field=${one} value=${values[one.key]} set=${(value) => set({ [one.key]: value })}
+  const port = usePort(
+    values.bind,
+    fields.some(({ key }) => key === "bind"),
+    before?.name,
+  );
+  const field = (
+    one,
+  ) => html`<${Member} key=${one.key} field=${one} value=${values[one.key]} set=${(value) => set({ [one.key]: value })}
     wrong=${missing.value.includes(one.key) ? say("missing") : one.key === "bind" && port?.free === false ? port.why || say("port.taken") : ""}
     good=${one.key === "bind" && port?.free ? say("port.free") : ""} fixed=${before && one.key === "name"} />`;
 
   function submit(event) {
     event.preventDefault();
-    const wanting = fields.filter(({ key, needed, default: usual }) => needed && !usual && !String(values[key] ?? "").trim()).map(({ key }) => key);
+    const wanting = fields
+      .filter(({ key, needed, default: usual }) => needed && !usual && !String(values[key] ?? "").trim())
+      .map(({ key }) => key);
     missing.value = wanting;
     if (wanting.length || port?.free === false) {
       requestAnimationFrame(() => form.current.querySelector("[aria-invalid=true]")?.focus());
@@ -128,20 +164,33 @@ export function Fields({ modes, values, set, before, done, children, next = say(
 /** One field, by its kind. */
 function Member({ field, value, set, wrong, good, fixed }) {
   const { key, kind = "text", needed, choices = [], default: usual } = field;
-  const hint = [either(field, "help"), usual !== undefined && usual !== null && usual !== "" && typeof usual !== "object" ? say("usually", { value: String(usual) }) : ""].filter(Boolean).join(" ");
+  const hint = [
+    either(field, "help"),
+    usual !== undefined && usual !== null && usual !== "" && typeof usual !== "object"
+      ? say("usually", { value: String(usual) })
+      : "",
+  ]
+    .filter(Boolean)
+    .join(" ");
   const label = either(field, "label") || key;
   const common = { label, help: hint, wrong, needed, value: value ?? "", set, disabled: fixed };
   const kept = value === "***";
-  if (kind === "bool" || kind === "boolean" || kind === "flag") return html`<${Check} label=${label} help=${either(field, "help")} value=${value ?? usual ?? false} set=${set} />`;
+  if (kind === "bool" || kind === "boolean" || kind === "flag")
+    return html`<${Check} label=${label} help=${either(field, "help")} value=${value ?? usual ?? false} set=${set} />`;
   if (kind === "choice" || choices.length) {
-    const all = choices.map((one) => (typeof one === "object" ? [one.value, either(one, "label") || one.value] : [one, sayOr(`choice.${key}.${one}`, one)]));
+    const all = choices.map((one) =>
+      typeof one === "object"
+        ? [one.value, either(one, "label") || one.value]
+        : [one, sayOr(`choice.${key}.${one}`, one)],
+    );
     return html`<${Choice} ...${common} value=${value ?? usual ?? ""} choices=${needed || usual ? all : [["", say("usual")], ...all]} />`;
   }
-  if (kind === "secret" || kind === "password") return html`<${Word} ...${common} value=${kept ? "" : value} placeholder=${kept ? say("secret.kept") : ""} autocomplete="new-password" />`;
+  if (kind === "secret" || kind === "password")
+    return html`<${Word} ...${common} value=${kept ? "" : value} placeholder=${kept ? say("secret.kept") : ""} autocomplete="new-password" />`;
   if (kind === "list" || kind === "words" || Array.isArray(value) || Array.isArray(usual))
     return html`<${Area} ...${common} rows="2" value=${Array.isArray(value) ? value.join("\n") : (value ?? "")} help=${[hint, say("list.help")].filter(Boolean).join(" ")} />`;
   if (kind === "number" || kind === "count") return html`<${Text} ...${common} inputmode="numeric" />`;
-  return html`<div class="with-good"><${Text} ...${common} placeholder=${usual && typeof usual !== "object" ? String(usual) : field.example ?? ""} class=${key === "url" || key === "bind" ? "wide code" : ""} />
+  return html`<div class="with-good"><${Text} ...${common} placeholder=${usual && typeof usual !== "object" ? String(usual) : (field.example ?? "")} class=${key === "url" || key === "bind" ? "wide code" : ""} />
     ${good && html`<p class="free small"><${Icon} name="check" size="16" />${good}</p>`}</div>`;
 }
 
@@ -222,7 +271,7 @@ export function Test({ body, back, children, path = "links/test", ended, extra =
   return html`<div class="test">
     <ol class="checks" aria-live="polite" aria-label=${say("step.test")}>
       ${lines.value.map((line) => html`<${CheckLine} key=${line.step} line=${line} />`)}
-      ${running && html`<li class="running"><span class="turning"></span><span>${say("test.running")}</span></li>`}
+      ${running && !lines.value.some(({ state }) => state === "running") && html`<li class="running"><span class="turning"></span><span>${say("test.running")}</span></li>`}
     </ol>
     ${end.value && html`<p class="note ${end.value.ok ? "good" : "bad"}" role="status">${say(end.value.ok ? "test.ok" : "test.failed")}</p>`}
     ${wrong.value && html`<p class="note bad" role="alert">${wrong.value}</p>`}
@@ -234,14 +283,14 @@ export function Test({ body, back, children, path = "links/test", ended, extra =
   </div>`;
 }
 
-const PICTURES = { ok: "good", warn: "warn", fail: "bad", running: "clock" };
+const PICTURES = { ok: "good", warn: "warn", fail: "bad" };
 
 /** One check as a line: what, how it went, what to do. */
-export function CheckLine({ line }) {
+function CheckLine({ line }) {
   const advice = either(line, "advice");
   const detail = either(line, "detail");
   return html`<li class=${line.state}>
-    <${Icon} name=${PICTURES[line.state] ?? "info"} />
+    ${line.state === "running" ? html`<span class="turning"></span>` : html`<${Icon} name=${PICTURES[line.state] ?? "info"} />`}
     <div>
       <p><b>${either(line, "label") || sayOr(`check.${line.step}`, line.step)}</b><span class="unseen"> ${sayOr(`state.${line.state}`, line.state)}</span></p>
       ${detail && html`<p class="quiet small">${detail}</p>`}

@@ -43,7 +43,13 @@ const where = ({ url, bind }) => url || bind || "";
 
 function Rows({ items, text }) {
   const low = text.trim().toLowerCase();
-  const found = items.filter((one) => [one.name, one.crm, where(one), one.mode].some((word) => String(word ?? "").toLowerCase().includes(low)));
+  const found = items.filter((one) =>
+    [one.name, one.crm, where(one), one.mode].some((word) =>
+      String(word ?? "")
+        .toLowerCase()
+        .includes(low),
+    ),
+  );
   if (!items.length)
     return html`<${Empty} icon="links" title=${say("links.none")}>
       <p>${say("links.none.what")}</p><p><a class="button main" href=${to("links", ["new"])}>${say("links.add")}</a></p>
@@ -56,17 +62,37 @@ function Rows({ items, text }) {
     open=${({ name }) => go(to("links", [name]))}
     columns=${[
       {
-        title: say("links.name"), class: "main-cell", by: ({ name }) => name,
-        cell: (one) => html`<a href=${to("links", [one.name])}><b>${one.name}</b></a>${one.crm && html`<br /><span class="quiet small">${crmName(one.crm)}</span>`}`,
+        title: say("links.name"),
+        class: "main-cell",
+        by: ({ name }) => name,
+        cell: (one) =>
+          html`<a href=${to("links", [one.name])}><b>${one.name}</b></a>${one.crm && html`<br /><span class="quiet small">${crmName(one.crm)}</span>`}`,
       },
       {
-        title: say("links.state"), by: ({ state }) => state,
-        cell: (one) => html`<${State} kind="link" state=${one.state} /> <span class="quiet small" title=${whole(one.since_ms)}>${ago(one.since_ms)}</span>
+        title: say("links.state"),
+        by: ({ state }) => state,
+        cell: (
+          one,
+        ) => html`<${State} kind="link" state=${one.state} /> <span class="quiet small" title=${whole(one.since_ms)}>${ago(one.since_ms)}</span>
           ${one.state !== "up" && one.detail && html`<p class="why small">${one.detail}</p>`}`,
       },
-      { title: say("links.way"), by: ({ mode }) => mode, cell: (one) => html`${sayOr(`mode.${one.mode}`, one.mode)} ${one.format && html`<${Tag}>${one.format.toUpperCase()}<//>`}<br /><span class="quiet small mono">${where(one)}</span>` },
-      { title: say("links.offers"), cell: (one) => html`<span class="small">${say("links.offers.n", { methods: offered(one.methods).length, forms: offered(one.forms).length })}</span>` },
-      { title: say("links.flight"), class: "number", by: ({ in_flight }) => in_flight, cell: ({ in_flight }) => count(in_flight) },
+      {
+        title: say("links.way"),
+        by: ({ mode }) => mode,
+        cell: (one) =>
+          html`${sayOr(`mode.${one.mode}`, one.mode)} ${one.format && html`<${Tag}>${one.format.toUpperCase()}<//>`}<br /><span class="quiet small mono">${where(one)}</span>`,
+      },
+      {
+        title: say("links.offers"),
+        cell: (one) =>
+          html`<span class="small">${say("links.offers.n", { methods: offered(one.methods).length, forms: offered(one.forms).length })}</span>`,
+      },
+      {
+        title: say("links.flight"),
+        class: "number",
+        by: ({ in_flight }) => in_flight,
+        cell: ({ in_flight }) => count(in_flight),
+      },
       { title: say("origin"), cell: ({ origin }) => html`<${Tag}>${sayOr(`origin.${origin}`, origin ?? "")}<//>` },
     ]}
     ends=${(one) => html`<${Acts} one=${one} />`}
@@ -87,7 +113,11 @@ function Acts({ one, then }) {
     items=${[
       { text: say("links.again"), icon: "again", act: () => again(one.name) },
       { text: say("links.inspect"), icon: "inspect", act: () => go(to("inspector", [], { link: one.name })) },
-      one.origin !== "file" && { text: say("links.edit"), icon: "edit", act: () => go(to("links", [one.name, "edit"])) },
+      one.origin !== "file" && {
+        text: say("links.edit"),
+        icon: "edit",
+        act: () => go(to("links", [one.name, "edit"])),
+      },
       one.origin !== "file" && { text: say("links.remove"), icon: "trash", bad: true, act: () => drop(one.name, then) },
     ]}
   />`;
@@ -152,10 +182,19 @@ function Whole({ one }) {
   `;
 }
 
-const shown = (value) => (Array.isArray(value) ? value.join(", ") || "—" : typeof value === "object" && value !== null ? JSON.stringify(value) : String(value));
+const shown = (value) =>
+  Array.isArray(value)
+    ? value.join(", ") || "—"
+    : typeof value === "object" && value !== null
+      ? JSON.stringify(value)
+      : String(value);
 
 function Capabilities({ value }) {
-  const list = Array.isArray(value) ? value : Object.entries(value ?? {}).filter(([, on]) => on !== false && on !== null).map(([key, on]) => (on === true ? key : `${key}: ${shown(on)}`));
+  const list = Array.isArray(value)
+    ? value
+    : Object.entries(value ?? {})
+        .filter(([, on]) => on !== false && on !== null)
+        .map(([key, on]) => (on === true ? key : `${key}: ${shown(on)}`));
   if (!list.length) return html`<p class="quiet">${say("links.capabilities.none")}</p>`;
   return html`<p class="tags">${list.map((one) => html`<${Tag}>${one}<//>`)}</p>`;
 }
@@ -184,7 +223,11 @@ function Try({ link, names }) {
     busy.value = true;
     const began = performance.now();
     try {
-      const got = await post(`methods/${part(name.value)}`, { input: given, link, ...(user.value ? { userlogin: user.value } : {}) });
+      const got = await post(`methods/${part(name.value)}`, {
+        input: given,
+        link,
+        ...(user.value ? { userlogin: user.value } : {}),
+      });
       answer.value = { ms: performance.now() - began, body: got };
     } catch (error) {
       if (error.body?.outcome) answer.value = { ms: performance.now() - began, body: error.body };
@@ -207,12 +250,19 @@ function Try({ link, names }) {
 
 /** What a method takes and gives, and how it has done so far. */
 function Declared({ of }) {
-  const list = (all) => all?.map(({ name, type, caption, required }) => html`<li><span class="mono">${name}</span> <span class="quiet small">${type}${required ? ` · ${say("links.try.needed")}` : ""}${caption ? ` · ${caption}` : ""}</span></li>`);
+  const list = (all) =>
+    all?.map(
+      ({ name, type, caption, required }) =>
+        html`<li><span class="mono">${name}</span> <span class="quiet small">${type}${required ? ` · ${say("links.try.needed")}` : ""}${caption ? ` · ${caption}` : ""}</span></li>`,
+    );
   return html`<p class="quiet small">${of.count ? say("links.try.counts", { n: count(of.count), half: millis(of.p50_ms), most: millis(of.p95_ms) }) : say("links.try.never")}</p>
-    ${(of.input ?? of.output) && html`<details><summary>${say("links.try.declared")}</summary>
+    ${
+      (of.input ?? of.output) &&
+      html`<details><summary>${say("links.try.declared")}</summary>
       <h3>${say("links.try.takes")}</h3><ul>${list(of.input) ?? say("links.try.anything")}</ul>
       <h3>${say("links.try.gives")}</h3><ul>${list(of.output) ?? say("links.try.anything")}</ul>
-    </details>`}`;
+    </details>`
+    }`;
 }
 
 function Edit({ name }) {

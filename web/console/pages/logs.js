@@ -72,7 +72,11 @@ export function Logs({ query }) {
     const all = lines.value ?? [];
     return low ? all.filter((line) => JSON.stringify(line).toLowerCase().includes(low)) : all;
   });
-  const download = () => keep(new Blob([found.value.map((line) => JSON.stringify(line)).join("\n") + "\n"], { type: "application/x-ndjson" }), "log.ndjson");
+  const download = () =>
+    keep(
+      new Blob([found.value.map((line) => JSON.stringify(line)).join("\n") + "\n"], { type: "application/x-ndjson" }),
+      "log.ndjson",
+    );
 
   return html`
     <div class="tools">
@@ -82,14 +86,19 @@ export function Logs({ query }) {
       <button type="button" onClick=${download} disabled=${!found.value.length}><${Icon} name="save" />${say("inspector.keep")}</button>
     </div>
     ${failure.value && lines.value && html`<p class="note warn" role="status">${why(failure.value)}</p>`}
-    ${lines.value === null
-      ? failure.value
-        ? html`<${Failed} error=${failure.value} again=${() => turn.value++} />`
-        : html`<${Loading} lines="10" />`
-      : found.value.length
-        ? html`<p class="quiet small" role="status">${say("logs.count", { n: found.value.length })}</p>
-            <ol class="log rows mono" tabindex="0" aria-label=${say("page.logs")}>${found.value.slice(-SHOWN).reverse().map((line) => html`<${Line} line=${line} />`)}</ol>`
-        : html`<${Empty} icon="logs" title=${say(text.value ? "noneFound" : "logs.none")} />`}
+    ${
+      lines.value === null
+        ? failure.value
+          ? html`<${Failed} error=${failure.value} again=${() => turn.value++} />`
+          : html`<${Loading} lines="10" />`
+        : found.value.length
+          ? html`<p class="quiet small" role="status">${say("logs.count", { n: found.value.length })}</p>
+            <ol class="log rows mono" tabindex="0" aria-label=${say("page.logs")}>${found.value
+              .slice(-SHOWN)
+              .reverse()
+              .map((line) => html`<${Line} line=${line} />`)}</ol>`
+          : html`<${Empty} icon="logs" title=${say(text.value ? "noneFound" : "logs.none")} />`
+    }
   `;
 }
 

@@ -79,12 +79,16 @@ function Picture({ node = {}, counts = {}, parts = [], certificates = [], disk, 
         <dl class="facts">
           <div><dt>${say("node.version")}</dt><dd>${node.version}</dd></div>
           <div><dt>${say("node.uptime")}</dt><dd>${span(gatewayNow() - node.started_ms)}<span class="quiet small"> ${say("node.since", { at: moment(node.started_ms) })}</span></dd></div>
-          ${Object.entries(node.addresses ?? {}).filter(([, address]) => address).map(
-            ([name, address]) => html`<div><dt>${sayOr(`address.${name}`, name)}</dt><dd class="mono">${address}</dd></div>`,
-          )}
+          ${Object.entries(node.addresses ?? {})
+            .filter(([, address]) => address)
+            .map(
+              ([name, address]) =>
+                html`<div><dt>${sayOr(`address.${name}`, name)}</dt><dd class="mono">${address}</dd></div>`,
+            )}
           ${disked && html`<div><dt>${say("node.disk")}</dt><dd>${say("node.free", { free: size(disk.free_bytes), total: size(disk.total_bytes) })}<span class="quiet small mono"> ${disk.path}</span></dd></div>`}
           ${certificates.map(
-            ({ key, days, subject, until_ms }) => html`<div><dt>${say("node.certificate", { key })}</dt><dd>${say("unit.d", { n: count(days) })}<span class="quiet small"> ${subject}${until_ms && ` · ${day(until_ms)}`}</span></dd></div>`,
+            ({ key, days, subject, until_ms }) =>
+              html`<div><dt>${say("node.certificate", { key })}</dt><dd>${say("unit.d", { n: count(days) })}<span class="quiet small"> ${subject}${until_ms && ` · ${day(until_ms)}`}</span></dd></div>`,
           )}
         </dl>
       </section>

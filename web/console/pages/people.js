@@ -1,13 +1,13 @@
 /** People: who may sign in, what each may do, and who is there now. */
 
 import { useSignal } from "@preact/signals";
-import { ask as request, part, post, remove } from "../api.js";
+import { ask as request, part, remove } from "../api.js";
 import { ago, moment, whole } from "../format.js";
 import { html } from "../html.js";
 import { useLoad } from "../live.js";
-import { Facts, State, Tag } from "../parts/badge.js";
+import { Facts, Tag } from "../parts/badge.js";
 import { ask, sure } from "../parts/dialog.js";
-import { Choice, Pills, Search } from "../parts/field.js";
+import { Pills, Search } from "../parts/field.js";
 import { Icon } from "../parts/icon.js";
 import { Menu } from "../parts/menu.js";
 import { attempt, tell, why } from "../parts/said.js";
@@ -26,7 +26,8 @@ function List({ query }) {
   const text = useSignal(query.q ?? "");
   const kind = useSignal("all");
   const department = useSignal("");
-  const add = () => ask(say("people.add"), ({ close }) => html`<${PersonForm} close=${close} />`, { wide: true, strict: true });
+  const add = () =>
+    ask(say("people.add"), ({ close }) => html`<${PersonForm} close=${close} />`, { wide: true, strict: true });
   return html`
     <div class="tools">
       <${Search} value=${text.value} set=${(value) => (text.value = value)} label=${say("people.search")} />
@@ -54,22 +55,33 @@ function Found({ items, text, kind, department, add }) {
     (one) =>
       kinds[kind.value](one) &&
       (!department.value || one.department === department.value) &&
-      [one.login, one.name, one.number, one.department].some((word) => String(word ?? "").toLowerCase().includes(low)),
+      [one.login, one.name, one.number, one.department].some((word) =>
+        String(word ?? "")
+          .toLowerCase()
+          .includes(low),
+      ),
   );
   return html`
     <div class="tools">
       <${Pills} label=${say("people.filter")} value=${kind.value} set=${(value) => (kind.value = value)}
         choices=${Object.entries(kinds).map(([key, fits]) => [key, say(`people.${key}`), items.filter(fits).length])} />
-      ${departments.length > 0 && html`<select aria-label=${say("people.department")} class="auto" value=${department.value} onChange=${(event) => (department.value = event.currentTarget.value)}>
+      ${
+        departments.length > 0 &&
+        html`<select aria-label=${say("people.department")} class="auto" value=${department.value} onChange=${(event) => (department.value = event.currentTarget.value)}>
         <option value="">${say("people.departments")}</option>
         ${departments.map((one) => html`<option value=${one}>${one}</option>`)}
-      </select>`}
+      </select>`
+      }
     </div>
     ${found.length ? html`<${Rows} items=${found} />` : html`<${Empty} title=${say("noneFound")} />`}
   `;
 }
 
-const edit = (one) => ask(one.name || one.login, ({ close }) => html`<${PersonForm} before=${one} close=${close} />`, { wide: true, strict: true });
+const edit = (one) =>
+  ask(one.name || one.login, ({ close }) => html`<${PersonForm} before=${one} close=${close} />`, {
+    wide: true,
+    strict: true,
+  });
 
 function Rows({ items }) {
   return html`<${Table}
@@ -80,23 +92,44 @@ function Rows({ items }) {
     open=${edit}
     columns=${[
       {
-        title: say("people.name"), class: "main-cell", by: ({ name, login }) => name || login,
-        cell: (one) => html`<button type="button" class="link" onClick=${() => edit(one)}>${one.name || one.login}</button><br /><span class="quiet small">${one.login}</span>`,
+        title: say("people.name"),
+        class: "main-cell",
+        by: ({ name, login }) => name || login,
+        cell: (one) =>
+          html`<button type="button" class="link" onClick=${() => edit(one)}>${one.name || one.login}</button><br /><span class="quiet small">${one.login}</span>`,
       },
-      { title: say("people.number"), class: "number", by: ({ number }) => number ?? "", cell: ({ number }) => number || "—" },
-      { title: say("people.department"), by: ({ department }) => department ?? "", cell: ({ department }) => department || "—" },
       {
-        title: say("people.role"), by: ({ role }) => role ?? "",
+        title: say("people.number"),
+        class: "number",
+        by: ({ number }) => number ?? "",
+        cell: ({ number }) => number || "—",
+      },
+      {
+        title: say("people.department"),
+        by: ({ department }) => department ?? "",
+        cell: ({ department }) => department || "—",
+      },
+      {
+        title: say("people.role"),
+        by: ({ role }) => role ?? "",
         cell: (one) => html`${sayOr(`role.${one.role}`, one.role || say("people.noRole"))}
           ${one.rights_added?.length > 0 && html` <${Tag} tone="good" title=${one.rights_added.join(", ")}>+${one.rights_added.length}<//>`}
           ${one.rights_removed?.length > 0 && html` <${Tag} tone="bad" title=${one.rights_removed.join(", ")}>−${one.rights_removed.length}<//>`}`,
       },
       {
-        title: say("people.state"), by: ({ online }) => (online ? 0 : 1),
-        cell: (one) => html`<span class="dot ${one.online ? "good" : ""}">${one.online ? stateWords(one.state) : say("people.offline")}</span>
+        title: say("people.state"),
+        by: ({ online }) => (online ? 0 : 1),
+        cell: (
+          one,
+        ) => html`<span class="dot ${one.online ? "good" : ""}">${one.online ? stateWords(one.state) : say("people.offline")}</span>
           ${one.tabs?.length > 0 && html` <span class="quiet small">${say("tabs.n", { n: one.tabs.length })}</span>`}`,
       },
-      { title: say("people.last"), by: ({ last_sign_in_ms }) => last_sign_in_ms ?? 0, cell: ({ last_sign_in_ms: at }) => html`<span class="number" title=${whole(at)}>${at ? ago(at) : say("people.never")}</span>` },
+      {
+        title: say("people.last"),
+        by: ({ last_sign_in_ms }) => last_sign_in_ms ?? 0,
+        cell: ({ last_sign_in_ms: at }) =>
+          html`<span class="number" title=${whole(at)}>${at ? ago(at) : say("people.never")}</span>`,
+      },
       {
         title: say("people.marks"),
         cell: (one) => html`<span class="tags">
@@ -114,7 +147,11 @@ function Rows({ items }) {
         { text: say("people.sessions"), icon: "screen", act: () => sessions(one) },
         { text: say("explain"), icon: "explain", act: () => go(to("explain", ["user", one.login])) },
         { text: say("people.inspect"), icon: "inspect", act: () => go(to("inspector", [], { user: one.login })) },
-        one.number && { text: say("people.journal"), icon: "journal", act: () => go(to("journal", [], { number: one.number })) },
+        one.number && {
+          text: say("people.journal"),
+          icon: "journal",
+          act: () => go(to("journal", [], { number: one.number })),
+        },
         one.second_factor && { text: say("factor.reset"), icon: "key", act: () => resetFactor(one) },
         one.origin !== "file" && { text: say("people.remove"), icon: "trash", bad: true, act: () => drop(one) },
       ]}
@@ -123,7 +160,8 @@ function Rows({ items }) {
 }
 
 /** A person's state, which the gateway tells as a number of the protocol. */
-const stateWords = (state) => (typeof state === "number" ? say(`userstate.${state}`) : sayOr(`userstate.${state}`, state || say("people.online")));
+const stateWords = (state) =>
+  typeof state === "number" ? say(`userstate.${state}`) : sayOr(`userstate.${state}`, state || say("people.online"));
 
 async function drop(one) {
   if (await sure(say("people.remove"), say("people.remove.sure", { who: one.name || one.login }), say("people.remove")))
@@ -135,7 +173,12 @@ async function resetFactor(one) {
     await attempt(() => remove(`users/${part(one.login)}/second_factor`), say("factor.reset.done"));
 }
 
-const sessions = (one) => ask(say("people.sessions.of", { who: one.name || one.login }), ({ close }) => html`<${Sessions} one=${one} close=${close} />`, { wide: true });
+const sessions = (one) =>
+  ask(
+    say("people.sessions.of", { who: one.name || one.login }),
+    ({ close }) => html`<${Sessions} one=${one} close=${close} />`,
+    { wide: true },
+  );
 
 function Sessions({ one, close }) {
   const load = useLoad(`users/${part(one.login)}/sessions`, { about: ["users"] });
@@ -146,12 +189,14 @@ function Sessions({ one, close }) {
     ${(data) => {
       const { items } = data;
       return html`${items.length === 0 && html`<p class="quiet">${say("people.sessions.none")}</p>`}
-        <ul class="rows">${items.map((session) => html`<li class="row nowrap">
+        <ul class="rows">${items.map(
+          (session) => html`<li class="row nowrap">
           <${Icon} name="screen" /><span class="grow">
             <b>${sayOr(`session.${session.door}`, session.door)}</b>
             <span class="quiet small"> ${[session.link, session.address, session.tab && `${say("session.tab")} ${session.tab}`].filter(Boolean).join(" · ")}</span></span>
           <time class="quiet number small">${moment(session.since_ms)}</time>
-        </li>`)}</ul>
+        </li>`,
+        )}</ul>
         <div class="ends"><button type="button" class="bad" onClick=${end}>${say("people.sessions.end")}</button></div>`;
     }}
   <//>`;
@@ -191,12 +236,22 @@ function Import({ close }) {
     <p class="mono small sample">login,name,number,department,role,password</p>
     <div class="field"><label for="import-file">${say("import.file")}</label><input id="import-file" type="file" accept=".csv,text/csv,text/plain" onChange=${chosen} /></div>
     <div class="field"><label for="import-text">${say("import.text")}</label>
-      <textarea id="import-text" class="code" rows="7" spellcheck=${false} value=${text.value} onInput=${(event) => { text.value = event.currentTarget.value; plan.value = null; }}></textarea></div>
+      <textarea id="import-text" class="code" rows="7" spellcheck=${false} value=${text.value} onInput=${(event) => {
+        text.value = event.currentTarget.value;
+        plan.value = null;
+      }}></textarea></div>
     ${wrong.value && html`<p class="note bad" role="alert">${wrong.value}</p>`}
-    ${plan.value && html`<div role="status">
-      <${Facts} rows=${[[say("import.added"), plan.value.added], [say("import.changed"), plan.value.changed], [say("import.refused"), plan.value.refused.length]]} />
+    ${
+      plan.value &&
+      html`<div role="status">
+      <${Facts} rows=${[
+        [say("import.added"), plan.value.added],
+        [say("import.changed"), plan.value.changed],
+        [say("import.refused"), plan.value.refused.length],
+      ]} />
       ${plan.value.refused.length > 0 && html`<p class="note warn">${say("import.none")}</p><ul class="refused rows">${plan.value.refused.map((one) => html`<li><b class="number">${say("import.line", { n: one.line })}</b> ${one.column && html`<span class="mono">${one.column}</span> `}${one.why}</li>`)}</ul>`}
-    </div>`}
+    </div>`
+    }
     <div class="ends">
       <button type="button" onClick=${() => close()}>${say("cancel")}</button>
       <button type="button" class=${plan.value ? "" : "main"} disabled=${busy.value || !text.value.trim()} onClick=${() => send(false)}>${say("import.try")}</button>

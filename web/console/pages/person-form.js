@@ -1,7 +1,6 @@
 /** One person: who they are, how they sign in, what they may do. And the table of what each role may do. */
 
 import { useSignal } from "@preact/signals";
-import { useEffect } from "preact/hooks";
 import { part, patch, post } from "../api.js";
 import { html } from "../html.js";
 import { useLoad } from "../live.js";
@@ -31,7 +30,19 @@ export function PersonForm({ before = null, close }) {
   const values = useSignal(
     before
       ? { ...before, subordinates: before.subordinates.join(", "), password: "" }
-      : { login: "", name: "", number: "", department: "", role: "agent", password: "", subordinates: "", rights_added: [], rights_removed: [], must_change_password: true, api_call_enabled: false },
+      : {
+          login: "",
+          name: "",
+          number: "",
+          department: "",
+          role: "agent",
+          password: "",
+          subordinates: "",
+          rights_added: [],
+          rights_removed: [],
+          must_change_password: true,
+          api_call_enabled: false,
+        },
   );
   const wrong = useSignal({});
   const refused = useSignal("");
@@ -62,7 +73,9 @@ export function PersonForm({ before = null, close }) {
       ...(v.password ? { password: v.password } : before ? {} : { generate_password: true }),
     };
     try {
-      const done = before ? await patch(`users/${part(before.login)}`, body) : await post("users", { login: v.login.trim(), ...body });
+      const done = before
+        ? await patch(`users/${part(before.login)}`, body)
+        : await post("users", { login: v.login.trim(), ...body });
       tell(say("people.saved", { who: v.name || v.login }));
       close(true);
       if (done.password) made(v.name || v.login, done.password);
@@ -113,7 +126,12 @@ function Rights({ roles, role, added, removed, set, fixed, all = [] }) {
   return html`<ul class="rights">
     ${all.map((right) => {
       const on = (byRole.has(right) || added.includes(right)) && !removed.includes(right);
-      const mark = added.includes(right) && !byRole.has(right) ? "added" : removed.includes(right) && byRole.has(right) ? "removed" : "";
+      const mark =
+        added.includes(right) && !byRole.has(right)
+          ? "added"
+          : removed.includes(right) && byRole.has(right)
+            ? "removed"
+            : "";
       return html`<li class=${mark}><label class="check">
         <input type="checkbox" checked=${on} disabled=${fixed} onChange=${(event) => toggle(right, event.currentTarget.checked)} />
         <span>${sayOr(`right.${right}`, right)} <span class="mono quiet small">${right}</span></span>
@@ -127,9 +145,18 @@ function Rights({ roles, role, added, removed, set, fixed, all = [] }) {
 export function RightsOf({ data, text }) {
   const { items: roles, rights } = data;
   const low = text.value.trim().toLowerCase();
-  const methods = [...new Set(roles.flatMap((role) => role.methods))].filter((name) => name.toLowerCase().includes(low)).sort();
-  const mark = (on) => (on ? html`<span class="dot good" title=${say("yes")}><span class="unseen">${say("yes")}</span></span>` : html`<span class="quiet">—<span class="unseen">${say("no")}</span></span>`);
-  const matrix = (caption, first, rows) => html`<div class="tabled" role="region" tabindex="0" aria-label=${caption}><table class="matrix">
+  const methods = [...new Set(roles.flatMap((role) => role.methods))]
+    .filter((name) => name.toLowerCase().includes(low))
+    .sort();
+  const mark = (on) =>
+    on
+      ? html`<span class="dot good" title=${say("yes")}><span class="unseen">${say("yes")}</span></span>`
+      : html`<span class="quiet">—<span class="unseen">${say("no")}</span></span>`;
+  const matrix = (
+    caption,
+    first,
+    rows,
+  ) => html`<div class="tabled" role="region" tabindex="0" aria-label=${caption}><table class="matrix">
     <caption class="unseen">${caption}</caption>
     <thead><tr><th scope="col">${first}</th>${roles.map(({ role }) => html`<th scope="col">${sayOr(`role.${role}`, role)}</th>`)}</tr></thead>
     <tbody>${rows.map(({ key, head, on }) => html`<tr key=${key}><th scope="row">${head}</th>${roles.map((role) => html`<td>${mark(on(role))}</td>`)}</tr>`)}</tbody>
@@ -137,13 +164,27 @@ export function RightsOf({ data, text }) {
   const named = (right) => html`${sayOr(`right.${right}`, right)} <span class="mono quiet small">${right}</span>`;
   return html`
     <section><h2>${say("roles.rights")}</h2>
-      ${matrix(say("roles.rights"), say("roles.right"), rights.map((right) => ({ key: right, head: named(right), on: (role) => role.rights.includes(right) })))}
+      ${matrix(
+        say("roles.rights"),
+        say("roles.right"),
+        rights.map((right) => ({ key: right, head: named(right), on: (role) => role.rights.includes(right) })),
+      )}
     </section>
     <section>
       <div class="tools"><h2 class="grow">${say("roles.methods")}</h2><${Search} value=${text.value} set=${(value) => (text.value = value)} label=${say("roles.search")} /></div>
-      ${methods.length
-        ? matrix(say("roles.methods"), say("roles.method"), methods.map((name) => ({ key: name, head: html`<span class="mono">${name}</span>`, on: (role) => role.methods.includes(name) })))
-        : html`<${Empty} title=${say("noneFound")} />`}
+      ${
+        methods.length
+          ? matrix(
+              say("roles.methods"),
+              say("roles.method"),
+              methods.map((name) => ({
+                key: name,
+                head: html`<span class="mono">${name}</span>`,
+                on: (role) => role.methods.includes(name),
+              })),
+            )
+          : html`<${Empty} title=${say("noneFound")} />`
+      }
     </section>
   `;
 }

@@ -32,7 +32,9 @@ function All({ items, first, again }) {
     changeable: ({ changeable }) => changeable,
   };
   const found = items.filter(
-    (one) => kinds[kind.value](one) && [one.key, either(one, "help"), shown(one.value)].some((word) => String(word).toLowerCase().includes(low)),
+    (one) =>
+      kinds[kind.value](one) &&
+      [one.key, either(one, "help"), shown(one.value)].some((word) => String(word).toLowerCase().includes(low)),
   );
   const groups = Map.groupBy(found, ({ key }) => key.split(".")[0]);
   const set = (key, value) => {
@@ -50,8 +52,16 @@ function All({ items, first, again }) {
       <span class="grow"></span>
       <${Menu} class="" spoken label=${say("settings.whole")} items=${[
         { text: say("settings.reload"), icon: "again", act: () => reload(again) },
-        { text: say("settings.drain"), icon: "pause", act: () => ask(say("settings.drain"), ({ close }) => html`<${Drain} close=${close} />`) },
-        { text: say("settings.undrain"), icon: "play", act: () => attempt(() => remove("drain"), say("settings.undrained")) },
+        {
+          text: say("settings.drain"),
+          icon: "pause",
+          act: () => ask(say("settings.drain"), ({ close }) => html`<${Drain} close=${close} />`),
+        },
+        {
+          text: say("settings.undrain"),
+          icon: "play",
+          act: () => attempt(() => remove("drain"), say("settings.undrained")),
+        },
       ]}><${Icon} name="settings" />${say("settings.whole")}<${Icon} name="down" size="16" /><//>
     </div>
     ${found.length === 0 && html`<${Empty} title=${say("noneFound")} />`}
@@ -61,15 +71,29 @@ function All({ items, first, again }) {
         <ul class="settings rows">${list.map((one) => html`<${Setting} key=${one.key} one=${one} value=${one.key in changed.value ? changed.value[one.key] : one.value} touched=${one.key in changed.value} set=${(value) => set(one.key, value)} />`)}</ul>
       </section>`,
     )}
-    ${n > 0 && html`<div class="changes card" role="region" aria-label=${say("settings.changes", { n })}>
+    ${
+      n > 0 &&
+      html`<div class="changes card" role="region" aria-label=${say("settings.changes", { n })}>
       <span class="grow"><b>${say("settings.changes", { n })}</b></span>
       <button type="button" onClick=${() => (changed.value = {})}>${say("settings.discard")}</button>
-      <button type="button" class="main" onClick=${() => tryOut(values(changed.value, items), () => { changed.value = {}; again(); })}>${say("settings.try")}</button>
-    </div>`}
+      <button type="button" class="main" onClick=${() =>
+        tryOut(values(changed.value, items), () => {
+          changed.value = {};
+          again();
+        })}>${say("settings.try")}</button>
+    </div>`
+    }
   `;
 }
 
-const shown = (value) => (value === null || value === undefined ? "" : Array.isArray(value) ? value.join(", ") : typeof value === "object" ? JSON.stringify(value) : String(value));
+const shown = (value) =>
+  value === null || value === undefined
+    ? ""
+    : Array.isArray(value)
+      ? value.join(", ")
+      : typeof value === "object"
+        ? JSON.stringify(value)
+        : String(value);
 
 /** What was typed, as the kinds of the keys are. */
 function values(typed, items) {
@@ -78,7 +102,12 @@ function values(typed, items) {
       if (value === null) return [key, null];
       const { kind, value: before } = items.find((one) => one.key === key);
       if (Array.isArray(before) || kind === "list") return [key, Array.isArray(value) ? value : words(value)];
-      if ((kind === "number" || kind === "count" || typeof before === "number") && String(value).trim() !== "" && Number.isFinite(Number(value))) return [key, Number(value)];
+      if (
+        (kind === "number" || kind === "count" || typeof before === "number") &&
+        String(value).trim() !== "" &&
+        Number.isFinite(Number(value))
+      )
+        return [key, Number(value)];
       return [key, value];
     }),
   );
@@ -90,7 +119,8 @@ function Setting({ one, value, touched, set }) {
   const flag = kind === "bool" || kind === "boolean" || kind === "flag" || typeof one.value === "boolean";
   const field = () => {
     if (!changeable) return html`<output id=${id} class="mono fixed">${shown(value) || "—"}</output>`;
-    if (flag) return html`<label class="check"><input type="checkbox" id=${id} checked=${value === true} onChange=${(event) => set(event.currentTarget.checked)} /><span>${say(value ? "yes" : "no")}</span></label>`;
+    if (flag)
+      return html`<label class="check"><input type="checkbox" id=${id} checked=${value === true} onChange=${(event) => set(event.currentTarget.checked)} /><span>${say(value ? "yes" : "no")}</span></label>`;
     if (choices.length)
       return html`<select id=${id} value=${value} onChange=${(event) => set(event.currentTarget.value)}>${choices.map((own) => html`<option value=${own} selected=${own === value}>${own}</option>`)}</select>`;
     return html`<input type="text" id=${id} class="mono" spellcheck=${false} autocomplete="off" value=${shown(value)} placeholder=${shown(one.default)} onInput=${(event) => set(event.currentTarget.value)} />`;
@@ -117,8 +147,12 @@ function Setting({ one, value, touched, set }) {
 async function tryOut(body, done) {
   let answer;
   if (!(await attempt(async () => (answer = await put("settings?try=1", body))))) return;
-  const wanted = await ask(say("settings.would"), ({ close }) => html`<${Changes} answer=${answer} />
-    <div class="ends"><button type="button" onClick=${() => close(false)}>${say("cancel")}</button><button type="button" class="main" autofocus onClick=${() => close(true)}>${say("save")}</button></div>`, { wide: true });
+  const wanted = await ask(
+    say("settings.would"),
+    ({ close }) => html`<${Changes} answer=${answer} />
+    <div class="ends"><button type="button" onClick=${() => close(false)}>${say("cancel")}</button><button type="button" class="main" autofocus onClick=${() => close(true)}>${say("save")}</button></div>`,
+    { wide: true },
+  );
   if (wanted && (await attempt(() => put("settings", body), say("settings.saved")))) done();
 }
 
@@ -126,19 +160,28 @@ async function reload(again) {
   let answer;
   if (!(await attempt(async () => (answer = await post("reload"))))) return;
   again();
-  ask(say("settings.reloaded"), ({ close }) => html`<${Changes} answer=${answer} /><div class="ends"><button type="button" class="main" onClick=${() => close()}>${say("close")}</button></div>`, { wide: true });
+  ask(
+    say("settings.reloaded"),
+    ({ close }) =>
+      html`<${Changes} answer=${answer} /><div class="ends"><button type="button" class="main" onClick=${() => close()}>${say("close")}</button></div>`,
+    { wide: true },
+  );
 }
 
 /** What changed, and what each change does. */
 export function Changes({ answer }) {
   const { changes = [], findings = [] } = answer;
   return html`
-    ${changes.length
-      ? html`<ul class="changed rows">${changes.map((one) => html`<li>
+    ${
+      changes.length
+        ? html`<ul class="changed rows">${changes.map(
+            (one) => html`<li>
           <span class="mono"><b>${one.key}</b></span> <${Tag} tone=${EFFECTS[one.effect] ?? ""}>${sayOr(`effect.${one.effect}`, one.effect)}<//>
           <p class="small"><del class="mono">${shown(one.was) || "—"}</del> → <ins class="mono">${shown(one.is) || "—"}</ins></p>
-        </li>`)}</ul>`
-      : html`<p>${say("settings.same")}</p>`}
+        </li>`,
+          )}</ul>`
+        : html`<p>${say("settings.same")}</p>`
+    }
     ${findings.map((one) => html`<p class="note ${one.severity === "error" ? "bad" : "warn"}">${finding(one)}</p>`)}
   `;
 }
@@ -151,7 +194,10 @@ function Drain({ close }) {
   async function submit(event) {
     event.preventDefault();
     try {
-      await post("drain", { over_ms: Math.round(Number(over.value) * 1000), back_ms: Math.round(Number(back.value) * 1000) });
+      await post("drain", {
+        over_ms: Math.round(Number(over.value) * 1000),
+        back_ms: Math.round(Number(back.value) * 1000),
+      });
       tell(say("settings.draining"));
       close();
     } catch (error) {

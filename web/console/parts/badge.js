@@ -4,10 +4,29 @@ import { html } from "../html.js";
 import { sayOr } from "../words.js";
 
 const TONES = {
-  up: "good", ok: "good", green: "good", online: "good", answered: "good", done: "good",
-  amber: "warn", degraded: "warn", warn: "warn", connecting: "warn", waiting: "warn", listening: "warn", ringing: "warn",
-  introducing: "warn", running: "accent", backoff: "bad", refused: "bad",
-  down: "bad", red: "bad", fail: "bad", failed: "bad", error: "bad", off: "",
+  up: "good",
+  ok: "good",
+  green: "good",
+  online: "good",
+  answered: "good",
+  done: "good",
+  amber: "warn",
+  degraded: "warn",
+  warn: "warn",
+  connecting: "warn",
+  waiting: "warn",
+  listening: "warn",
+  ringing: "warn",
+  introducing: "warn",
+  running: "accent",
+  backoff: "bad",
+  refused: "bad",
+  down: "bad",
+  red: "bad",
+  fail: "bad",
+  failed: "bad",
+  error: "bad",
+  off: "",
 };
 
 export const toneOf = (state) => TONES[state] ?? "";
@@ -18,7 +37,8 @@ export function State({ kind, state, words }) {
 }
 
 /** A plain word in a frame. */
-export const Tag = ({ children, tone = "", title }) => html`<span class="tag ${tone}" title=${title}>${children}</span>`;
+export const Tag = ({ children, tone = "", title }) =>
+  html`<span class="tag ${tone}" title=${title}>${children}</span>`;
 
 /** Names of `key value` pairs, as a list of terms. Pairs whose value is nothing are left out. */
 export function Facts({ rows }) {

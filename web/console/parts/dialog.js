@@ -27,11 +27,14 @@ export function ask(title, content, { wide = false, strict = false } = {}) {
 
 /** Asks whether something is really wanted. `bad`: it cannot be undone. */
 export function sure(title, text, act, { bad = true } = {}) {
-  return ask(title, ({ close }) => html`<p>${text}</p>
+  return ask(
+    title,
+    ({ close }) => html`<p>${text}</p>
     <div class="ends">
       <button type="button" onClick=${() => close(false)}>${say("cancel")}</button>
       <button type="button" class=${bad ? "bad" : "main"} autofocus onClick=${() => close(true)}>${act}</button>
-    </div>`);
+    </div>`,
+  );
 }
 
 /** Closes all that is open. */

@@ -7,7 +7,7 @@ import { Icon } from "./icon.js";
 import { tell } from "./said.js";
 
 /** `children(attributes)` makes the field itself from its id and what describes it. */
-export function Field({ label, help, wrong, children, needed, class: kind = "" }) {
+function Field({ label, help, wrong, children, needed, class: kind = "" }) {
   const id = useId();
   const about = [help && `${id}-help`, wrong && `${id}-wrong`].filter(Boolean).join(" ") || undefined;
   return html`<div class="field ${kind}">

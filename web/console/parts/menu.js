@@ -72,8 +72,11 @@ export function Menu({ label, items, children, spoken, class: kind = "plain", al
     >
       ${children ?? html`<${Icon} name="more" />`}
     </button>
-    ${open && html`<div class="menu ${align}" role="menu" aria-label=${label} ref=${list} onKeyDown=${moved}>
+    ${
+      open &&
+      html`<div class="menu ${align}" role="menu" aria-label=${label} ref=${list} onKeyDown=${moved}>
       ${items.filter(Boolean).map(row)}
-    </div>`}
+    </div>`
+    }
   </div>`;
 }

@@ -29,11 +29,13 @@ export function Table({ label, columns, rows, id, open, ends, first = null, mark
           ${shown.map(({ title, by, class: kind }, at) => {
             const mine = order?.at === at;
             return html`<th scope="col" class=${kind} aria-sort=${mine ? (order.down ? "descending" : "ascending") : undefined}>
-              ${by
-                ? html`<button type="button" class="plain heading" onClick=${() => setOrder({ at, down: mine && !order.down })}>
+              ${
+                by
+                  ? html`<button type="button" class="plain heading" onClick=${() => setOrder({ at, down: mine && !order.down })}>
                     ${title}<span class=${mine ? (order.down ? "way down" : "way") : "way none"} aria-hidden="true"></span>
                   </button>`
-                : title}
+                  : title
+              }
             </th>`;
           })}
           ${ends && html`<th scope="col" class="ends"><span class="unseen">${say("actions")}</span></th>`}
@@ -47,7 +49,8 @@ export function Table({ label, columns, rows, id, open, ends, first = null, mark
             onClick=${(event) => clicked(event, row)}
           >
             ${shown.map(
-              ({ title, cell, class: kind }) => html`<td class=${kind} data-title=${title}><div>${cell(row)}</div></td>`,
+              ({ title, cell, class: kind }) =>
+                html`<td class=${kind} data-title=${title}><div>${cell(row)}</div></td>`,
             )}
             ${ends && html`<td class="ends"><div>${ends(row)}</div></td>`}
           </tr>`,

@@ -14,8 +14,7 @@ export function Timeline({ items }) {
         <time title=${whole(at_ms)} class="number">${fine(at_ms)}<span class="quiet"> +${distance(at_ms - began)}</span></time>
         <div class="event">
           <p>${text}${what && html` <span class="tag mono">${what}</span>`}</p>
-          ${filled(detail) &&
-          html`<details><summary>${say("details")}</summary><${Json} value=${detail} /></details>`}
+          ${filled(detail) && html`<details><summary>${say("details")}</summary><${Json} value=${detail} /></details>`}
         </div>
       </li>`,
     )}
@@ -23,7 +22,10 @@ export function Timeline({ items }) {
 }
 
 const filled = (detail) =>
-  detail !== null && detail !== undefined && detail !== "" && (typeof detail !== "object" || Object.keys(detail).length > 0);
+  detail !== null &&
+  detail !== undefined &&
+  detail !== "" &&
+  (typeof detail !== "object" || Object.keys(detail).length > 0);
 
 function distance(ms) {
   if (ms < 10_000) return `${(ms / 1000).toFixed(3)}`;

@@ -70,10 +70,7 @@ export const frame = {
   "connection.connecting": ["Connecting", "Соединяемся"],
   "connection.lost": ["No connection", "Нет связи"],
   "connection.silent": ["Without changes", "Без обновлений"],
-  lost: [
-    "The gateway does not answer. What you see may be old.",
-    "Шлюз не отвечает. Показанное могло устареть.",
-  ],
+  lost: ["The gateway does not answer. What you see may be old.", "Шлюз не отвечает. Показанное могло устареть."],
   "lost.again": ["Trying again in {seconds} s.", "Новая попытка через {seconds} с."],
   notices: ["Notices", "Уведомления"],
   "notices.none": ["Nothing has been told yet.", "Пока ничего не сообщалось."],

@@ -39,7 +39,10 @@ export const links = {
   "links.try.gives": ["Gives", "Отдаёт"],
   "links.try.anything": ["anything", "что угодно"],
   "links.try.needed": ["needed", "обязателен"],
-  "links.try.counts": ["Called {n} times, half within {half}, 95 of 100 within {most}.", "Вызовов: {n}, половина за {half}, 95 из 100 за {most}."],
+  "links.try.counts": [
+    "Called {n} times, half within {half}, 95 of 100 within {most}.",
+    "Вызовов: {n}, половина за {half}, 95 из 100 за {most}.",
+  ],
   "links.try.never": ["Not called yet.", "Ещё не вызывался."],
   "links.try.input": ["Input, JSON", "Входные параметры, JSON"],
   "links.try.user": ["In the name of, login", "От имени, логин"],
@@ -90,10 +93,7 @@ export const links = {
     "WebSocket без TLS: для одной машины или закрытой сети.",
   ],
   "mode.accept-wss.what": ["Secure WebSocket to a port of ours.", "Защищённый WebSocket на наш порт."],
-  "mode.dial-ws.what": [
-    "WebSocket without TLS to the CRM's address.",
-    "WebSocket без TLS на адрес CRM.",
-  ],
+  "mode.dial-ws.what": ["WebSocket without TLS to the CRM's address.", "WebSocket без TLS на адрес CRM."],
   "mode.dial-wss.what": ["Secure WebSocket to the CRM's address.", "Защищённый WebSocket на адрес CRM."],
   "mode.post-http.what": [
     "For CRMs that cannot hold a connection, without TLS.",

@@ -3,7 +3,10 @@
 export const work = {
   "calls.search": ["Search by number, name, queue", "Поиск по номеру, имени, очереди"],
   "calls.none": ["Nobody is talking now.", "Сейчас никто не разговаривает."],
-  "calls.none.what": ["Calls appear here by themselves. Past ones are in the journal.", "Звонки появляются здесь сами. Прошлые в журнале."],
+  "calls.none.what": [
+    "Calls appear here by themselves. Past ones are in the journal.",
+    "Звонки появляются здесь сами. Прошлые в журнале.",
+  ],
   "calls.parties": ["Parties", "Участники"],
   "calls.lasts": ["Lasts", "Длится"],
   "calls.queue": ["Queue", "Очередь"],
@@ -111,7 +114,10 @@ export const work = {
   "forms.parameters": ["Parameters, JSON", "Параметры, JSON"],
   "forms.parameters.help": ["What the form declares, by name.", "То, что объявлено в форме, по именам."],
   "forms.close": ["Close", "Закрыть"],
-  "forms.close.sure": ["The form {name} closes in all tabs, unanswered.", "Форма {name} закроется во всех вкладках без ответа."],
+  "forms.close.sure": [
+    "The form {name} closes in all tabs, unanswered.",
+    "Форма {name} закроется во всех вкладках без ответа.",
+  ],
   "forms.closed": ["The form is closed.", "Форма закрыта."],
 
   explain: ["Explain", "Разобрать"],

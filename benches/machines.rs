@@ -25,11 +25,42 @@ use tokio::sync::mpsc;
 const CALL: &str = r#"["executemethod",{"qid":"0.5182736450192837","name":"Find","inputparameters":{"phone":"79001112233","note":"a text of about this length"}}]"#;
 
 fn main() {
+    if std::env::args().any(|argument| argument == "decisions") {
+        return decisions();
+    }
     println!("{:<58} {:>12} {:>8}", "what", "ns", "rounds");
     dialog_ping();
     hub_call();
     fan_out();
     engine_both_ways();
+    decisions();
+}
+
+/// What it costs that decisions are remembered: the same calls with it and without, by turns; CPU of the whole engine.
+fn decisions() {
+    let mut ratios = Vec::new();
+    let mut with_it = Vec::new();
+    for round in 0..11 {
+        let mut both = [Duration::ZERO; 2];
+        for turn in [0, 1] {
+            // Who goes first changes.
+            let on = (turn + round) % 2 == 0;
+            both[usize::from(on)] = engine_cpu(false, on, 100_000);
+        }
+        ratios.push(both[1].as_secs_f64() / both[0].as_secs_f64());
+        with_it.push(both[1]);
+    }
+    ratios.sort_by(f64::total_cmp);
+    with_it.sort_unstable();
+    println!(
+        "{:<58} {:>12} {:>8}   ratio with / without {:.3}, {:.3}..{:.3}",
+        "engine: CPU of a call, decisions remembered",
+        with_it[5].as_nanos(),
+        ratios.len(),
+        ratios[5],
+        ratios[0],
+        ratios[10]
+    );
 }
 
 /// Runs `work` (which does `n` things) in rounds of at least 100 ms, and prints the median time of one thing.
@@ -223,31 +254,37 @@ impl Archive for Nobody {
 /// built, and through a task that owns the engine's inbox, as it might have been.
 fn engine_both_ways() {
     for mailbox in [false, true] {
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-        let (hub, peers, link) = hub(100);
-        let outlets = Outlets {
-            pbx: Box::new(|_| {}),
-            record: Box::new(|_| {}),
-            notice: Box::new(|_| {}),
-            kept: Box::new(|| None),
-            accounts: Arc::new(Nobody),
-            archive: Arc::new(Nobody),
-        };
-        let engine = Engine::new(hub, outlets);
         let way = if mailbox { "through a mailbox task" } else { "with a lock a batch" };
-        let cpu = cpu_time();
-        let calls = 200_000u32;
         let wall = Instant::now();
-        runtime.block_on(drive(engine, peers, link, mailbox, calls));
-        let cpu = cpu_time() - cpu;
+        let calls = 200_000;
+        let cpu = engine_cpu(mailbox, true, calls);
         println!(
             "{:<58} {:>12} {:>8}   wall {} ns a call",
             format!("engine: CPU of a call tab -> link -> tab {way}"),
-            (cpu / calls).as_nanos(),
+            cpu.as_nanos(),
             1,
             (wall.elapsed() / calls).as_nanos()
         );
     }
+}
+
+/// CPU of one of so many calls.
+fn engine_cpu(mailbox: bool, tracing: bool, calls: u32) -> Duration {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    let (hub, peers, link) = hub(100);
+    let outlets = Outlets {
+        pbx: Box::new(|_| {}),
+        record: Box::new(|_| {}),
+        notice: Box::new(|_| {}),
+        kept: Box::new(|| None),
+        accounts: Arc::new(Nobody),
+        archive: Arc::new(Nobody),
+    };
+    let engine = Engine::new(hub, outlets);
+    engine.set_tracing(tracing);
+    let cpu = cpu_time();
+    runtime.block_on(drive(engine, peers, link, mailbox, calls));
+    (cpu_time() - cpu) / calls
 }
 
 async fn drive(engine: Arc<Engine>, peers: Vec<PeerId>, link: PeerId, mailbox: bool, calls: u32) {

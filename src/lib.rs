@@ -5,6 +5,7 @@
 //! - [`shutdown`]: the stop signal and the grace period.
 //! - [`service`]: the service manager that started us.
 //! - [`telemetry`]: how the house speaks to operators.
+//! - [`capture`]: what went into a Hub and came out, written down and played again.
 //! - [`engine`]: what owns the Hub, and the outboxes.
 //! - [`pbx`]: telephone systems behind one trait, and the simulator.
 //! - [`store`]: what outlives a restart, and who may log in.
@@ -23,6 +24,7 @@ pub use ctigate_proto as proto;
 pub mod admin;
 pub mod app;
 pub mod assets;
+pub mod capture;
 pub mod cli;
 pub mod config;
 pub mod demo;

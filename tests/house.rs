@@ -10,7 +10,8 @@ const SERVER: &[(&str, &[&str])] = &[
     ("shutdown", &[]),
     ("service", &[]),
     ("telemetry", &["config"]),
-    ("engine", &["config", "telemetry", "shutdown"]),
+    ("capture", &[]),
+    ("engine", &["capture", "config", "telemetry", "shutdown"]),
     ("store", &["config", "telemetry", "shutdown"]),
     ("files", &["config", "telemetry", "shutdown"]),
     ("pbx", &["config", "telemetry", "shutdown"]),
@@ -22,13 +23,27 @@ const SERVER: &[(&str, &[&str])] = &[
     ("trial", &["config", "transport"]),
     (
         "app",
-        &["admin", "config", "demo", "engine", "files", "pbx", "shutdown", "store", "telemetry", "transport", "web"],
+        &[
+            "admin",
+            "capture",
+            "config",
+            "demo",
+            "engine",
+            "files",
+            "pbx",
+            "shutdown",
+            "store",
+            "telemetry",
+            "transport",
+            "web",
+        ],
     ),
     // Doors for the commands: they read the admin token, make password hashes and backups, and speak TLS to the admin port.
     (
         "cli",
         &[
             "app",
+            "capture",
             "config",
             "demo",
             "service",

@@ -15,7 +15,7 @@ use ctigate_proto::message::{Envelope, Format, Text};
 use futures_util::{Stream, stream};
 
 use super::operator::Operator;
-use crate::engine::{Filter, Tail, TapLine};
+use crate::engine::{Captured, Filter, Tail, TapLine, Wanted as Capturing};
 use crate::pbx::{Control, ControlError, Done};
 
 use super::explain::{Explained, Kind};
@@ -78,6 +78,29 @@ pub trait Door: Send + Sync {
         // A house without a memory.
         let _ = (kind, id);
         Box::pin(async { Explained::Unknown })
+    }
+
+    /// Begins to capture what happens. `None` when as many captures run as may.
+    fn begin_capture(&self, wanted: Capturing) -> Option<u64> {
+        let _ = wanted;
+        None
+    }
+
+    /// Ends a capture; it can still be read. False when there is none of this id.
+    fn end_capture(&self, id: u64) -> bool {
+        let _ = id;
+        false
+    }
+
+    /// All captures, the oldest first.
+    fn captures(&self) -> Vec<Captured> {
+        Vec::new()
+    }
+
+    /// What a capture holds so far.
+    fn captured(&self, id: u64) -> Option<bytes::Bytes> {
+        let _ = id;
+        None
     }
 
     /// Orders something of the telephone system.

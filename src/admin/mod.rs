@@ -19,6 +19,7 @@
 
 pub mod access;
 mod answer;
+mod captures;
 mod console;
 pub mod door;
 pub mod explain;
@@ -97,6 +98,7 @@ fn guarded() -> OpenApiRouter<Shared> {
         .merge(methods::routes())
         .merge(forms::routes())
         .merge(explain::routes())
+        .merge(captures::routes())
         .merge(orders::routes())
         .merge(health::routes())
         .merge(settings::routes())

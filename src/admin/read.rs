@@ -156,6 +156,29 @@ impl Fields {
         }
     }
 
+    /// A whole number; `None` when it is missing or null.
+    ///
+    /// # Errors
+    /// 400: it is none, or not in the range.
+    pub fn whole(&mut self, name: &'static str, range: RangeInclusive<u64>) -> Result<Option<u64>, Failure> {
+        let Some(value) = self.take(name).filter(|value| *value != Value::Null) else { return Ok(None) };
+        let number = value.to_i64().and_then(|number| u64::try_from(number).ok()).filter(|n| range.contains(n));
+        let expected = format!("a whole number from {} to {}", range.start(), range.end());
+        number.map(Some).ok_or_else(|| wrong(name, &value, &expected))
+    }
+
+    /// A boolean that may be left out.
+    ///
+    /// # Errors
+    /// 400: it is something else.
+    pub fn flag_or(&mut self, name: &'static str, otherwise: bool) -> Result<bool, Failure> {
+        match self.take(name) {
+            None | Some(Value::Null) => Ok(otherwise),
+            Some(Value::Bool(flag)) => Ok(flag),
+            Some(other) => Err(wrong(name, &other, "true or false")),
+        }
+    }
+
     /// A boolean that must be there.
     ///
     /// # Errors

@@ -49,6 +49,21 @@ pub struct Wanted {
     /// Only of this link.
     #[serde(default)]
     link: String,
+    /// Only of this tab: the `id` of its connection, or the `tabid` of a tab behind a link.
+    #[serde(default)]
+    tab: String,
+    /// `json` (the default): the text in JSON; `wire`: as it went.
+    #[serde(default)]
+    format: Shown,
+}
+
+/// How the text is shown.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+enum Shown {
+    #[default]
+    Json,
+    Wire,
 }
 
 impl Tails {
@@ -63,12 +78,12 @@ impl Tails {
     /// # Errors
     /// 400 when what is wanted cannot be read, 429 when too many follow already.
     pub fn stream(&self, door: &dyn Door, wanted: Result<Query<Wanted>, QueryRejection>) -> Result<Response, Failure> {
-        let Query(Wanted { user, link }) = wanted.map_err(|error| Failure::bad(error.body_text()))?;
+        let Query(Wanted { user, link, tab, format }) = wanted.map_err(|error| Failure::bad(error.body_text()))?;
         let Ok(seat) = Arc::clone(&self.seats).try_acquire_owned() else {
             let detail = format!("{MOST} follow already");
             return Err(Failure::with(StatusCode::TOO_MANY_REQUESTS, Code::TooManyRequests, detail));
         };
-        let lines = door.tail(Filter { user, link }).map(move |line| {
+        let lines = door.tail(Filter { user, link, tab, wire: format == Shown::Wire }).map(move |line| {
             // Held as long as the stream lives.
             let _ = &seat;
             Ok::<_, Infallible>(Event::default().json_data(&line).unwrap_or_default())
@@ -80,7 +95,7 @@ impl Tails {
 
 /// One message that passed.
 #[derive(ToSchema)]
-#[schema(example = json!({"ms": 1790000000000_i64, "direction": "in", "peer": "link crm", "link": "crm", "user": "", "method": "ping", "qid": "1", "bytes": 20, "text": "[\"ping\",{\"qid\":\"1\"}]"}))]
+#[schema(example = json!({"ms": 1790000000000_i64, "direction": "in", "peer": "link crm", "id": 1, "tab": "", "format": "xml", "link": "crm", "user": "", "method": "ping", "qid": "1", "bytes": 20, "text": "[\"ping\",{\"qid\":\"1\"}]"}))]
 #[expect(dead_code, reason = "describes the line of the engine")]
 struct MessageThatPassed {
     /// When, milliseconds since 1970.
@@ -89,6 +104,12 @@ struct MessageThatPassed {
     direction: String,
     /// The peer in words.
     peer: String,
+    /// The number of the peer: that of a connection.
+    id: u64,
+    /// The tab: the `tabid` of one behind a link, else the number of its connection; empty for a link.
+    tab: String,
+    /// `json` or `xml`, as it went over the wire; empty when nobody knows.
+    format: String,
     /// The link, or empty.
     link: String,
     /// The user it is from, for or about, or empty.
@@ -97,9 +118,9 @@ struct MessageThatPassed {
     method: String,
     /// The qid as it was written, or empty.
     qid: String,
-    /// Length of the text in JSON.
+    /// Length of the text.
     bytes: usize,
-    /// The text in JSON, secrets masked, cut at 4 KiB.
+    /// The text, secrets masked, cut at 4 KiB.
     text: String,
 }
 

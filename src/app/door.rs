@@ -15,7 +15,7 @@ use crate::admin::door::{Later, Lines};
 use crate::admin::explain::{Explained, Kind};
 use crate::admin::operator::Operator;
 use crate::admin::{Door, Part};
-use crate::engine::{Engine, Filter};
+use crate::engine::{Captured, Engine, Filter, Wanted};
 use crate::pbx::{Control, ControlError, Done, Handle};
 use crate::telemetry::{Now, Telemetry};
 use crate::transport::Transport;
@@ -51,6 +51,22 @@ impl Door for House {
     fn explain(&self, kind: Kind, id: &str) -> Later<'_, Explained> {
         let id = id.to_owned();
         Box::pin(async move { self.explainer.explain(kind, &id, self.phone.is_up()).await })
+    }
+
+    fn begin_capture(&self, wanted: Wanted) -> Option<u64> {
+        self.engine.begin_capture(wanted)
+    }
+
+    fn end_capture(&self, id: u64) -> bool {
+        self.engine.end_capture(id)
+    }
+
+    fn captures(&self) -> Vec<Captured> {
+        self.engine.captures()
+    }
+
+    fn captured(&self, id: u64) -> Option<bytes::Bytes> {
+        self.engine.captured(id)
     }
 
     fn control(&self, control: Control) -> Later<'_, Result<Done, ControlError>> {

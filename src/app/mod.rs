@@ -14,6 +14,7 @@ mod settings;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -25,8 +26,9 @@ use tokio::net::TcpListener;
 use tokio::sync::Mutex;
 
 use crate::admin::{self, Door};
+use crate::capture::line::Kept;
 use crate::config::{Config, Loaded, PbxKind, Refused, Secret, Sources, TlsPort};
-use crate::engine::{Engine, Outlets};
+use crate::engine::{Engine, Outlets, Tape};
 use crate::files::Files;
 use crate::pbx;
 use crate::pbx::asterisk::Asterisk;
@@ -54,6 +56,8 @@ use live::{Live, Parts};
 
 /// How many orders to the telephone system, and events from it, may wait.
 const PBX_QUEUE: usize = 4096;
+/// The largest capture, bytes.
+const LARGEST_TAPE: u64 = 4 << 30;
 /// Over how long goodbyes are spread when the node stops.
 const STAGGER: Duration = Duration::from_secs(2);
 
@@ -152,6 +156,8 @@ pub struct Begun {
     pub loaded: Loaded,
     /// Where it comes from; `None`: a program put it together, and it cannot be read again.
     sources: Option<Sources>,
+    /// Where everything that happens is written down, in a new file; `None`: nowhere.
+    pub record: Option<PathBuf>,
     /// Nobody else runs on the store.
     lock: Lock,
     store: Store,
@@ -185,7 +191,7 @@ pub async fn begin(sources: Sources) -> Result<Begun, BeginError> {
     let lock = Lock::take(&place.url).await?;
     let store = Store::open(&place, telemetry.clone()).await?;
     let loaded = Config::load(&sources.clone().with_store(store.layer().await?))?;
-    Ok(Begun { loaded, sources: Some(sources), lock, store, telemetry })
+    Ok(Begun { loaded, sources: Some(sources), record: None, lock, store, telemetry })
 }
 
 /// Builds a node of a configuration that a program put together, and starts it. It runs until `shutdown` is requested; then call
@@ -207,11 +213,26 @@ pub async fn start_on(
     shutdown: Shutdown,
     inherited: Vec<std::net::TcpListener>,
 ) -> Result<Node, StartError> {
+    start_recorded(config, demo, shutdown, inherited, None).await
+}
+
+/// The same, and everything that happens is written down in a new file.
+///
+/// # Errors
+/// [`StartError`], also when the file is there already; nothing runs then.
+pub async fn start_recorded(
+    config: &Config,
+    demo: bool,
+    shutdown: Shutdown,
+    inherited: Vec<std::net::TcpListener>,
+    record: Option<&Path>,
+) -> Result<Node, StartError> {
     let telemetry = Telemetry::default();
     let lock = Lock::take(&config.store.url).await?;
     let store = Store::open(&config.store, telemetry.clone()).await?;
     let loaded = Loaded { config: config.clone(), warnings: Vec::new(), file: None, origins: BTreeMap::new() };
-    start_begun(Begun { loaded, sources: None, lock, store, telemetry }, demo, shutdown, inherited).await
+    let record = record.map(Path::to_path_buf);
+    start_begun(Begun { loaded, sources: None, record, lock, store, telemetry }, demo, shutdown, inherited).await
 }
 
 /// The same of a configuration that can be read again while the node runs.
@@ -224,7 +245,7 @@ pub async fn start_begun(
     shutdown: Shutdown,
     inherited: Vec<std::net::TcpListener>,
 ) -> Result<Node, StartError> {
-    let Begun { loaded, sources, lock, store, telemetry } = begun;
+    let Begun { loaded, sources, record, lock, store, telemetry } = begun;
     let config = &loaded.config.clone();
     let store = Arc::new(store);
     let people = Arc::new(People::new(accounts(config, &store).await?));
@@ -238,18 +259,24 @@ pub async fn start_begun(
     let procedures = Arc::new(ArcSwap::from_pointee(procedures));
     let files = Files::open(config).map_err(|e| StartError::Other(e.to_string()))?;
     let ports = (listeners.port(|l| &l.web), listeners.port(|l| &l.web_tls));
-    let mut hub = Hub::new(settings::hub(config, ports, wall_ms, rand::random()));
+    let made = settings::hub(config, ports, wall_ms, rand::random());
+    let mut hub = Hub::new(made.clone());
+    let mut tape = record.map(|path| begin_tape(&path, &mut hub, &made)).transpose()?;
     let sessions = store.load_sessions(wall_ms).await?;
     let forms = store.load_forms(wall_ms).await?;
     tracing::info!(sessions = sessions.len(), forms = forms.len(), "kept from before");
-    sessions.into_iter().for_each(|session| hub.restore_session(session));
+    for session in sessions {
+        note(&mut tape, || Kept::Session(session.clone()));
+        hub.restore_session(session);
+    }
     for form in &forms {
+        note(&mut tape, || Kept::Form(form.clone()));
         if !hub.restore_form(form) {
             tracing::warn!(form = %form.id, user = %form.login, "a kept form belongs to nobody now; it is left out");
         }
     }
 
-    restore_kept(config, &mut hub, &store, &files).await?;
+    restore_kept(config, &mut hub, &store, &files, &mut tape).await?;
 
     let (phone, backend_ports, mut events) = pbx::channels(PBX_QUEUE);
     let outlets = Outlets {
@@ -282,7 +309,7 @@ pub async fn start_begun(
             files: files.clone(),
         }),
     };
-    let engine = Engine::new(hub, outlets);
+    let engine = Engine::recording(hub, outlets, tape);
     shutdown.spawn("watch for a fall", {
         let (engine, shutdown, telemetry) = (Arc::clone(&engine), shutdown.clone(), telemetry.clone());
         async move {
@@ -402,23 +429,48 @@ async fn accounts(config: &Config, store: &Store) -> Result<Accounts, StoreError
 }
 
 /// Gives the Hub what it kept, and people the photos of the configuration where they have none of their own.
-async fn restore_kept(config: &Config, hub: &mut Hub, store: &Store, files: &Files) -> Result<(), StartError> {
+async fn restore_kept(
+    config: &Config,
+    hub: &mut Hub,
+    store: &Store,
+    files: &Files,
+    tape: &mut Option<Tape>,
+) -> Result<(), StartError> {
     let kept = store.load_kept().await?;
     for user in config.users.iter().filter(|user| user.photo.is_some()) {
         let path = user.photo.clone().unwrap_or_default();
         let files = files.clone();
         let made = tokio::task::spawn_blocking(move || files.configured_photo(&path)).await;
         match made.map_err(|e| e.to_string()).and_then(|made| made.map_err(|e| e.to_string())) {
-            Ok(photo) => hub.set_photo_of(&user.login, photo),
+            Ok(photo) => {
+                note(tape, || Kept::Photo { login: user.login.as_str().into(), photo: photo.clone() });
+                hub.set_photo_of(&user.login, photo);
+            }
             Err(why) => tracing::warn!(user = %user.login, %why, "the photo of the configuration cannot be used"),
         }
     }
     for (kind, key, body) in &kept {
+        note(tape, || Kept::Of { kind: kind.as_str().into(), key: key.clone(), body: body.clone() });
         if !hub.restore_kept(kind, key, body) {
             tracing::warn!(%kind, %key, "something kept belongs to nobody now; it is left out");
         }
     }
     Ok(())
+}
+
+/// Begins to write down what happens.
+fn begin_tape(path: &Path, hub: &mut Hub, made: &ctigate_proto::hub::Settings) -> Result<Tape, StartError> {
+    let tape = Tape::begin(path, LARGEST_TAPE, hub, made, rand::random());
+    let tape = tape.map_err(|error| StartError::Other(format!("--record {}: {error}", path.display())))?;
+    tracing::info!(file = %path.display(), "everything that happens is written down; secrets are not");
+    Ok(tape)
+}
+
+/// Writes down what the store gave back.
+fn note(tape: &mut Option<Tape>, kept: impl FnOnce() -> Kept) {
+    if let Some(tape) = tape {
+        tape.kept(kept());
+    }
 }
 
 impl Node {
@@ -463,6 +515,7 @@ impl Node {
         let grace = self.stop_grace();
         let stagger = STAGGER.min(grace / 4);
         let drained = self.transport.drain(stagger, grace).await;
+        self.engine.end_tape();
         let ended = self.shutdown.drain(grace).await == Drained::Clean;
         let unwritten = self.store.close(grace).await;
         if unwritten > 0 {

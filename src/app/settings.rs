@@ -4,13 +4,11 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use ctigate_proto::auth::same_login;
-use ctigate_proto::codec;
 use ctigate_proto::hub::Rights;
 use ctigate_proto::hub::settings::{
-    Account, BreakReason, FormKind, FormRule, GroupNumber, Limits, LinkSettings, Notation, Piece, Procedure, Settings,
-    Trigger,
+    Account, BreakReason, FormKind, FormRule, GroupNumber, Limits, LinkSettings, Piece, Procedure, Settings, Trigger,
 };
-use ctigate_proto::message::{Text, Value};
+use ctigate_proto::message::Text;
 use ctigate_proto::method::ZERO_GUID;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -24,15 +22,12 @@ use crate::store::Person;
 use crate::telemetry::Telemetry;
 use crate::transport::tls::Trust;
 use crate::transport::{Origins, listen};
-use crate::{admin, web};
+use crate::{admin, capture, web};
 
 use super::StartError;
 
 /// The namespace of the ids that are made of names: they are the same over restarts and stores.
 const NAMESPACE: Uuid = Uuid::from_u128(0x5b1c_6f0e_7a52_4c55_9d0c_6374_6967_6174);
-
-/// Deepest nesting of a form that was kept.
-const DEPTH: usize = 64;
 
 pub(super) fn hub(config: &Config, web_ports: (u16, u16), wall_ms: i64, seed: [u8; 32]) -> Settings {
     let limits = &config.limits;
@@ -64,14 +59,7 @@ pub(super) fn hub(config: &Config, web_ports: (u16, u16), wall_ms: i64, seed: [u
             max_users: limits.max_users,
             ..Limits::default()
         },
-        notation: Notation {
-            write: |object| codec::encode_value(&Value::Object(object.clone())),
-            read: |text| match codec::decode_value(text, DEPTH) {
-                Ok(Value::Object(object)) => Some(object),
-                _ => None,
-            },
-            size: codec::outgoing::size,
-        },
+        notation: capture::notation(),
     }
 }
 

@@ -55,6 +55,52 @@ pub(super) struct Args {
     pub(super) command: Option<Command>,
 }
 
+/// Which messages to follow.
+#[derive(Debug, clap::Args)]
+pub(super) struct TailOf {
+    /// Only messages of or to this user
+    #[arg(long, value_name = "LOGIN")]
+    pub(super) user: Option<String>,
+    /// Only messages of or to this link
+    #[arg(long, value_name = "NAME")]
+    pub(super) link: Option<String>,
+    /// Only messages of or to this tab: the number of its connection, or the tabid behind a link
+    #[arg(long, value_name = "TAB")]
+    pub(super) tab: Option<String>,
+    /// Show the text as it went over the wire, XML where it is XML
+    #[arg(long)]
+    pub(super) wire: bool,
+}
+
+/// Which capture to play, and how.
+#[derive(Debug, clap::Args)]
+pub(super) struct Replay {
+    /// The capture
+    #[arg(value_name = "FILE")]
+    pub(super) file: PathBuf,
+    /// Show the messages instead of playing
+    #[arg(long)]
+    pub(super) show: bool,
+    /// Show them at this many times the speed at which they went; without it at once
+    #[arg(long, value_name = "TIMES", requires = "show")]
+    pub(super) speed: Option<f64>,
+    /// Only up to this long after the beginning: 90s, 1h
+    #[arg(long, value_name = "DURATION", value_parser = duration::parse)]
+    pub(super) until: Option<Duration>,
+    /// Show only messages of or to this user
+    #[arg(long, value_name = "LOGIN", requires = "show")]
+    pub(super) user: Option<String>,
+    /// Show only messages of or to this link
+    #[arg(long, value_name = "NAME", requires = "show")]
+    pub(super) link: Option<String>,
+    /// Show only messages of or to this tab
+    #[arg(long, value_name = "TAB", requires = "show")]
+    pub(super) tab: Option<String>,
+    /// Print JSON
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
 /// What can be explained.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(super) enum Explained {
@@ -134,6 +180,9 @@ Ctrl-C or SIGTERM stops it in order; a second one ends it at once.")]
         /// What to log: error, warn, info, debug, trace, or by module: info,ctigate::transport=debug
         #[arg(long, value_name = "FILTER")]
         log: Option<String>,
+        /// Write down all that happens in a new file that "ctigate replay" plays; no secrets; at most 4 GiB
+        #[arg(long, value_name = "FILE")]
+        record: Option<PathBuf>,
     },
     /// Run the gateway with four agents, a simulator and a demo CRM, on loopback
     #[command(after_help = "\
@@ -152,6 +201,9 @@ Examples:
         /// Do not start the demo CRM: one of your own will connect
         #[arg(long)]
         alone: bool,
+        /// Write down all that happens, as with serve
+        #[arg(long, value_name = "FILE")]
+        record: Option<PathBuf>,
     },
     /// Run the demo CRM alone: a CRM that knows nothing but the public protocol
     #[command(after_help = "\
@@ -283,13 +335,20 @@ Secrets in messages are masked. Ctrl-C ends it.")]
     Tail {
         #[command(flatten)]
         target: Target,
-        /// Only messages of or to this user
-        #[arg(long, value_name = "LOGIN")]
-        user: Option<String>,
-        /// Only messages of or to this link
-        #[arg(long, value_name = "NAME")]
-        link: Option<String>,
+        #[command(flatten)]
+        of: TailOf,
     },
+    /// Play a capture again, and compare what comes out with what had come out
+    #[command(after_help = "\
+Examples:
+  ctigate serve --record monday.capture     (stop it with Ctrl-C)
+  ctigate replay monday.capture
+  ctigate replay monday.capture --show --user ivanov
+  ctigate replay monday.capture --show --speed 10
+
+A capture that was begun with the gateway is played on a clock of its own, as fast as it goes. One that was begun later
+(the inspector's) can be shown. Exit code 1: what came out is not the same. docs/replay.md describes the format.")]
+    Replay(Replay),
     /// Explain what happened to a call, a user or a form, and why something did not happen
     #[command(after_help = "\
 Examples:

@@ -13,6 +13,7 @@ mod explain;
 mod manual;
 mod password;
 mod reload;
+mod replay;
 mod serve;
 mod sim;
 mod status;
@@ -101,8 +102,8 @@ pub fn main() -> ExitCode {
 fn run(args: Args, terminal: &mut Terminal) -> Result<(), Failure> {
     let Some(command) = args.command else { return Ok(terminal.line(args::TEACHING.trim_end())?) };
     match command {
-        Command::Serve { choice, log } => serve::serve(&choice, log),
-        Command::Demo { set, log, alone } => serve::demo(&set, log, alone, terminal),
+        Command::Serve { choice, log, record } => serve::serve(&choice, log, record),
+        Command::Demo { set, log, alone, record } => serve::demo(&set, log, alone, record, terminal),
         Command::DemoCrm(crm) => serve::demo_crm(crm),
         Command::CheckConfig { choice } => check::check(&choice, terminal),
         Command::PrintConfig { choice } => check::print(&choice, terminal),
@@ -123,7 +124,8 @@ fn run(args: Args, terminal: &mut Terminal) -> Result<(), Failure> {
         Command::Explain { target, kind, id, last, lang } => {
             explain::explain(&target, kind, id.as_deref(), last, lang, terminal)
         }
-        Command::Tail { target, user, link } => tail::tail(&target, user.as_deref(), link.as_deref(), terminal),
+        Command::Tail { target, of } => tail::tail(&target, &of, terminal),
+        Command::Replay(replay) => replay::replay(&replay, terminal),
     }
 }
 

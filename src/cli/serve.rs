@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::io;
+use std::path::PathBuf;
 use std::process::{Child, Command};
 
 use super::args::{Choice, DemoCrm, Setting};
@@ -17,13 +18,19 @@ use crate::telemetry::logging;
 /// The variable by which the demo CRM is told its password, so that it is in no list of processes.
 pub(super) const CRM_PASSWORD: &str = "CTIGATE_CRM_PASSWORD";
 
-pub(super) fn serve(choice: &Choice, log: Option<String>) -> Result<(), Failure> {
-    run(with_log(sources(choice), log), false, |_, _| Ok(()))
+pub(super) fn serve(choice: &Choice, log: Option<String>, record: Option<PathBuf>) -> Result<(), Failure> {
+    run(with_log(sources(choice), log), false, record, |_, _| Ok(()))
 }
 
-pub(super) fn demo(set: &[Setting], log: Option<String>, alone: bool, terminal: &mut Terminal) -> Result<(), Failure> {
+pub(super) fn demo(
+    set: &[Setting],
+    log: Option<String>,
+    alone: bool,
+    record: Option<PathBuf>,
+    terminal: &mut Terminal,
+) -> Result<(), Failure> {
     let mut crm = None;
-    run(with_log(with_settings(Sources::demo(), set), log), true, |config, addresses| {
+    run(with_log(with_settings(Sources::demo(), set), log), true, record, |config, addresses| {
         if !alone {
             crm = Some(Companion::start(config, addresses)?);
         }
@@ -78,6 +85,7 @@ async fn begin(sources: Sources) -> Result<Begun, Failure> {
 fn run(
     sources: Sources,
     demo: bool,
+    record: Option<PathBuf>,
     ready: impl FnOnce(&Config, &Addresses) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
     // Before there are threads.
@@ -86,7 +94,7 @@ fn run(
         Failure::new(format!("a listener that the service manager passes on cannot be used: {error}")).exit(Exit::Start)
     })?;
     runtime()?.block_on(async {
-        let begun = begin(sources).await?;
+        let begun = Begun { record, ..begin(sources).await? };
         let config = begun.loaded.config.clone();
         let shutdown = Shutdown::on_signals().map_err(no_signals)?;
         let node = app::start_begun(begun, demo, shutdown, inherited).await.map_err(not_started)?;

@@ -4,7 +4,7 @@ use http_body_util::BodyExt;
 use serde::Deserialize;
 
 use super::admin_client::{AdminClient, escape};
-use super::args::Target;
+use super::args::{TailOf, Target};
 use super::terminal::{Style, Terminal, escaped};
 use super::{Failure, block_on};
 
@@ -17,26 +17,24 @@ const SHOWN: usize = 160;
 /// One message, as `/api/v1/tail` tells it. What it does not say is empty.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-struct Message {
-    ms: i64,
+pub(super) struct Message {
+    pub(super) ms: i64,
     /// `in` or `out`
-    direction: String,
-    peer: serde_json::Value,
-    link: String,
-    user: String,
-    method: String,
-    qid: serde_json::Value,
-    bytes: u64,
-    text: String,
+    pub(super) direction: String,
+    pub(super) peer: serde_json::Value,
+    pub(super) link: String,
+    pub(super) user: String,
+    pub(super) tab: String,
+    pub(super) method: String,
+    pub(super) qid: serde_json::Value,
+    pub(super) bytes: u64,
+    pub(super) text: String,
 }
 
-pub(super) fn tail(
-    target: &Target,
-    user: Option<&str>,
-    link: Option<&str>,
-    terminal: &mut Terminal,
-) -> Result<(), Failure> {
-    let filters = [("user", user), ("link", link)];
+pub(super) fn tail(target: &Target, of: &TailOf, terminal: &mut Terminal) -> Result<(), Failure> {
+    let wire = of.wire.then_some("wire");
+    let filters =
+        [("user", of.user.as_deref()), ("link", of.link.as_deref()), ("tab", of.tab.as_deref()), ("format", wire)];
     let filters: Vec<String> =
         filters.iter().filter_map(|(name, value)| value.map(|value| format!("{name}={}", escape(value)))).collect();
     let query = if filters.is_empty() { String::new() } else { format!("?{}", filters.join("&")) };
@@ -64,12 +62,15 @@ pub(super) fn tail(
 }
 
 /// `21:41:00.123 <- crm/ivanov  executemethod  8D7E  182B  …`
-fn line(message: &Message, terminal: &Terminal) -> String {
+pub(super) fn line(message: &Message, terminal: &Terminal) -> String {
     let clock = |unit: i64, of: i64| message.ms.div_euclid(unit).rem_euclid(of);
     let time =
         format!("{:02}:{:02}:{:02}.{:03}", clock(3_600_000, 24), clock(60_000, 60), clock(1000, 60), clock(1, 1000));
     let (arrow, style) = if message.direction == "out" { ("->", Style::Good) } else { ("<-", Style::Warn) };
-    let who: Vec<&str> = [message.link.as_str(), message.user.as_str()].into_iter().filter(|w| !w.is_empty()).collect();
+    let who: Vec<&str> = [message.link.as_str(), message.user.as_str(), message.tab.as_str()]
+        .into_iter()
+        .filter(|w| !w.is_empty())
+        .collect();
     let who = if who.is_empty() { bare(&message.peer) } else { escaped(&who.join("/")) };
     let mut text: String = escaped(&message.text).chars().take(SHOWN).collect();
     if message.text.chars().count() > SHOWN {

@@ -6,6 +6,7 @@
 //! question refused, [`Engine::fallen`] ends, and the node stops and is to be started anew with what the store kept.
 
 pub mod outbox;
+mod recorder;
 mod story;
 mod tap;
 
@@ -25,17 +26,20 @@ use ctigate_proto::hub::input::{Ask, Opening, Ticket};
 use ctigate_proto::hub::output::{Answer, Notice, Record};
 use ctigate_proto::hub::trace::{Step, What};
 use ctigate_proto::hub::{Hub, Input, Output};
-use ctigate_proto::message::{Envelope, PeerId, Shared, Text};
+use ctigate_proto::message::{Envelope, Format, PeerId, Shared, Text};
 use ctigate_proto::telephony::Command;
 use dashmap::DashMap;
 use tokio::sync::{Notify, oneshot};
 use tokio_util::sync::CancellationToken;
 
 pub use outbox::Outbox;
+pub use recorder::{Captured, Tape, Wanted};
 pub use tap::{Filter, Tail, TapLine, masked};
 
+use recorder::Recorder;
+
 use story::Story;
-use tap::{Direction, Tap};
+use tap::{Direction, Passing, Tap};
 
 /// How long what promises something may wait until that is kept. A store that is away for longer must not keep everybody out:
 /// then the promise is given all the same, and a kill may break it.
@@ -94,6 +98,7 @@ pub struct Engine {
     throttle: Mutex<Throttle>,
     tap: Tap,
     story: Story,
+    recorder: Recorder,
     outlets: Outlets,
     fallen: CancellationToken,
     /// Messages thrown away because their peer reads too slowly.
@@ -107,6 +112,7 @@ struct Entry {
     /// The link's name, or the user's login, for people to read.
     link: Text,
     user: Text,
+    format: Option<Format>,
 }
 
 /// What became of a locked visit to the Hub: to be done after the lock is released.
@@ -131,7 +137,12 @@ enum Promise {
 
 impl Engine {
     /// An engine around a Hub whose clock starts now.
-    pub fn new(mut hub: Hub, outlets: Outlets) -> Arc<Self> {
+    pub fn new(hub: Hub, outlets: Outlets) -> Arc<Self> {
+        Self::recording(hub, outlets, None)
+    }
+
+    /// The same, and what happens is written down from the beginning.
+    pub fn recording(mut hub: Hub, outlets: Outlets, tape: Option<Tape>) -> Arc<Self> {
         hub.set_tracing(true);
         let engine = Self {
             hub: Mutex::new(hub),
@@ -145,6 +156,7 @@ impl Engine {
             throttle: Mutex::new(Throttle::new(ThrottleLimits::default())),
             tap: Tap::default(),
             story: Story::default(),
+            recorder: Recorder::new(tape, rand::random()),
             outlets,
             fallen: CancellationToken::new(),
             dropped: AtomicU64::new(0),
@@ -169,7 +181,7 @@ impl Engine {
             Who::User { login, .. } => (Text::new(), login.clone()),
         };
         let address = opening.address.split(' ').next().and_then(|a| a.parse().ok()).unwrap_or(NOWHERE);
-        self.peers.insert(peer, Entry { outbox, address, link, user });
+        self.peers.insert(peer, Entry { outbox, address, link, user, format: opening.format });
         self.visit([Input::Opened { peer, identity, opening }]);
     }
 
@@ -292,6 +304,31 @@ impl Engine {
         }
     }
 
+    /// Begins to capture what happens, in memory, with a bound. `None` when as many captures run as may.
+    pub fn begin_capture(&self, wanted: Wanted) -> Option<u64> {
+        self.recorder.begin(self.now(), i64::try_from(tap::unix_ms()).unwrap_or(i64::MAX), wanted)
+    }
+
+    /// Ends a capture; it can still be read. False when there is none of this id.
+    pub fn end_capture(&self, id: u64) -> bool {
+        self.recorder.end(self.now(), id)
+    }
+
+    /// All captures in memory, the oldest first.
+    pub fn captures(&self) -> Vec<Captured> {
+        self.recorder.list()
+    }
+
+    /// What a capture holds so far.
+    pub fn captured(&self, id: u64) -> Option<bytes::Bytes> {
+        self.recorder.lines(id)
+    }
+
+    /// Ends the capture that was begun with the node, and waits until it is written.
+    pub fn end_tape(&self) {
+        self.recorder.end_file(self.now());
+    }
+
     /// How many peers are open, and the sizes of the Hub's tables.
     pub fn sizes(&self) -> (usize, ctigate_proto::hub::Sizes) {
         (self.peers.len(), self.hub().map_or_else(Default::default, |hub| hub.sizes()))
@@ -338,6 +375,9 @@ impl Engine {
         let mut after = After::default();
         let watch = Fall(self);
         let Some(mut hub) = self.hub() else { return };
+        if self.recorder.is_on() {
+            self.recorder.time(now);
+        }
         hub.handle_timeout(now);
         self.hand_out(&mut hub, &mut after);
         drop(hub);
@@ -351,6 +391,9 @@ impl Engine {
         let watch = Fall(self);
         let Some(mut hub) = self.hub() else { return };
         for input in inputs {
+            if self.recorder.is_on() {
+                self.recorder.input(now, &input, |peer| self.whose(peer));
+            }
             hub.handle(now, input);
             self.hand_out(&mut hub, &mut after);
         }
@@ -362,6 +405,9 @@ impl Engine {
     /// Moves everything out of the Hub. Runs under the lock: outboxes are filled in the order in which things were decided.
     fn hand_out(&self, hub: &mut Hub, after: &mut After) {
         while let Some(output) = hub.poll_output() {
+            if self.recorder.is_on() {
+                self.recorder.output(self.now(), hub.take_twins(), &output, |peer| self.whose(peer));
+            }
             match output {
                 Output::Send { to, message } => self.push(to, &message, after),
                 Output::SendOnceKept { to, message } => self.push_once_kept(to, message, after),
@@ -482,9 +528,15 @@ impl Engine {
         after.wake.iter().for_each(|outbox| outbox.wake());
     }
 
+    /// The link and the user of a peer.
+    fn whose(&self, peer: PeerId) -> (Text, Text) {
+        self.peers.get(&peer).map(|e| (e.link.clone(), e.user.clone())).unwrap_or_default()
+    }
+
     fn tap_line(&self, direction: Direction, peer: PeerId, envelope: &Envelope) {
-        let (link, user) = self.peers.get(&peer).map(|e| (e.link.clone(), e.user.clone())).unwrap_or_default();
-        self.tap.line(direction, &link, &user, envelope);
+        let known = self.peers.get(&peer).map(|e| (e.link.clone(), e.user.clone(), e.format));
+        let (link, user, format) = known.unwrap_or_default();
+        self.tap.line(&Passing { direction, peer, link: &link, user: &user, format, envelope });
     }
 
     /// The Hub, unless a panic has left it half changed.

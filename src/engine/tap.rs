@@ -6,10 +6,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use ctigate_proto::codec;
-use ctigate_proto::message::{Body, Envelope, Format, Qid};
-use ctigate_proto::method;
+use ctigate_proto::message::{Envelope, Format, PeerId, Qid, Text};
 use serde::Serialize;
 use tokio::sync::mpsc;
+
+use crate::capture::mask;
 
 /// Lines that wait for one follower; a slower one loses lines and is told how many.
 const BACKLOG: usize = 1024;
@@ -32,6 +33,12 @@ pub struct TapLine {
     pub direction: &'static str,
     /// The peer in words: `link crm`, `tab ivanov`.
     pub peer: String,
+    /// The number of the peer: that of a connection, the same as long as it is open.
+    pub id: u64,
+    /// The tab: the `tabid` of one behind a link, else the number of its connection; empty for a link.
+    pub tab: String,
+    /// `json` or `xml`, as it went over the wire; empty when nobody knows.
+    pub format: &'static str,
     /// The link, or empty.
     pub link: String,
     /// The user it is from, for or about, or empty.
@@ -40,9 +47,9 @@ pub struct TapLine {
     pub method: String,
     /// The qid as it was written, or empty.
     pub qid: String,
-    /// Length of the text in JSON.
+    /// Length of the text.
     pub bytes: usize,
-    /// The text in JSON, secrets masked, cut at 4 KiB.
+    /// The text in its format, secrets masked, cut at 4 KiB.
     pub text: String,
 }
 
@@ -53,6 +60,22 @@ pub struct Filter {
     pub user: String,
     /// Only of this link.
     pub link: String,
+    /// Only of this tab: the number of the peer, or the `tabid` of a tab behind a link.
+    pub tab: String,
+    /// Show the text as it went over the wire; else in JSON.
+    pub wire: bool,
+}
+
+/// One message on its way past.
+#[derive(Debug)]
+pub(super) struct Passing<'a> {
+    pub(super) direction: Direction,
+    pub(super) peer: PeerId,
+    pub(super) link: &'a str,
+    pub(super) user: &'a str,
+    /// The format of the peer's channel, if it is known.
+    pub(super) format: Option<Format>,
+    pub(super) envelope: &'a Envelope,
 }
 
 /// A follower's end. Dropping it ends the following.
@@ -101,18 +124,26 @@ impl Tap {
         Tail { lines: tail, lost }
     }
 
-    pub(super) fn line(&self, direction: Direction, link: &str, user: &str, envelope: &Envelope) {
-        let about = envelope.body.text("userlogin").unwrap_or_default();
-        let user = if user.is_empty() { &*about } else { user };
+    pub(super) fn line(&self, passing: &Passing<'_>) {
+        let text = |name: &str| passing.envelope.body.text(name).unwrap_or_default();
+        let about = text("userlogin");
+        let user = if passing.user.is_empty() { &*about } else { passing.user };
+        let connection = passing.peer.0.to_string();
+        let tabid = text("tabid");
+        let tab = if passing.link.is_empty() { connection.as_str() } else { &*tabid };
         let mut followers = self.followers.lock().unwrap_or_else(PoisonError::into_inner);
         followers.retain(|f| !f.lines.is_closed());
         self.count.store(followers.len(), Ordering::Relaxed);
         let wanted = |f: &&Follower| {
-            (f.filter.user.is_empty() || f.filter.user == *user) && (f.filter.link.is_empty() || f.filter.link == *link)
+            let Filter { user: of_user, link, tab: of_tab, .. } = &f.filter;
+            (of_user.is_empty() || of_user == user)
+                && (link.is_empty() || link == passing.link)
+                && (of_tab.is_empty() || of_tab == tab || *of_tab == connection)
         };
-        let mut line = None;
+        let mut lines: [Option<TapLine>; 2] = [None, None];
         for follower in followers.iter().filter(wanted) {
-            let line = line.get_or_insert_with(|| TapLine::of(direction, link, user, envelope)).clone();
+            let wire = follower.filter.wire;
+            let line = lines[usize::from(wire)].get_or_insert_with(|| TapLine::of(passing, user, tab, wire)).clone();
             if follower.lines.try_send(line).is_err() {
                 follower.lost.fetch_add(1, Ordering::Relaxed);
             }
@@ -121,8 +152,9 @@ impl Tap {
 }
 
 impl TapLine {
-    fn of(direction: Direction, link: &str, user: &str, envelope: &Envelope) -> Self {
-        let text = codec::encode(&masked(envelope), Format::Json);
+    fn of(passing: &Passing<'_>, user: &str, tab: &str, wire: bool) -> Self {
+        let &Passing { direction, peer, link, format, envelope, .. } = passing;
+        let text = codec::encode(&masked(envelope), format.filter(|_| wire).unwrap_or(Format::Json));
         let mut end = text.len().min(MAX_TEXT);
         while !text.is_char_boundary(end) {
             end -= 1;
@@ -131,6 +163,9 @@ impl TapLine {
             ms: unix_ms(),
             direction: if direction == Direction::In { "in" } else { "out" },
             peer: if link.is_empty() { format!("tab {user}") } else { format!("link {link}") },
+            id: peer.0,
+            tab: tab.to_owned(),
+            format: format.map_or("", Format::word),
             link: link.to_owned(),
             user: user.to_owned(),
             method: envelope.name.to_string(),
@@ -145,6 +180,9 @@ impl TapLine {
             ms: unix_ms(),
             direction: "lost",
             peer: String::new(),
+            id: 0,
+            tab: String::new(),
+            format: "",
             link: String::new(),
             user: String::new(),
             method: String::new(),
@@ -155,27 +193,9 @@ impl TapLine {
     }
 }
 
-/// The message without its secrets. Which parameters are secret is said by the catalogue; a message nobody knows is masked by
-/// the names that secrets usually have.
+/// The message without its secrets.
 pub fn masked(envelope: &Envelope) -> Envelope {
-    let known = method::find(&envelope.name);
-    let secret = |name: &str| match known {
-        Some(message) if message.fields().any(|f| f.name == name) => {
-            message.fields().any(|f| f.name == name && f.secret)
-        }
-        _ => {
-            let name = name.to_ascii_lowercase();
-            ["pass", "pwd", "session", "secret", "ticket", "token"].iter().any(|word| name.contains(word))
-        }
-    };
-    let mut body = Body::new();
-    for (name, part) in envelope.body.iter() {
-        match secret(name) {
-            true => body.push_new(name.clone(), "***".into()),
-            false => body.push_new(name.clone(), part.clone()),
-        }
-    }
-    Envelope { name: envelope.name.clone(), body }
+    mask::replaced(envelope, &|_| Text::from_static("***"))
 }
 
 pub(super) fn unix_ms() -> u64 {

@@ -9,6 +9,8 @@ mod switchboard;
 
 // Why something did not happen.
 mod explain;
+// What happened, written down and played again.
+mod replay;
 // The dialplan of Asterisk.
 mod agi;
 // The commands.

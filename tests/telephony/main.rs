@@ -13,5 +13,7 @@ mod office;
 
 // Rows of the table of call semantics.
 mod calls;
+// What happened, played again.
+mod replay;
 // People behind the one link of their CRM.
 mod tunnel;

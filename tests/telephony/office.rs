@@ -6,13 +6,14 @@ use std::time::Duration;
 use ctigate::pbx::simulator::{Machine, Settings};
 use ctigate::pbx::{Control, Directory, Done, Extension, Queue, Strategy};
 use ctigate_proto::Time;
-use ctigate_proto::hub::Rights;
 use ctigate_proto::hub::output::Record;
 use ctigate_proto::hub::settings::Account;
+use ctigate_proto::hub::settings::Settings as HubSettings;
+use ctigate_proto::hub::{Hub, Rights};
 use ctigate_proto::message::{Format, Object, Text, Value};
 
 use crate::client::Client;
-use crate::world::{Heard, P, World, settings};
+use crate::world::{Heard, P, Tape, World, settings};
 
 const EVENTS: &str = r#"["userstatechanged","pbxnumberstatechanged","linestatechanged","flashstatechanged","phoneevent","confcompositionchanged","confcompetitorstatechanged","customevent"]"#;
 
@@ -40,6 +41,23 @@ impl Office {
     }
 
     fn with(timeline: &str, record: bool) -> Self {
+        Self::made(timeline, record, |_| {}, None)
+    }
+
+    /// The same with other settings, heard from the beginning.
+    pub(crate) fn taped(
+        change: impl FnOnce(&mut HubSettings),
+        tape: impl FnOnce(&mut Hub, &HubSettings) -> Tape + 'static,
+    ) -> Self {
+        Self::made("", false, change, Some(Box::new(tape)))
+    }
+
+    fn made(
+        timeline: &str,
+        record: bool,
+        change: impl FnOnce(&mut HubSettings),
+        tape: Option<Box<dyn FnOnce(&mut Hub, &HubSettings) -> Tape>>,
+    ) -> Self {
         let mut s = settings();
         let mut boss: Account = s.accounts[0].clone();
         boss.id = "3f0a7c11-0000-4000-8000-000000000104".into();
@@ -50,7 +68,11 @@ impl Office {
         s.accounts.push(boss);
         s.numbers[0].members = vec!["petrov".into(), "sidorova".into()];
         let wall_ms = s.wall_ms;
-        let w = World::with(s);
+        change(&mut s);
+        let w = match tape {
+            None => World::with(s),
+            Some(tape) => World::taped(s, tape),
+        };
         let extension = |(login, number): (&'static str, &'static str)| Extension {
             number: number.into(),
             name: Text::new(),
@@ -122,6 +144,20 @@ impl Office {
         self.settle();
         self.pass(Duration::from_secs(1));
         done
+    }
+
+    /// The same, if it can be done.
+    pub(crate) fn may_order(&mut self, control: Control) {
+        let now = self.w.now;
+        drop(self.machine.handle_control(now, control));
+        self.settle();
+    }
+
+    /// A person's tab says something, whatever comes of it.
+    pub(crate) fn says(&mut self, login: &'static str, json: &str) {
+        let tab = self.tabs[login];
+        self.w.say(tab, json);
+        self.settle();
     }
 
     /// Somebody outside calls a number.

@@ -158,7 +158,8 @@ impl std::fmt::Debug for Attempt {
 }
 
 /// Why a login was refused. The texts are compared literally by known clients (`proto-spec/errors.md`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum LoginError {
     /// Unknown login, or the hash does not fit.
     WrongPassword,

@@ -10,7 +10,7 @@ use super::Calls;
 use super::conversation::{Conversation, Leg};
 
 /// One conversation in the ledger. Times are milliseconds since 1970.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Entry {
     /// The conversation.
     pub call: CallId,
@@ -39,7 +39,8 @@ pub struct Entry {
 }
 
 /// Which way a conversation went.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Direction {
     /// Somebody outside called.
     Incoming,
@@ -66,7 +67,8 @@ impl Direction {
 }
 
 /// How a conversation went.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Outcome {
     /// There was a talk with whom it began with.
     Answered,
@@ -123,7 +125,7 @@ impl Outcome {
 }
 
 /// One leg in the ledger.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct EntryLeg {
     /// The leg.
     pub leg: LegId,
@@ -140,7 +142,7 @@ pub struct EntryLeg {
 }
 
 /// One talk in the ledger.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct EntryTalk {
     /// The talk's id, or the conference's.
     pub talk: TalkId,
@@ -157,7 +159,7 @@ pub struct EntryTalk {
 }
 
 /// One stay in a queue.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct EntryQueue {
     /// The queue's number.
     pub queue: Text,
@@ -168,7 +170,7 @@ pub struct EntryQueue {
 }
 
 /// One fax that arrived.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct EntryFax {
     /// The fax; its link is [`FaxId::link`].
     pub fax: FaxId,

@@ -9,7 +9,7 @@ use super::entry::{Direction, Entry, Outcome};
 use super::trace::Step;
 
 /// One row of the journal. Times are milliseconds since 1970, lengths milliseconds.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct JournalRow {
     /// The conversation.
     pub call: CallId,
@@ -40,7 +40,7 @@ pub struct JournalRow {
 }
 
 /// Which rows are wanted. What is `None` does not narrow.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct JournalQuery {
     /// Only this conversation.
     pub call: Option<CallId>,

@@ -12,7 +12,8 @@ use crate::telephony::CallId;
 pub const FETCH_WAIT: Duration = Duration::from_secs(15);
 
 /// One question.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Fetch {
     /// Rows of the journal: [`Fetched::Journal`].
     Journal(JournalQuery),
@@ -90,7 +91,8 @@ impl std::fmt::Debug for Fetch {
 pub type FetchResult = Result<Fetched, CallError>;
 
 /// An answer.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Fetched {
     /// Rows of the journal, newest first, with the links of their recordings.
     Journal(Vec<(JournalRow, Option<Text>)>),
@@ -109,7 +111,7 @@ pub enum Fetched {
 }
 
 /// A talk that was recorded.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Recording {
     /// The file, relative to the folder of recordings.
     pub file: Text,
@@ -118,7 +120,7 @@ pub struct Recording {
 }
 
 /// A person's photo, as paths on the web port.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Photo {
     /// As it was given.
     pub link: Text,
@@ -129,7 +131,7 @@ pub struct Photo {
 }
 
 /// A text of a chat.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct ChatText {
     /// The chat.
     pub chat: Text,

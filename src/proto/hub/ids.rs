@@ -9,14 +9,42 @@ use crate::message::Text;
 /// The GUID of nothing.
 pub(super) const ZERO_GUID: &str = "00000000-0000-0000-0000-000000000000";
 
+/// What a replica draws secrets from: they are as long as real ones, and no secrets.
+const OF_REPLICA: [u8; 32] = [0; 32];
+
+/// Ids and secrets are drawn apart, so that whoever knows all ids of a node knows none of its secrets.
 #[derive(Debug)]
 pub(super) struct Ids {
     rng: ChaCha12Rng,
+    seed: [u8; 32],
+    secrets: ChaCha12Rng,
+    /// While what happens is written down: what a replica will draw instead, and the secrets made since they were told last.
+    twin: Option<(ChaCha12Rng, Vec<(Text, Text)>)>,
 }
 
 impl Ids {
     pub(super) fn new(seed: [u8; 32]) -> Self {
-        Self { rng: ChaCha12Rng::from_seed(seed) }
+        let part = |of: &[u8]| <[u8; 32]>::from(Sha256::new().chain_update(of).chain_update(seed).finalize());
+        let secrets = ChaCha12Rng::from_seed(part(b"secrets"));
+        let seed = part(b"ids");
+        Self { rng: ChaCha12Rng::from_seed(seed), seed, secrets, twin: None }
+    }
+
+    /// The ids of the node that this is the seed of, as [`Self::begin_twin`] gave it; secrets of its own.
+    pub(super) fn of_replica(seed: [u8; 32]) -> Self {
+        let [rng, secrets] = [seed, OF_REPLICA].map(ChaCha12Rng::from_seed);
+        Self { rng, seed, secrets, twin: None }
+    }
+
+    /// From now on it is noted what a replica will draw for each secret. Gives the replica's seed.
+    pub(super) fn begin_twin(&mut self) -> [u8; 32] {
+        self.twin = Some((ChaCha12Rng::from_seed(OF_REPLICA), Vec::new()));
+        self.seed
+    }
+
+    /// The secrets made since this was called last, each with the replica's.
+    pub(super) fn take_twins(&mut self) -> Vec<(Text, Text)> {
+        self.twin.as_mut().map(|(_, made)| std::mem::take(made)).unwrap_or_default()
     }
 
     /// A GUID of version 4 (RFC 9562), lower case with dashes.
@@ -40,16 +68,25 @@ impl Ids {
 
     /// A temporary password: 128 random bits in hex.
     pub(super) fn secret(&mut self) -> Text {
-        let mut bytes = [0; 16];
-        self.rng.fill_bytes(&mut bytes);
-        hex(&bytes)
+        self.draw::<16>()
     }
 
     /// A session id: 256 random bits in hex.
     pub(super) fn session(&mut self) -> Text {
-        let mut bytes = [0; 32];
-        self.rng.fill_bytes(&mut bytes);
-        hex(&bytes)
+        self.draw::<32>()
+    }
+
+    fn draw<const BYTES: usize>(&mut self) -> Text {
+        let drawn = |from: &mut ChaCha12Rng| {
+            let mut bytes = [0; BYTES];
+            from.fill_bytes(&mut bytes);
+            hex(&bytes)
+        };
+        let real = drawn(&mut self.secrets);
+        if let Some((twin, made)) = &mut self.twin {
+            made.push((real.clone(), drawn(twin)));
+        }
+        real
     }
 }
 
@@ -86,5 +123,18 @@ mod tests {
             c.is_ascii_hexdigit()
         }));
         assert_eq!(ids.session().len(), 64);
+    }
+
+    #[test]
+    fn a_replica_draws_the_same_ids_and_other_secrets_which_are_known() {
+        let mut ids = Ids::new([7; 32]);
+        let mut replica = Ids::of_replica(ids.begin_twin());
+        for _ in 0..3 {
+            assert_eq!(ids.guid(), replica.guid());
+            let (real, twin) = (ids.session(), replica.session());
+            assert_ne!(real, twin);
+            let (real_pass, twin_pass) = (ids.secret(), replica.secret());
+            assert_eq!(ids.take_twins(), [(real, twin), (real_pass, twin_pass)]);
+        }
     }
 }

@@ -90,7 +90,7 @@ pub enum Input {
 }
 
 /// Handle of work in flight outside the Hub, or of a question from outside.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 pub struct Ticket(pub u64);
 
 /// What a peer brings when its dialog opens.
@@ -119,7 +119,8 @@ pub struct Opening {
 }
 
 /// Why a message did not arrive.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Undelivered {
     /// The CRM could not be reached, or answered no 2xx, or not in time.
     Failed(String),
@@ -128,7 +129,8 @@ pub enum Undelivered {
 }
 
 /// A link that is not open.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum LinkState {
     /// An accepting link waits for its CRM.
     Waiting,
@@ -148,7 +150,8 @@ pub enum LinkState {
 }
 
 /// Questions and orders from outside.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Ask {
     /// Run a dynamic method; answered once, with its outcome.
     Call(ApiCall),
@@ -180,7 +183,8 @@ pub enum Ask {
 }
 
 /// Who wants something by HTTP.
-#[derive(Clone)]
+#[derive(Clone, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum By {
     /// Whoever holds this temporary password.
     Pass(Text),
@@ -189,7 +193,7 @@ pub enum By {
 }
 
 /// A method that a program runs by HTTP.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, serde::Serialize, serde::Deserialize)]
 pub struct Run {
     /// The program: a user, whose password was checked.
     pub login: Text,
@@ -202,7 +206,7 @@ pub struct Run {
 }
 
 /// How an upload was answered.
-#[derive(Clone, Default)]
+#[derive(Clone, Default, serde::Serialize, serde::Deserialize)]
 pub struct Uploaded {
     /// The temporary password it was made with.
     pub password: Text,
@@ -230,7 +234,7 @@ impl std::fmt::Debug for Uploaded {
 }
 
 /// A dynamic method called from outside.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, serde::Serialize, serde::Deserialize)]
 pub struct ApiCall {
     /// The method's name.
     pub method: Text,

@@ -192,6 +192,24 @@ impl Hub {
         }
     }
 
+    /// A node that does as another did: it draws the same ids, from the seed that [`Self::begin_twin`] gave (as the settings' seed), and
+    /// secrets of its own. For reading what was written down; never for people.
+    pub fn replica(settings: Settings) -> Self {
+        let ids = Ids::of_replica(settings.seed);
+        Self { ids, ..Self::new(settings) }
+    }
+
+    /// From now on it is noted what a replica will draw for each secret; to be called before anything happens. Gives the seed of the
+    /// replica, by which no secret can be found.
+    pub fn begin_twin(&mut self) -> [u8; 32] {
+        self.ids.begin_twin()
+    }
+
+    /// The secrets made since this was called last, each with what a replica draws instead. Only after [`Self::begin_twin`].
+    pub fn take_twins(&mut self) -> Vec<(Text, Text)> {
+        self.ids.take_twins()
+    }
+
     /// Something happened at `now`. Cheap, and never fails for reasons of the world.
     pub fn handle(&mut self, now: Time, input: Input) {
         self.now = self.now.max(now);

@@ -73,7 +73,8 @@ pub enum Output {
 }
 
 /// A fact to be kept.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Record {
     /// A session was made or prolonged.
     Session(StoredSession),
@@ -103,7 +104,7 @@ pub enum Record {
 }
 
 /// Something that is kept under a kind and a key, and given back to the Hub when the node starts again.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct Kept {
     /// What it is: `redirect`, `chat`, `texts` (that wait for somebody), `photo`.
     pub kind: &'static str,
@@ -114,7 +115,7 @@ pub struct Kept {
 }
 
 /// A session as it is kept: never the id itself.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct StoredSession {
     /// SHA-256 of the id, hex.
     pub hash: Text,
@@ -127,7 +128,7 @@ pub struct StoredSession {
 }
 
 /// An open form as it is kept.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct StoredForm {
     /// Its id.
     pub id: Text,
@@ -140,7 +141,8 @@ pub struct StoredForm {
 }
 
 /// An answer to a question from outside.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Answer {
     /// Of a dynamic method.
     Outcome {
@@ -167,12 +169,14 @@ pub enum Answer {
         /// Which.
         file: Text,
     },
-    /// The picture.
+    /// The picture. Nobody writes it down.
+    #[serde(skip)]
     Snapshot(Box<super::snapshot::Snapshot>),
 }
 
 /// Something operators should hear of; the shell logs and counts it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Notice {
     /// A link opened.
     LinkUp {

@@ -3,7 +3,7 @@
 use crate::method::Right;
 
 /// A set of rights.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Rights(u32);
 
 impl Rights {

@@ -36,7 +36,7 @@ pub struct Settings {
 }
 
 /// What of the [`Settings`] may be others while a node runs ([`super::Input::Reconfigure`]). All else stays as at the beginning.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
 pub struct Choices {
     /// The accounts.
     pub accounts: Vec<Account>,
@@ -73,7 +73,7 @@ pub struct Notation {
 }
 
 /// Bounds of the Hub's tables.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
 pub struct Limits {
     /// Calls of one tab that wait for an answer.
     pub in_flight_tab: usize,
@@ -106,7 +106,7 @@ impl Default for Limits {
 }
 
 /// One person.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Account {
     /// `userid`: a GUID in lower case.
     pub id: Text,
@@ -133,7 +133,7 @@ pub struct Account {
 }
 
 /// A stored procedure that may be run by name.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, serde::Serialize, serde::Deserialize)]
 pub struct Procedure {
     /// Its name in lower case.
     pub name: Text,
@@ -144,7 +144,7 @@ pub struct Procedure {
 }
 
 /// A number of a queue or group.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, serde::Serialize, serde::Deserialize)]
 pub struct GroupNumber {
     /// The number.
     pub number: Text,
@@ -157,7 +157,7 @@ pub struct GroupNumber {
 }
 
 /// A reason of a break.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, serde::Serialize, serde::Deserialize)]
 pub struct BreakReason {
     /// Its id.
     pub id: i64,
@@ -166,7 +166,7 @@ pub struct BreakReason {
 }
 
 /// One link.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
 pub struct LinkSettings {
     /// Its name.
     pub name: Text,
@@ -197,7 +197,8 @@ impl LinkSettings {
 }
 
 /// Which phone event opens or closes a form.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Trigger {
     /// The user's phone rings.
     Ring,
@@ -226,7 +227,8 @@ impl Trigger {
 }
 
 /// Which card a form is for direct tabs.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum FormKind {
     /// "You are reserved": shown, not answered.
     Reserve,
@@ -263,7 +265,8 @@ impl FormKind {
 }
 
 /// One piece of the template of a form's parameter.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Piece {
     /// Text as it stands.
     Text(Text),
@@ -280,7 +283,7 @@ pub enum Piece {
 }
 
 /// One `[[form]]` of the configuration.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
 pub struct FormRule {
     /// The form's name.
     pub name: Text,

@@ -226,3 +226,16 @@ impl PartialEq for Envelope {
         self.name == other.name && self.body.open() == other.body.open()
     }
 }
+
+/// Opened: for those who write down what happened.
+impl serde::Serialize for Body {
+    fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        self.open().serialize(to)
+    }
+}
+
+impl<'de> serde::Deserialize<'de> for Body {
+    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        Object::deserialize(from).map(Self::from)
+    }
+}

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 /// Ends a connection: the close code of RFC 6455 section 7.4 and the reason that is sent with it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct CloseReason {
     /// The close code. 0: TCP is cut without a close frame (the peer is gone).
     pub code: u16,

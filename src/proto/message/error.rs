@@ -5,7 +5,8 @@ use std::fmt;
 use super::{Body, Qid};
 
 /// The error codes of `proto-spec/errors.md`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Code {
     /// 50025: no seat is free.
     NoSeat,
@@ -113,7 +114,7 @@ impl Code {
 }
 
 /// One failed call: what the peer is told.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct CallError {
     /// The number in `error`; `None` for the login texts that clients compare literally and that stand bare.
     pub code: Option<Code>,

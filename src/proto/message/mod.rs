@@ -20,7 +20,7 @@ pub use shared::Shared;
 pub use value::{Number, Object, Value};
 
 /// What a peer says of itself in `whoareyou` and `iam`.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Introduction {
     /// `type`
     pub kind: Text,
@@ -31,5 +31,5 @@ pub struct Introduction {
 }
 
 /// The id of a peer (a link's connection or a tab) within one node. Never reused while the node runs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 pub struct PeerId(pub u64);

@@ -5,7 +5,8 @@ use std::fmt;
 use super::{Text, Value};
 
 /// The two encodings of a message.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Format {
     /// JSON, RFC 8259.
     Json,

@@ -1,5 +1,11 @@
 //! The tree that both encodings map to. Order of members and the digits of numbers are kept.
 
+use std::fmt;
+
+use serde::de::{Error, MapAccess, SeqAccess, Visitor};
+use serde::ser::SerializeMap;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
 use super::Text;
 
 /// Any value of a message, fully opened.
@@ -328,6 +334,110 @@ impl IntoIterator for Object {
     }
 }
 
+// ---- as other programs write values: JSON and the like, digits kept
+
+/// The member that stands for a number which is no integer of 64 bits: its digits, as they were written.
+const DIGITS: &str = "$number";
+
+impl Serialize for Number {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        // What reads back as the same digits.
+        match self.as_i64().filter(|n| n.to_string() == self.as_str()) {
+            Some(n) => to.serialize_i64(n),
+            None => {
+                let mut map = to.serialize_map(Some(1))?;
+                map.serialize_entry(DIGITS, self.as_str())?;
+                map.end()
+            }
+        }
+    }
+}
+
+impl Serialize for Value {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Null => to.serialize_unit(),
+            Self::Bool(b) => to.serialize_bool(*b),
+            Self::Number(n) => n.serialize(to),
+            Self::String(s) => to.serialize_str(s),
+            Self::Array(items) => items.serialize(to),
+            Self::Object(o) => o.serialize(to),
+        }
+    }
+}
+
+impl Serialize for Object {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_map(self.0.iter().map(|(name, value)| (&**name, value)))
+    }
+}
+
+impl<'de> Deserialize<'de> for Value {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        from.deserialize_any(Reader)
+    }
+}
+
+impl<'de> Deserialize<'de> for Object {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        match Value::deserialize(from)? {
+            Value::Object(object) => Ok(object),
+            other => Err(D::Error::custom(format!("{} where an object was expected", other.kind()))),
+        }
+    }
+}
+
+struct Reader;
+
+impl<'de> Visitor<'de> for Reader {
+    type Value = Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a value")
+    }
+
+    fn visit_unit<E>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_bool<E>(self, b: bool) -> Result<Value, E> {
+        Ok(Value::Bool(b))
+    }
+
+    fn visit_i64<E>(self, n: i64) -> Result<Value, E> {
+        Ok(n.into())
+    }
+
+    fn visit_u64<E>(self, n: u64) -> Result<Value, E> {
+        Ok(Value::Number(Number(n.to_string().into())))
+    }
+
+    fn visit_str<E>(self, s: &str) -> Result<Value, E> {
+        Ok(Value::String(s.into()))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
+        let mut array = Vec::new();
+        while let Some(item) = items.next_element()? {
+            array.push(item);
+        }
+        Ok(Value::Array(array))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Value, A::Error> {
+        let mut object = Object::new();
+        while let Some((name, value)) = members.next_entry::<String, Value>()? {
+            object.set(name, value);
+        }
+        // So a number is written that is no integer; and so one comes from a reader that keeps digits itself.
+        let digits = [DIGITS, "$serde_json::private::Number"].into_iter().find_map(|name| object.get(name)?.as_str());
+        Ok(match digits.and_then(|digits| Number::parse(digits.to_owned())).filter(|_| object.len() == 1) {
+            Some(number) => Value::Number(number),
+            None => Value::Object(object),
+        })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -339,6 +449,17 @@ mod tests {
         }
         for bad in ["", "-", "01", "1.", ".5", "+1", "1e", "1e+", "0x1", " 1", "NaN", "1 "] {
             assert!(Number::parse(bad.to_owned()).is_none(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn values_come_back_from_other_programs_as_they_were() {
+        for digits in ["0", "-7", "1.50", "1e5", "12345678901234567890123", "-0"] {
+            let value = Value::Number(Number::parse(digits).expect("a number"));
+            let object = Object::new().with("z", value).with("a", vec![Value::Null, true.into(), "x".into()]);
+            let text = serde_json::to_string(&object).expect("it can be written");
+            let back: Object = serde_json::from_str(&text).expect("it can be read");
+            assert_eq!(back, object, "{text}");
         }
     }
 

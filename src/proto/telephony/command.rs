@@ -8,11 +8,12 @@ use super::fact::{ConferenceId, GhostMode, LegId, Sequence};
 use super::scenario::{FormEnd, Outcome, RunId};
 
 /// Names an order whose end somebody waits for: [`super::Event::Done`] is due.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 pub struct OrderId(pub u64);
 
 /// What a backend is told.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Command {
     /// The result a scenario waits for.
     AskDone {
@@ -74,7 +75,8 @@ pub enum Command {
 }
 
 /// What a person does with the own phone.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Act {
     /// Dials. A talk that goes on is put on hold first, and the new call is part of the same conversation.
     Dial {
@@ -168,7 +170,8 @@ pub enum Act {
 }
 
 /// Why the telephone system did not do what it was told.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Refusal {
     /// Nobody has the number.
     NoSuchNumber,

@@ -4,28 +4,29 @@
 use crate::message::Text;
 
 /// The chain of one conversation: a GUID, the same from the first ring to the last event (`chainid` of the protocol).
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 pub struct CallId(pub Text);
 
 /// One party's part in a conversation: a GUID, from the moment the telephone system has to do with the party to the moment it
 /// has no more. Who comes back gets another.
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 pub struct LegId(pub Text);
 
 /// One uninterrupted talk: a GUID (`commutationid`). Who is put on hold and taken back talks in another.
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 pub struct TalkId(pub Text);
 
 /// A conference: a GUID (`conferenceid`).
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 pub struct ConferenceId(pub Text);
 
 /// One fax on its way: a GUID.
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 pub struct FaxId(pub Text);
 
 /// One fact. Facts that became true together are told together ([`super::Event::Facts`]).
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Fact {
     /// Of a conversation. The same whenever it is told.
     Call(CallFact),
@@ -54,7 +55,7 @@ pub enum Fact {
 }
 
 /// What is known of a conversation from its beginning.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct CallFact {
     /// The conversation.
     pub call: CallId,
@@ -65,7 +66,7 @@ pub struct CallFact {
 }
 
 /// The two ends of a conversation as the telephone system names them.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Parties {
     /// Who calls.
     pub caller: Text,
@@ -76,7 +77,7 @@ pub struct Parties {
 }
 
 /// How a leg is.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct LegFact {
     /// The conversation it is part of, always the same one.
     pub call: CallId,
@@ -107,7 +108,8 @@ pub struct LegFact {
 }
 
 /// Who is at the end of a leg.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum End {
     /// The phone of an inside number.
     Inside(Text),
@@ -137,7 +139,8 @@ impl End {
 }
 
 /// What a leg does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum LegState {
     /// It will be rung when the other end has answered.
     Planned,
@@ -159,7 +162,8 @@ impl LegState {
 }
 
 /// Why a leg is no more.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum EndCause {
     /// The party hung up.
     Hangup,
@@ -208,7 +212,8 @@ impl EndCause {
 }
 
 /// Where the voice of a leg goes.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Place {
     /// Nowhere.
     #[default]
@@ -229,7 +234,8 @@ pub enum Place {
 }
 
 /// Whom a telephone system calls first when it dials for somebody.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Sequence {
     /// The user's own phone, then the number.
     #[default]
@@ -239,7 +245,7 @@ pub enum Sequence {
 }
 
 /// The part of a leg in a conference.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Role {
     /// Whether the party made the conference.
     pub creator: bool,
@@ -248,7 +254,7 @@ pub struct Role {
 }
 
 /// How a conference is.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct ConferenceFact {
     /// The conference.
     pub id: ConferenceId,
@@ -273,7 +279,7 @@ pub struct ConferenceFact {
 }
 
 /// How a fax is.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct FaxFact {
     /// The fax.
     pub fax: FaxId,
@@ -292,7 +298,8 @@ pub struct FaxFact {
 }
 
 /// How far a fax has come.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum FaxState {
     /// Pages go over the line.
     #[default]
@@ -309,7 +316,7 @@ pub enum FaxState {
 }
 
 /// Listening in.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Ghost {
     /// How.
     pub mode: GhostMode,
@@ -318,7 +325,8 @@ pub struct Ghost {
 }
 
 /// How a listener takes part.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum GhostMode {
     /// Hears, unheard by all.
     #[default]

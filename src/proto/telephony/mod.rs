@@ -15,7 +15,8 @@ pub use fact::{
 pub use scenario::{Ask, FormEnd, FormOrder, Outcome, RunId};
 
 /// What a backend tells.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Event {
     /// These became true together.
     Facts(Vec<Fact>),

@@ -7,11 +7,11 @@ use crate::message::{Object, Text};
 use super::CallId;
 
 /// Something a scenario waits for. Made by the backend, unique while the node runs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 pub struct RunId(pub u64);
 
 /// A dynamic method asked by a scenario.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Ask {
     /// The method's name.
     pub method: Text,
@@ -30,7 +30,7 @@ pub struct Ask {
 }
 
 /// A form ordered by a scenario.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct FormOrder {
     /// The form's name.
     pub name: Text,
@@ -45,7 +45,8 @@ pub struct FormOrder {
 }
 
 /// How a dynamic method ended, for whoever asked.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Outcome {
     /// A result, checked against the declaration.
     Ok(Object),
@@ -85,7 +86,8 @@ impl Outcome {
 }
 
 /// How a form ended.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum FormEnd {
     /// Somebody answered.
     Answered {

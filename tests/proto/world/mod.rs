@@ -51,6 +51,18 @@ pub(crate) struct World {
     /// Nothing outside answers; what was asked.
     pub(crate) dumb: bool,
     pub(crate) unanswered: Vec<(Ticket, Fetch)>,
+    tape: Option<Tape>,
+}
+
+/// Hears what goes into the Hub and what comes out.
+pub(crate) type Tape = Box<dyn FnMut(Time, Taped<'_>)>;
+
+/// What a tape hears.
+pub(crate) enum Taped<'a> {
+    In(&'a Input),
+    Time,
+    /// With the secrets that were made since the last.
+    Out(&'a Output, Vec<(Text, Text)>),
 }
 
 struct Conn {
@@ -160,7 +172,22 @@ impl World {
             archive: archive::Archive::default(),
             dumb: false,
             unanswered: Vec::new(),
+            tape: None,
         }
+    }
+
+    /// A world of which everything is heard from the beginning.
+    pub(crate) fn taped(settings: Settings, tape: impl FnOnce(&mut Hub, &Settings) -> Tape) -> Self {
+        let mut world = Self::with(settings);
+        world.tape = Some(tape(&mut world.hub, &world.settings));
+        world
+    }
+
+    fn hear_in(&mut self, input: Input) {
+        if let Some(tape) = &mut self.tape {
+            tape(self.now, Taped::In(&input));
+        }
+        self.hub.handle(self.now, input);
     }
 
     /// The node stops without a word and starts anew with what was kept.
@@ -400,6 +427,9 @@ impl World {
             self.now = self.now.max(next);
             let now = self.now;
             if hub.is_some_and(|t| t <= now) {
+                if let Some(tape) = &mut self.tape {
+                    tape(now, Taped::Time);
+                }
                 self.hub.handle_timeout(now);
                 self.settle();
             }
@@ -458,7 +488,7 @@ impl World {
     }
 
     pub(crate) fn input(&mut self, input: Input) {
-        self.hub.handle(self.now, input);
+        self.hear_in(input);
         self.settle();
     }
 
@@ -513,6 +543,9 @@ impl World {
     /// Takes everything out of the Hub.
     fn settle(&mut self) {
         while let Some(output) = self.hub.poll_output() {
+            if let Some(tape) = &mut self.tape {
+                tape(self.now, Taped::Out(&output, self.hub.take_twins()));
+            }
             match output {
                 Output::Send { to, message } | Output::SendOnceKept { to, message } => self.deliver(to, &message),
                 Output::Fan { to, message } => to.iter().for_each(|to| self.deliver(*to, &message)),
@@ -520,7 +553,7 @@ impl World {
                 Output::Authenticate { ticket, attempt, .. } if self.hold => self.held.push((ticket, attempt)),
                 Output::Authenticate { ticket, attempt, .. } => {
                     let verdict = self.verify(&attempt);
-                    self.hub.handle(self.now, Input::Authenticated { ticket, verdict });
+                    self.hear_in(Input::Authenticated { ticket, verdict });
                 }
                 Output::Pbx(command) => self.pbx.push(command),
                 Output::Record(record) => {
@@ -530,7 +563,7 @@ impl World {
                 Output::Fetch { ticket, fetch } if self.dumb => self.unanswered.push((ticket, fetch)),
                 Output::Fetch { ticket, fetch } => {
                     let result = self.archive.answer(fetch);
-                    self.hub.handle(self.now, Input::Fetched { ticket, result });
+                    self.hear_in(Input::Fetched { ticket, result });
                 }
                 Output::Answer { ticket, answer } => {
                     assert!(self.answers.insert(ticket, answer).is_none(), "{ticket:?} was answered twice");

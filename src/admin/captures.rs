@@ -23,7 +23,7 @@ const USUAL: Duration = Duration::from_secs(600);
 const LONGEST_S: u64 = 3600;
 
 pub(super) fn routes() -> OpenApiRouter<Shared> {
-    OpenApiRouter::new().routes(routes!(list, begin)).routes(routes!(read, end))
+    OpenApiRouter::new().routes(routes!(captures, begin_capture)).routes(routes!(capture, end_capture))
 }
 
 /// A capture.
@@ -84,7 +84,7 @@ struct CaptureBegun {
     get, path = "/api/v1/captures", tag = "events",
     responses((status = 200, description = "All of them, the oldest first", body = CapturesNow)),
 )]
-async fn list(State(shared): State<Shared>) -> Response {
+async fn captures(State(shared): State<Shared>) -> Response {
     let now = |captured: Captured| {
         let Captured { id, begun_ms, filter: Filter { user, link, tab, .. }, runs, bytes } = captured;
         CaptureNow { id, begun_ms, link, user, tab, runs, bytes }
@@ -103,7 +103,7 @@ async fn list(State(shared): State<Shared>) -> Response {
         (status = 429, description = "As many run as may", body = Refusal),
     ),
 )]
-async fn begin(State(shared): State<Shared>, request: Request) -> Result<Response, Failure> {
+async fn begin_capture(State(shared): State<Shared>, request: Request) -> Result<Response, Failure> {
     let mut fields = body(request).await?;
     let filter = Filter {
         link: fields.text("link")?.to_string(),
@@ -135,7 +135,7 @@ async fn begin(State(shared): State<Shared>, request: Request) -> Result<Respons
         (status = 404, description = "There is none of this id", body = Refusal),
     ),
 )]
-async fn read(State(shared): State<Shared>, id: Result<Path<u64>, PathRejection>) -> Result<Response, Failure> {
+async fn capture(State(shared): State<Shared>, id: Result<Path<u64>, PathRejection>) -> Result<Response, Failure> {
     let id = id_of(id)?;
     let lines = shared.door.captured(id).ok_or_else(nothing)?;
     let name = format!("attachment; filename=\"capture-{id}.jsonl\"");
@@ -157,7 +157,7 @@ async fn read(State(shared): State<Shared>, id: Result<Path<u64>, PathRejection>
         (status = 404, description = "There is none of this id", body = Refusal),
     ),
 )]
-async fn end(State(shared): State<Shared>, id: Result<Path<u64>, PathRejection>) -> Result<Response, Failure> {
+async fn end_capture(State(shared): State<Shared>, id: Result<Path<u64>, PathRejection>) -> Result<Response, Failure> {
     if shared.door.end_capture(id_of(id)?) { Ok(ok(&Nothing {})) } else { Err(nothing()) }
 }
 

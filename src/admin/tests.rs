@@ -617,6 +617,9 @@ async fn answers_are_kept_and_shown_nowhere() {
 
 fn line(method: &str) -> TapLine {
     TapLine {
+        id: 1,
+        tab: String::new(),
+        format: "json",
         ms: 5,
         direction: "in",
         peer: "link crm".to_owned(),
@@ -645,7 +648,7 @@ async fn the_tail_is_an_event_stream_that_ends_with_the_node() {
     for method in ["ping", "login"] {
         let event = body.next().await.unwrap().unwrap();
         let expected = format!(
-            "data: {{\"ms\":5,\"direction\":\"in\",\"peer\":\"link crm\",\"link\":\"crm\",\"user\":\"\",\"method\":\"{method}\",\"qid\":\"1\",\"bytes\":9,\"text\":\"[\\\"ping\\\",{{}}]\\n\"}}\n\n"
+            "data: {{\"ms\":5,\"direction\":\"in\",\"peer\":\"link crm\",\"id\":1,\"tab\":\"\",\"format\":\"json\",\"link\":\"crm\",\"user\":\"\",\"method\":\"{method}\",\"qid\":\"1\",\"bytes\":9,\"text\":\"[\\\"ping\\\",{{}}]\\n\"}}\n\n"
         );
         assert_eq!(std::str::from_utf8(&event).unwrap(), expected);
     }

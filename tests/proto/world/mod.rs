@@ -58,6 +58,7 @@ pub(crate) struct World {
 pub(crate) type Tape = Box<dyn FnMut(Time, Taped<'_>)>;
 
 /// What a tape hears.
+#[allow(dead_code, reason = "not every crate of stories has a tape")]
 pub(crate) enum Taped<'a> {
     In(&'a Input),
     Time,
@@ -177,6 +178,7 @@ impl World {
     }
 
     /// A world of which everything is heard from the beginning.
+    #[allow(dead_code, reason = "not every crate of stories has a tape")]
     pub(crate) fn taped(settings: Settings, tape: impl FnOnce(&mut Hub, &Settings) -> Tape) -> Self {
         let mut world = Self::with(settings);
         world.tape = Some(tape(&mut world.hub, &world.settings));

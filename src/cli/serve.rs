@@ -94,7 +94,8 @@ fn run(
         Failure::new(format!("a listener that the service manager passes on cannot be used: {error}")).exit(Exit::Start)
     })?;
     runtime()?.block_on(async {
-        let begun = Begun { record, ..begin(sources).await? };
+        let mut begun = begin(sources).await?;
+        begun.record = record;
         let config = begun.loaded.config.clone();
         let shutdown = Shutdown::on_signals().map_err(no_signals)?;
         let node = app::start_begun(begun, demo, shutdown, inherited).await.map_err(not_started)?;

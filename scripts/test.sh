@@ -47,6 +47,7 @@ suite house cargo test --locked --test house
 suite units cargo test --locked --lib --bins
 suite telephony cargo test --locked --test telephony
 suite sockets cargo test --locked --test it
+suite killed cargo test --locked --test it -- --ignored killed::
 # As quick as they are with the binary that the other suites use, they need a root of their own.
 if [ "$(id -u)" = 0 ]; then
   suite package env CTIGATE=target/debug/ctigate scripts/deb-test.sh

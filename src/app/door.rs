@@ -130,7 +130,7 @@ impl Door for House {
             };
             let metrics = self.telemetry.metrics();
             health::parts(&health::Facts {
-                store_failing: metrics.store_failing.get() != 0,
+                store_trouble: self.telemetry.store_trouble(),
                 store_waiting: metrics.store_waiting.get(),
                 links,
                 telephone: self.phone.is_up(),

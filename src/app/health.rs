@@ -13,8 +13,8 @@ const DAY: i64 = 24 * 3600;
 /// What is looked up.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Facts {
-    /// Whether the store could not write the last time.
-    pub(super) store_failing: bool,
+    /// Why the store could not write the last time; `None`: it could.
+    pub(super) store_trouble: Option<String>,
     /// How many facts wait for it.
     pub(super) store_waiting: i64,
     /// Which links are up; `None`: the Hub does not answer.
@@ -44,9 +44,9 @@ pub(super) fn parts(facts: &Facts) -> Vec<Part> {
 }
 
 fn store(facts: &Facts) -> (PartState, String) {
-    match facts.store_failing {
-        false => (PartState::Ok, String::new()),
-        true => (PartState::Down, format!("it cannot write; facts waiting: {}", facts.store_waiting)),
+    match &facts.store_trouble {
+        None => (PartState::Ok, String::new()),
+        Some(why) => (PartState::Down, format!("it cannot write: {why}; facts waiting: {}", facts.store_waiting)),
     }
 }
 
@@ -123,10 +123,10 @@ mod tests {
         let soon = 1_800_000_000 + 14 * DAY - 1;
         for (facts, part, state, detail) in [
             (
-                Facts { store_failing: true, store_waiting: 7, ..well() },
+                Facts { store_trouble: Some("the disk is full".to_owned()), store_waiting: 7, ..well() },
                 "store",
                 "down",
-                "it cannot write; facts waiting: 7",
+                "it cannot write: the disk is full; facts waiting: 7",
             ),
             (Facts { links: Some(vec![true, false]), ..well() }, "links", "degraded", "1 of 2 up"),
             (Facts { links: None, ..well() }, "links", "down", "the Hub does not answer"),

@@ -46,7 +46,7 @@ pub use pbx::{Asterisk, NumberRule, Pbx, PbxKind, PhoneAnswer};
 pub use plan::{Break, Files, Procedure, Queue, QueueStrategy, Recordings};
 pub use secret::Secret;
 pub use sql::Sql;
-pub use storage::{DatabaseUrl, PostgresUrl, Store};
+pub use storage::{DatabaseUrl, PostgresUrl, Store, Synchronous};
 pub use user::{Right, RightChange, Role, User};
 pub use web::{Log, LogFormat, TlsPort, Web};
 

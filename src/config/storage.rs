@@ -15,6 +15,29 @@ use super::secret::MASK;
 pub struct Store {
     /// The database. Default `sqlite://data/ctigate.db`; the file and its folder are made when missing.
     pub url: DatabaseUrl,
+    /// What SQLite makes sure of before it says that something is written. PostgreSQL has a setting of its own,
+    /// `synchronous_commit`.
+    pub synchronous: Synchronous,
+    /// For how many days conversations stay in the ledger, with the links of their recordings and faxes; 0: for ever.
+    pub keep_calls_days: u32,
+    /// For how many days what was written in chats is kept; 0: for ever.
+    pub keep_chats_days: u32,
+}
+
+impl Default for Synchronous {
+    fn default() -> Self {
+        Self::Normal
+    }
+}
+
+super::keyword::keywords! {
+    /// What outlives what.
+    Synchronous: "way of writing" {
+        /// The end of the process loses nothing; the loss of power may lose the last moments, never the order of things.
+        Normal = "normal",
+        /// The loss of power loses nothing either, if the disk keeps its word. Each write waits for the disk.
+        Full = "full",
+    }
 }
 
 /// Which database.

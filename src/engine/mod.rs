@@ -404,6 +404,7 @@ impl Engine {
 
     /// Moves everything out of the Hub. Runs under the lock: outboxes are filled in the order in which things were decided.
     fn hand_out(&self, hub: &mut Hub, after: &mut After) {
+        let mut set = false;
         while let Some(output) = hub.poll_output() {
             if self.recorder.is_on() {
                 self.recorder.output(self.now(), hub.take_twins(), &output, |peer| self.whose(peer));
@@ -421,9 +422,15 @@ impl Engine {
                 Output::Authenticate { ticket, peer, attempt } => after.logins.push((ticket, peer, attempt)),
                 Output::Fetch { ticket, fetch } => after.fetches.push((ticket, fetch)),
                 Output::Pbx(command) => (self.outlets.pbx)(command),
-                Output::Record(record) => (self.outlets.record)(record),
-                // An open form is there after a restart too.
+                Output::Record(record) => {
+                    set |= matches!(record, Record::Kept(_));
+                    (self.outlets.record)(record);
+                }
+                // An open form is there after a restart too, and what a program set.
                 Output::Answer { ticket, answer: answer @ Answer::FormOpened { .. } } => {
+                    after.promises.push(Promise::Answer(ticket, answer));
+                }
+                Output::Answer { ticket, answer: answer @ Answer::Ran(_) } if set => {
                     after.promises.push(Promise::Answer(ticket, answer));
                 }
                 Output::Answer { ticket, answer } => after.answers.push((ticket, answer)),

@@ -456,9 +456,12 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let url = crate::config::DatabaseUrl::Sqlite(folder.path().join("a.db"));
         let open = async || {
-            Store::open(&crate::config::Store { url: url.clone() }, crate::telemetry::Telemetry::default())
-                .await
-                .unwrap()
+            Store::open(
+                &crate::config::Store { url: url.clone(), ..crate::config::Store::default() },
+                crate::telemetry::Telemetry::default(),
+            )
+            .await
+            .unwrap()
         };
         let hash = hash_password("Secret1").unwrap();
         let configured = [

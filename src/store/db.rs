@@ -12,7 +12,7 @@ use sqlx::{ConnectOptions, Connection, Postgres, Sqlite};
 use super::error::{Kind, Place, StoreError};
 use super::sql::{Row, Statement, sql};
 use super::{file, schema};
-use crate::config::{DatabaseUrl, PostgresUrl};
+use crate::config::{self, DatabaseUrl, PostgresUrl, Synchronous};
 
 /// How long a statement waits for another program that writes.
 pub(super) const BUSY: Duration = Duration::from_secs(5);
@@ -38,18 +38,22 @@ enum Pool {
 
 impl Db {
     /// Opens the database and brings its tables up to date. A file is made when it is missing.
-    pub(super) async fn open(url: &DatabaseUrl) -> Result<Self, StoreError> {
-        let db = Self::connect(url).await?;
+    pub(super) async fn open(config: &config::Store) -> Result<Self, StoreError> {
+        let db = Self::connect(&config.url, config.synchronous).await?;
         db.migrate().await?;
         Ok(db)
     }
 
     /// Opens the database as it is. A file is made when it is missing.
-    pub(super) async fn connect(url: &DatabaseUrl) -> Result<Self, StoreError> {
+    pub(super) async fn connect(url: &DatabaseUrl, synchronous: Synchronous) -> Result<Self, StoreError> {
+        let synchronous = match synchronous {
+            Synchronous::Normal => SqliteSynchronous::Normal,
+            Synchronous::Full => SqliteSynchronous::Full,
+        };
         let base = SqliteConnectOptions::new()
             .foreign_keys(true)
             .busy_timeout(BUSY)
-            .synchronous(SqliteSynchronous::Normal)
+            .synchronous(synchronous)
             .disable_statement_logging();
         // A database in memory is its one connection: that one must never be closed.
         let keep = SqlitePoolOptions::new().idle_timeout(None).max_lifetime(None).acquire_timeout(BUSY * 2);
@@ -62,6 +66,12 @@ impl Db {
             DatabaseUrl::Sqlite(path) => {
                 file::make(path)?;
                 let options = base.filename(path).journal_mode(SqliteJournalMode::Wal);
+                // SQLite ends a transaction by itself when the disk is full. The pool does not know and would hand out a connection
+                // that can never begin another one.
+                let keep = keep.test_before_acquire(true).before_acquire(|connection, _| {
+                    let usable = !connection.is_in_transaction();
+                    Box::pin(async move { Ok(usable) })
+                });
                 keep.max_connections(CONNECTIONS).connect_with(options).await.map(Pool::Sqlite)
             }
             DatabaseUrl::Postgres(url) => postgres(url, "ctigate").await.map(Pool::Postgres),
@@ -133,7 +143,6 @@ impl Db {
     }
 
     /// Runs statements, all of them or none; done when they are on disk.
-    #[allow(dead_code, reason = "for tables that are written next")]
     pub(super) async fn run_all<'a>(&self, all: impl IntoIterator<Item = Statement<'a>>) -> Result<(), StoreError> {
         let mut transaction = self.begin().await?;
         for statement in all {

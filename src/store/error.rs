@@ -86,6 +86,8 @@ pub(super) enum Kind {
     Newer,
     #[error("its tables are not what this ctigate made")]
     Foreign,
+    #[error("the database refuses what is to be written")]
+    Refused,
     #[error("the database failed")]
     Other,
 }
@@ -141,10 +143,24 @@ impl StoreError {
             }
             Kind::Newer => "use that ctigate again, or move the file away and start with a new one",
             Kind::Foreign => "move the file away and start with a new one, or set [store] url to another place",
-            Kind::Login | Kind::NoDatabase | Kind::Crowded | Kind::Tls | Kind::Encoding | Kind::Other => {
-                "look at the cause above"
-            }
+            Kind::Login
+            | Kind::NoDatabase
+            | Kind::Crowded
+            | Kind::Tls
+            | Kind::Encoding
+            | Kind::Refused
+            | Kind::Other => "look at the cause above",
         }
+    }
+
+    /// What is the matter, in a few words without places.
+    pub fn what(&self) -> String {
+        self.kind.to_string()
+    }
+
+    /// Whether it is the row that is wrong, and another would be written.
+    pub(super) fn is_refused(&self) -> bool {
+        self.kind == Kind::Refused
     }
 
     /// Whether a gateway runs on it.
@@ -171,7 +187,7 @@ impl StoreError {
             Kind::Newer => "use that ctigate again, or name another database in [store] url",
             Kind::Foreign => "name another database in [store] url",
             Kind::Damaged | Kind::Io => "look at the log of the server, or put a backup back",
-            Kind::Folder | Kind::Open | Kind::Other => "look at the cause above",
+            Kind::Folder | Kind::Open | Kind::Refused | Kind::Other => "look at the cause above",
         }
     }
 }
@@ -182,6 +198,9 @@ const HELD: &str = "end that gateway first, or set [store] url to another place:
 fn kind_of(place: &Place, error: &sqlx::Error) -> Kind {
     let sqlx::Error::Database(error) = error else {
         return match (place, error) {
+            (_, sqlx::Error::Io(error)) if error.get_ref().is_some_and(|cause| cause.is::<rustls::Error>()) => {
+                Kind::Tls
+            }
             (Place::Server(_), sqlx::Error::PoolTimedOut | sqlx::Error::Io(_)) => Kind::Away,
             (_, sqlx::Error::PoolTimedOut) => Kind::Locked,
             (_, sqlx::Error::Io(_)) => Kind::Io,
@@ -197,13 +216,18 @@ fn kind_of(place: &Place, error: &sqlx::Error) -> Kind {
 
 /// A result code of SQLite.
 const fn of_code(code: u32) -> Kind {
+    /// The file that its connections share could not be made as large as it must be.
+    const IOERR_SHMSIZE: u32 = 4874;
     match code & 0xff {
+        _ if code == IOERR_SHMSIZE => Kind::Full,
         5 | 6 => Kind::Locked,
         8 => Kind::ReadOnly,
         10 => Kind::Io,
         11 | 26 => Kind::Damaged,
         13 => Kind::Full,
         14 => Kind::Open,
+        // Too large, a constraint, another type.
+        18..=20 => Kind::Refused,
         _ => Kind::Other,
     }
 }
@@ -222,6 +246,8 @@ fn of_state(state: &str) -> Kind {
         "57P01" | "57P02" | "57P03" => Kind::Away,
         "58030" => Kind::Io,
         "XX001" | "XX002" => Kind::Damaged,
+        // Data that does not fit, a constraint, more than an index takes.
+        state if ["22", "23", "54"].iter().any(|class| state.starts_with(class)) => Kind::Refused,
         _ => Kind::Other,
     }
 }

@@ -25,7 +25,7 @@
 //! ```
 //!
 //! - `self.db.list(statement, read)`, `.one(statement, read)`, `.run(statement)` (says how many rows it changed, done when they are on
-//!   disk), `.run_all(statements)` and `.begin()` for what happens together or not at all. Rows: `text`, `maybe_text`, `int`, `maybe_int`, by
+//!   disk), `.run_all(statements)` and `.begin()` for what happens together or not at all. Rows: `text`, `maybe_text`, `int`, by
 //!   the name of the column or its number from 0.
 //! - `push` and `push_bind` add to a statement that is put together. Whatever comes from outside is bound, never pushed.
 //! - Columns are TEXT and BIGINT; a moment is milliseconds since 1970; yes and no are 1 and 0; JSON is a text.
@@ -50,6 +50,7 @@ mod password;
 mod pending;
 mod people;
 mod procedure;
+mod prune;
 mod schema;
 mod setting;
 mod sql;
@@ -104,12 +105,13 @@ impl Store {
     /// # Errors
     /// [`StoreError`], which says what to do.
     pub async fn open(config: &config::Store, telemetry: Telemetry) -> Result<Self, StoreError> {
-        let db = Db::open(&config.url).await?;
+        let db = Db::open(config).await?;
         let pending = Arc::new(Pending::new(state::keys(&db).await?));
         let (progress, written) = watch::channel(0);
         let closing = CancellationToken::new();
         let writer = writer::Writer {
             db: db.clone(),
+            keep: prune::Keep::of(config),
             pending: Arc::clone(&pending),
             progress,
             closing: closing.clone(),
@@ -125,7 +127,7 @@ impl Store {
     /// [`StoreError`], which says what to do.
     pub async fn probe(url: &config::DatabaseUrl) -> Result<(), StoreError> {
         if let config::DatabaseUrl::Postgres(_) = url {
-            Db::connect(url).await?.close().await;
+            Db::connect(url, config::Synchronous::Normal).await?.close().await;
         }
         Ok(())
     }

@@ -70,6 +70,33 @@ impl Batch {
     }
 }
 
+impl Batch {
+    /// What its first fact is about, for the log.
+    pub(super) fn name(&self) -> &'static str {
+        match self {
+            Self { sessions, .. } if !sessions.is_empty() => "session",
+            Self { forms, .. } if !forms.is_empty() => "form",
+            Self { kept, .. } if !kept.is_empty() => "setting",
+            Self { calls, .. } if !calls.is_empty() => "call",
+            _ => "chat",
+        }
+    }
+
+    /// The same, one fact in each, in the order in which they are written.
+    pub(super) fn apart(self) -> Vec<Self> {
+        let Self { sessions, forms, kept, calls, texts, ended_chats, up_to } = self;
+        let empty = || Self { up_to, ..Self::default() };
+        let mut all = Vec::new();
+        all.extend(sessions.into_iter().map(|one| Self { sessions: vec![one], ..empty() }));
+        all.extend(forms.into_iter().map(|one| Self { forms: vec![one], ..empty() }));
+        all.extend(kept.into_iter().map(|one| Self { kept: vec![one], ..empty() }));
+        all.extend(calls.into_iter().map(|one| Self { calls: vec![one], ..empty() }));
+        all.extend(ended_chats.into_iter().map(|one| Self { ended_chats: vec![one], ..empty() }));
+        all.extend(texts.into_iter().map(|one| Self { texts: vec![one], ..empty() }));
+        all
+    }
+}
+
 /// A change of one row.
 #[derive(Debug)]
 pub(super) struct Change<T> {

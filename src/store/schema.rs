@@ -177,6 +177,7 @@ const STEPS: &[(i64, &str, &str)] = &[
      CREATE INDEX story_form ON story (form, id);
      CREATE INDEX story_login ON story (login, id);",
     ),
+    (5, "the age of chats", "CREATE INDEX chat_text_at ON chat_text (at_ms);"),
 ];
 
 /// A table, for whoever reads or empties them all.

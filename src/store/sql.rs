@@ -166,15 +166,6 @@ impl Row {
         }
     }
 
-    /// `None`: NULL.
-    #[allow(dead_code, reason = "for tables that are written next")]
-    pub(super) fn maybe_int(&self, at: impl At) -> Result<Option<i64>, sqlx::Error> {
-        match self {
-            Self::Sqlite(row) => row.try_get(at),
-            Self::Postgres(row) => row.try_get(at),
-        }
-    }
-
     /// The names of the columns.
     pub(super) fn columns(&self) -> Vec<String> {
         match self {

@@ -1,6 +1,6 @@
 //! What operators should hear of. Each event is logged and counted here, and nowhere else.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use ctigate_proto::auth::LoginError;
@@ -12,6 +12,7 @@ use super::Metrics;
 #[derive(Clone, Debug, Default)]
 pub struct Telemetry {
     metrics: Arc<Metrics>,
+    store_trouble: Arc<Mutex<Option<String>>>,
 }
 
 /// Something that happened in the shell.
@@ -72,7 +73,9 @@ pub enum Event<'a> {
     },
     /// The store could not write; it tries again.
     StoreFailed {
-        /// Why.
+        /// What is the matter, in a few words without places.
+        what: &'a str,
+        /// Why, at length.
         why: &'a str,
         /// What to do.
         advice: &'a str,
@@ -92,6 +95,15 @@ impl Telemetry {
     /// The figures.
     pub fn metrics(&self) -> &Metrics {
         &self.metrics
+    }
+
+    /// Why the store cannot write, in a few words; `None`: it can.
+    pub fn store_trouble(&self) -> Option<String> {
+        self.trouble().clone()
+    }
+
+    fn trouble(&self) -> MutexGuard<'_, Option<String>> {
+        self.store_trouble.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Takes an event of the shell.
@@ -121,9 +133,10 @@ impl Telemetry {
                 metrics.store_batch.observe(took);
                 tracing::debug!(facts, ?took, "stored");
             }
-            Event::StoreFailed { why, advice, waiting, still } => {
+            Event::StoreFailed { what, why, advice, waiting, still } => {
                 metrics.store_batches.with("failed").inc();
                 metrics.store_failing.set(1);
+                *self.trouble() = Some(what.to_owned());
                 if still {
                     tracing::debug!(why, waiting, "the store still cannot write");
                 } else {
@@ -132,6 +145,7 @@ impl Telemetry {
             }
             Event::StoreRecovered { after } => {
                 metrics.store_failing.set(0);
+                *self.trouble() = None;
                 tracing::info!(?after, "the store writes again");
             }
             Event::Dropped { what } => metrics.dropped.with(what).inc(),
@@ -226,7 +240,13 @@ mod tests {
             |link: &str| Notice::MethodDone { method: "Find".into(), link: link.into(), outcome: "ok", millis: 5 };
         telemetry.notice(&done("crm"));
         telemetry.notice(&done(""));
-        telemetry.event(Event::StoreFailed { why: "full", advice: "", waiting: 1, still: true });
+        telemetry.event(Event::StoreFailed {
+            what: "the disk is full",
+            why: "full",
+            advice: "",
+            waiting: 1,
+            still: true,
+        });
         let circuit = |open| Notice::Circuit { link: "crm".into(), method: "F".into(), open };
         telemetry.notice(&circuit(true));
         telemetry.notice(&circuit(false));
@@ -241,7 +261,9 @@ mod tests {
         assert_eq!((metrics.reply.with("ping").count(), metrics.reply_errors.with("59011").get()), (2, 1));
         assert_eq!((metrics.method_wait.with("").count(), metrics.method.with("Find").count()), (1, 1));
         assert_eq!(metrics.store_failing.get(), 1);
+        assert_eq!(telemetry.store_trouble().as_deref(), Some("the disk is full"));
         telemetry.event(Event::StoreRecovered { after: Duration::ZERO });
+        assert_eq!(telemetry.store_trouble(), None);
         assert_eq!(metrics.store_failing.get(), 0);
         assert_eq!(metrics.link_up.with("crm").get(), 1);
         assert_eq!(metrics.circuits.with("crm").get(), 1);

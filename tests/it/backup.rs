@@ -42,7 +42,7 @@ const ROWS: &[&str] = &[
 ];
 
 async fn store(database: &Database) -> Store {
-    Store::open(&config::Store { url: database.url() }, Telemetry::default()).await.unwrap()
+    Store::open(&config::Store { url: database.url(), ..config::Store::default() }, Telemetry::default()).await.unwrap()
 }
 
 /// A database with a row in each table.
@@ -202,7 +202,7 @@ on_both! {
         ] {
             assert!(refused.to_string().contains("made by a newer ctigate: it has step 999"), "{refused}");
         }
-        let refused = Store::open(&config::Store { url }, Telemetry::default()).await.unwrap_err();
+        let refused = Store::open(&config::Store { url, ..config::Store::default() }, Telemetry::default()).await.unwrap_err();
         assert!(refused.to_string().contains("made by a newer ctigate"), "{refused}");
     }
 

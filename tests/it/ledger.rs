@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use ctigate::config::{self, Config, DatabaseUrl, Role, User};
+use ctigate::config::{self, Config, Role, User};
 use ctigate::proto::calls::{Direction, Entry, EntryLeg, EntryQueue, EntryTalk, JournalQuery, Outcome};
 use ctigate::proto::hub::Input;
 use ctigate::proto::hub::output::Record;
@@ -16,6 +16,7 @@ use ctigate::telemetry::Telemetry;
 use rand::{RngExt, SeedableRng};
 
 use crate::support::curl::curl;
+use crate::support::database::{Database, on_both};
 use crate::support::{FakeTab, node};
 
 const BOUND: Duration = Duration::from_secs(20);
@@ -199,49 +200,53 @@ fn entry(rng: &mut impl RngExt, n: usize) -> Entry {
     }
 }
 
-#[tokio::test]
-async fn the_database_gives_what_the_filter_says() {
-    let store = Store::open(&config::Store { url: DatabaseUrl::Memory }, Telemetry::default()).await.unwrap();
-    let mut rng = rand::rngs::StdRng::seed_from_u64(7);
-    let entries: Vec<Entry> = (0..120).map(|n| entry(&mut rng, n)).collect();
-    for entry in &entries {
-        // Twice: the second takes the place of the first.
-        store.record(Record::Call(Box::new(Entry { talks: Vec::new(), ..entry.clone() })));
-        assert!(store.flush(BOUND).await);
-        store.record(Record::Call(Box::new(entry.clone())));
-    }
-    let mut rows: Vec<_> = entries.iter().flat_map(Entry::rows).collect();
-    let key = |talk: &Option<TalkId>| talk.as_ref().map_or(Text::new(), |t| t.0.clone());
-    rows.sort_by(|a, b| (b.began_ms, &b.call, key(&b.talk)).cmp(&(a.began_ms, &a.call, key(&a.talk))));
-    let (mut found, mut empty) = (0, 0);
-    for _ in 0..400 {
-        let mut some = |odds: u32| rng.random::<u32>() % odds == 0;
-        let flags: [bool; 9] = std::array::from_fn(|_| some(3));
-        let mut draw = || rng.random::<u32>();
-        let moment = |n: u32| 1_790_000_000_000 + i64::from(n % 20) * 1000;
-        let numbers = (0..draw() % 3).map(|_| Text::from(format!("10{}", draw() % 5))).collect::<BTreeSet<_>>();
-        let query = JournalQuery {
-            call: (flags[0] && draw().is_multiple_of(3)).then(|| CallId(format!("c{}", draw() % 120).into())),
-            numbers: flags[1].then_some(numbers),
-            queued: flags[2].then(|| draw().is_multiple_of(2)),
-            from_ms: flags[3].then(|| moment(draw())),
-            until_ms: flags[4].then(|| moment(draw())),
-            direction: flags[5].then_some(Direction::Incoming),
-            length_ms: flags[6].then(|| i64::from(draw() % 5) * 1000),
-            number: flags[7].then(|| ["101", "79001", "500", "nobody"][draw() as usize % 4].into()),
-            missed: flags[8].then(|| draw().is_multiple_of(2)),
-            limit: draw() as usize % 50,
-            offset: draw() as usize % 10,
-        };
-        let given = store.journal(&query).await.unwrap();
-        let due: Vec<_> = rows.iter().filter(|r| query.fits(r)).skip(query.offset).take(query.limit).collect();
-        assert_eq!(given.iter().map(|(row, _)| row).collect::<Vec<_>>(), due, "{query:?}");
-        assert!(given.iter().all(|(row, link)| row.recording.is_some() == link.is_some()));
-        found += usize::from(!due.is_empty());
-        empty += usize::from(due.is_empty());
-    }
-    assert!(found > 50 && empty > 50, "{found} {empty}");
-    for entry in entries.iter().take(10) {
-        assert_eq!(store.call(&entry.call).await.unwrap().as_ref(), Some(entry));
+on_both! {
+    async fn the_database_gives_what_the_filter_says(database: Database) {
+        let store =
+            Store::open(&config::Store { url: database.url(), ..config::Store::default() }, Telemetry::default())
+                .await
+                .unwrap();
+        let mut rng = rand::rngs::StdRng::seed_from_u64(7);
+        let entries: Vec<Entry> = (0..120).map(|n| entry(&mut rng, n)).collect();
+        for entry in &entries {
+            // Twice: the second takes the place of the first.
+            store.record(Record::Call(Box::new(Entry { talks: Vec::new(), ..entry.clone() })));
+            assert!(store.flush(BOUND).await);
+            store.record(Record::Call(Box::new(entry.clone())));
+        }
+        let mut rows: Vec<_> = entries.iter().flat_map(Entry::rows).collect();
+        let key = |talk: &Option<TalkId>| talk.as_ref().map_or(Text::new(), |t| t.0.clone());
+        rows.sort_by(|a, b| (b.began_ms, &b.call, key(&b.talk)).cmp(&(a.began_ms, &a.call, key(&a.talk))));
+        let (mut found, mut empty) = (0, 0);
+        for _ in 0..400 {
+            let mut some = |odds: u32| rng.random::<u32>() % odds == 0;
+            let flags: [bool; 9] = std::array::from_fn(|_| some(3));
+            let mut draw = || rng.random::<u32>();
+            let moment = |n: u32| 1_790_000_000_000 + i64::from(n % 20) * 1000;
+            let numbers = (0..draw() % 3).map(|_| Text::from(format!("10{}", draw() % 5))).collect::<BTreeSet<_>>();
+            let query = JournalQuery {
+                call: (flags[0] && draw().is_multiple_of(3)).then(|| CallId(format!("c{}", draw() % 120).into())),
+                numbers: flags[1].then_some(numbers),
+                queued: flags[2].then(|| draw().is_multiple_of(2)),
+                from_ms: flags[3].then(|| moment(draw())),
+                until_ms: flags[4].then(|| moment(draw())),
+                direction: flags[5].then_some(Direction::Incoming),
+                length_ms: flags[6].then(|| i64::from(draw() % 5) * 1000),
+                number: flags[7].then(|| ["101", "79001", "500", "nobody"][draw() as usize % 4].into()),
+                missed: flags[8].then(|| draw().is_multiple_of(2)),
+                limit: draw() as usize % 50,
+                offset: draw() as usize % 10,
+            };
+            let given = store.journal(&query).await.unwrap();
+            let due: Vec<_> = rows.iter().filter(|r| query.fits(r)).skip(query.offset).take(query.limit).collect();
+            assert_eq!(given.iter().map(|(row, _)| row).collect::<Vec<_>>(), due, "{query:?}");
+            assert!(given.iter().all(|(row, link)| row.recording.is_some() == link.is_some()));
+            found += usize::from(!due.is_empty());
+            empty += usize::from(due.is_empty());
+        }
+        assert!(found > 50 && empty > 50, "{found} {empty}");
+        for entry in entries.iter().take(10) {
+            assert_eq!(store.call(&entry.call).await.unwrap().as_ref(), Some(entry));
+        }
     }
 }

@@ -51,8 +51,12 @@ mod ledger;
 mod programs;
 // Uploads and photos.
 mod uploads;
+// A database in trouble.
+mod trouble;
 // What is on disk before it is said.
 mod kept;
+// Killed again and again.
+mod killed;
 // What operators read.
 mod logs;
 // The figures, and who asks for them.

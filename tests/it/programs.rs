@@ -10,6 +10,7 @@ use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, Connection, Executor};
 
 use crate::support::curl::curl;
+use crate::support::database::{Database, Kind, on_both};
 use crate::support::{FakeTab, node};
 
 /// A house with a program and two people, of whom one lets programs call.
@@ -169,6 +170,77 @@ async fn procedures_read_their_database_and_of_the_store_only_what_is_published(
         config.procedures = vec![procedure("p", sql, None, &[])];
         let error = app::start(&config, false, Shutdown::new()).await.expect_err(sql).to_string();
         assert!(error.contains(says), "{error}");
+    }
+}
+
+on_both! {
+    async fn procedures_read_the_views_of_either_store(database: Database) {
+        use ctigate::proto::message::{Text, Value};
+        use ctigate::store::Procedures;
+
+        let mut config = house(database.folder.path());
+        config.store.url = database.url();
+        assert!(node::start(&config).await.stop().await);
+        let mut other = database.other().await;
+        other.run("INSERT INTO call VALUES ('c1', '{}'), ('c2', '{}')").await;
+        other.run(
+            "INSERT INTO journal VALUES ('c1', 't', 1000, 5, 'in', 'answered', '7900', '101', '', '', 0, '', NULL),
+             ('c2', '', 2000, 0, 'in', 'missed', '7901', '101', '', '', 0, '', NULL)",
+        )
+        .await;
+        let calls = "SELECT chainid, length_ms, length_ms > 1 AS long, CAST(length_ms AS REAL) / 2 AS half, NULLIF(queue, '') AS queue
+                     FROM journal_v1 WHERE began_ms >= :since AND (callerid = :who OR :who = '') ORDER BY began_ms";
+        let forever = "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) SELECT count(*) FROM n";
+        let all = vec![
+            procedure("calls", calls, None, &[]),
+            Procedure { rows: 1, ..procedure("many", "SELECT chainid FROM journal_v1", None, &[]) },
+            Procedure { timeout: std::time::Duration::from_millis(300), ..procedure("forever", forever, None, &[]) },
+            procedure("write", "DELETE FROM journal_v1 RETURNING chainid", None, &[]),
+        ];
+        // SQLite says at once that a view cannot be written to, PostgreSQL when it is tried.
+        let opened = Procedures::open(&all, &database.url()).await;
+        let all = if database.kind == Kind::Sqlite { &all[..3] } else { &all[..] };
+        assert_eq!(opened.is_err(), database.kind == Kind::Sqlite);
+        let procedures = Procedures::open(all, &database.url()).await.unwrap();
+        let run = async |name: &str, input: &[(&str, Value)]| {
+            let input: Vec<(Text, Value)> = input.iter().map(|(name, value)| ((*name).into(), value.clone())).collect();
+            match procedures.run(name, &input).await {
+                Ok(tables) => ctigate::proto::codec::encode_value(&tables[0]).to_string(),
+                Err(why) => why.to_string(),
+            }
+        };
+        let head = r#"["chainid","length_ms","long","half","queue"]"#;
+        let (one, two) = (r#"["c1",5,1,2.5,null]"#, r#"["c2",0,0,0,null]"#);
+        let text = |text: &str| Value::from(text.to_owned());
+        assert_eq!(run("calls", &[("since", Value::from(0)), ("who", text(""))]).await, format!("[{head},{one},{two}]"));
+        assert_eq!(run("calls", &[("since", text("1500")), ("who", text(""))]).await, format!("[{head},{two}]"));
+        assert_eq!(run("calls", &[("since", Value::from(0)), ("who", text("7900"))]).await, format!("[{head},{one}]"));
+        assert_eq!(run("calls", &[("who", text("'; DROP TABLE call; --"))]).await, format!("[{head}]"));
+        assert_eq!(run("many", &[]).await, "it gave more than 1 rows");
+        assert_eq!(run("forever", &[]).await, "it took longer than 300ms");
+        if database.kind == Kind::Postgres {
+            let refused = run("calls", &[("since", text("yesterday")), ("who", text(""))]).await;
+            assert_eq!(refused, "since: expected a whole number");
+            assert!(run("write", &[]).await.contains("read-only"), "it can only read");
+        }
+        assert_eq!(other.number("SELECT count(*) FROM journal").await, 2);
+
+        for sql in ["SELECT * FROM session", "SELECT * FROM \"Password\"", "SELECT body FROM kept, users_v1"] {
+            let error = Procedures::open(&[procedure("p", sql, None, &[])], &database.url()).await.unwrap_err();
+            assert!(error.to_string().contains("which is not for procedures"), "{sql}: {error}");
+        }
+        if database.kind == Kind::Postgres {
+            for (sql, says) in [
+                ("SELECT rolname FROM pg_authid", "which is not for procedures"),
+                ("SELECT query_to_xml('x', true, true, '')", "which is not for procedures"),
+                ("SELECT CAST(1 AS NUMERIC) AS n", "the column n is NUMERIC; cast it to one of"),
+                ("SELECT 1 FROM users_v1 WHERE now() > :when", "the parameter :when is TIMESTAMPTZ; cast it"),
+                ("SELECT number::int FROM users_v1 WHERE nonsense = 1", "does not fit the database"),
+            ] {
+                let error = Procedures::open(&[procedure("p", sql, None, &[])], &database.url()).await.unwrap_err();
+                assert!(error.to_string().contains(says), "{sql}: {error}");
+            }
+        }
     }
 }
 

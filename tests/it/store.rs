@@ -31,7 +31,7 @@ fn form(id: &str, expires_ms: i64) -> StoredForm {
 }
 
 async fn open_at(url: DatabaseUrl, telemetry: &Telemetry) -> Result<Store, StoreError> {
-    Store::open(&config::Store { url }, telemetry.clone()).await
+    Store::open(&config::Store { url, ..config::Store::default() }, telemetry.clone()).await
 }
 
 async fn open(database: &Database) -> Store {

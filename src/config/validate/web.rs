@@ -127,6 +127,8 @@ fn limits(config: &Config, report: &mut Report) {
             "make it at most max_message_tab and max_message_link",
         );
     }
+    report.range("store.keep_calls_days", &config.store.keep_calls_days, &0, &36_500);
+    report.range("store.keep_chats_days", &config.store.keep_chats_days, &0, &36_500);
     report.range("limits.nesting", &limits.nesting, &4, &127);
     report.range("limits.multipart_packets", &limits.multipart_packets, &1, &1_000_000);
     report.time("limits.multipart_timeout", limits.multipart_timeout, "1s", "1h");

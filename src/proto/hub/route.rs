@@ -8,7 +8,7 @@ use crate::message::{Body, CallError, CloseReason, Code, Envelope, Part, PeerId,
 use crate::method::{self, Class, Flow, Head, Message, is_reply, reply_name};
 
 use super::input::{Opening, Ticket};
-use super::output::{Answer, Notice, Output};
+use super::output::{Answer, Notice, Output, Record};
 use super::rights::Rights;
 use super::subscription::Subscriptions;
 use super::timer::{Key, Timer};
@@ -257,7 +257,10 @@ impl Hub {
             }
             return;
         };
+        let before = self.out.len();
         match self.call(caller, message, envelope) {
+            // What somebody set is there after a restart, or not said to be set.
+            Ok(Some(body)) if self.out.range(before..).any(sets) => self.succeed_once_kept(caller, &name, body),
             Ok(Some(body)) => self.succeed(caller, &name, body),
             Ok(None) => {}
             Err(error) => self.fail(caller, &name, &error),
@@ -381,6 +384,10 @@ impl Hub {
 
     /// The same for a call whose success is to outlive a restart.
     pub(super) fn succeed_once_kept(&mut self, caller: &Caller, name: &str, body: Body) {
+        if caller.ask.is_some() {
+            // Such an answer waits by itself for what was set before it.
+            return self.succeed(caller, name, body);
+        }
         self.replied(caller, name, None);
         let reply = self.success(caller, name, body);
         self.promise(caller.peer, reply);
@@ -616,4 +623,9 @@ pub(super) fn object_part(body: &Body, fields: &[&'static str]) -> Result<Part, 
             Err(CallError::new(Code::BadRequest, format!("{field} is {}, expected an object", other.open().kind())))
         }
     }
+}
+
+/// Whether something is to be kept that somebody set.
+fn sets(output: &Output) -> bool {
+    matches!(output, Output::Record(Record::Kept(_) | Record::Text(_) | Record::TextsEnded { .. }))
 }

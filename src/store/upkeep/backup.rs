@@ -11,7 +11,7 @@ use super::super::db::{Db, Transaction};
 use super::super::schema::{self, Table};
 use super::super::sql::{Argument, Row, sql};
 use super::{FORM, Progress, UpkeepError, exists, known};
-use crate::config::DatabaseUrl;
+use crate::config::{DatabaseUrl, Synchronous};
 
 /// Writes a backup of a database to `to`, and tells `progress` after each row. A gateway may run on it meanwhile.
 ///
@@ -25,7 +25,7 @@ pub async fn backup(
     if !exists(url) {
         return Err(UpkeepError::Missing(url.to_string()));
     }
-    let db = Db::connect(url).await?;
+    let db = Db::connect(url, Synchronous::Full).await?;
     let mut from = db.snapshot().await?;
     let step = from.steps_done().await?.last().copied().unwrap_or_default();
     known("the store", step)?;

@@ -18,7 +18,7 @@ use thiserror::Error;
 use super::StoreError;
 use super::db::Db;
 use super::schema;
-use crate::config::DatabaseUrl;
+use crate::config::{DatabaseUrl, Synchronous};
 
 pub use backup::backup;
 pub use restore::restore;
@@ -117,7 +117,7 @@ impl UpkeepError {
 /// When it cannot be read, or is of a newer program.
 pub async fn steps(url: &DatabaseUrl) -> Result<Vec<Step>, UpkeepError> {
     let done = if exists(url) {
-        let db = Db::connect(url).await?;
+        let db = Db::connect(url, Synchronous::Full).await?;
         let done = db.snapshot().await?.steps_done().await?;
         db.close().await;
         done
@@ -138,7 +138,9 @@ pub async fn migrate(url: &DatabaseUrl) -> Result<Vec<Step>, UpkeepError> {
         return Ok(open);
     }
     let _lock = super::Lock::take(url).await?;
-    Db::open(url).await?.close().await;
+    let db = Db::connect(url, Synchronous::Full).await?;
+    db.migrate().await?;
+    db.close().await;
     Ok(open)
 }
 

@@ -10,7 +10,7 @@ use super::super::db::{Db, Transaction};
 use super::super::schema::{PUBLISHED, STEPS_DONE, TABLES};
 use super::super::sql::{Argument, sql};
 use super::{FORM, LONGEST, Progress, UpkeepError, known};
-use crate::config::DatabaseUrl;
+use crate::config::{DatabaseUrl, Synchronous};
 
 /// Most rows of one statement, and most bytes, if one row is not larger.
 const AT_ONCE: (usize, usize) = (200, 1 << 20);
@@ -30,7 +30,7 @@ pub async fn restore(
     // Before anything is touched or made.
     let step = from.head()?;
     let _lock = Lock::take(url).await?;
-    let db = Db::connect(url).await?;
+    let db = Db::connect(url, Synchronous::Full).await?;
     let mut to = db.begin().await?;
     let done = to.steps_done().await?;
     known("the store", done.last().copied().unwrap_or_default())?;

@@ -64,6 +64,10 @@ pub(crate) enum Other {
 }
 
 impl Other {
+    pub(crate) async fn file(path: &std::path::Path) -> Self {
+        Self::Sqlite(SqliteConnectOptions::new().filename(path).connect().await.unwrap())
+    }
+
     pub(crate) async fn run(&mut self, sql: impl Into<String>) {
         self.try_run(sql).await.unwrap();
     }

@@ -14,6 +14,7 @@ pub(crate) mod node;
 pub(crate) mod peers;
 pub(crate) mod post_crm;
 pub(crate) mod postgres;
+pub(crate) mod process;
 pub(crate) mod server;
 pub(crate) mod tls;
 pub(crate) mod ws;

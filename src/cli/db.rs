@@ -90,7 +90,7 @@ fn config(choice: &Choice) -> Result<Config, Failure> {
 }
 
 fn list(config: &Config, terminal: &mut Terminal) -> Result<(), Failure> {
-    let steps = block_on(async { upkeep::steps(&config.store.url).await.map_err(failed) })?;
+    let steps = block_on(async { upkeep::steps(&config.store.url).await.map_err(|error| failed(&error)) })?;
     let row = |step: &Step| {
         let (word, style) = if step.done { ("done", Style::Good) } else { ("open", Style::Warn) };
         vec![Cell::from(step.number.to_string()), Cell::styled(word, style), Cell::from(step.what)]
@@ -100,7 +100,7 @@ fn list(config: &Config, terminal: &mut Terminal) -> Result<(), Failure> {
 }
 
 fn migrate(config: &Config, terminal: &mut Terminal) -> Result<(), Failure> {
-    let done = block_on(async { upkeep::migrate(&config.store.url).await.map_err(failed) })?;
+    let done = block_on(async { upkeep::migrate(&config.store.url).await.map_err(|error| failed(&error)) })?;
     for step in &done {
         terminal.line(&format!("step {}: {}", step.number, step.what))?;
     }
@@ -112,16 +112,20 @@ fn backup(config: &Config, file: &Path, replace: bool) -> Result<(), Failure> {
     let mut told = Told::new("backup");
     let done = if file == Path::new("-") {
         let to = BufWriter::new(io::stdout().lock());
-        block_on(async { upkeep::backup(&config.store.url, to, |at| told.tell(at)).await.map_err(failed) })?
+        block_on(async {
+            upkeep::backup(&config.store.url, to, |at| told.tell(at)).await.map_err(|error| failed(&error))
+        })?
     } else {
         if file.exists() && !replace {
             let help = "choose another name, or use --replace";
             return Err(Failure::new(format!("there is a file {}", file.display())).help(help));
         }
-        let draft = Draft::beside(file).map_err(|error| failed(UpkeepError::Write(error)))?;
+        let draft = Draft::beside(file).map_err(|error| failed(&UpkeepError::Write(error)))?;
         let to = BufWriter::new(&draft.file);
-        let done = block_on(async { upkeep::backup(&config.store.url, to, |at| told.tell(at)).await.map_err(failed) })?;
-        draft.take_place_of(file).map_err(|error| failed(UpkeepError::Write(error)))?;
+        let done = block_on(async {
+            upkeep::backup(&config.store.url, to, |at| told.tell(at)).await.map_err(|error| failed(&error))
+        })?;
+        draft.take_place_of(file).map_err(|error| failed(&UpkeepError::Write(error)))?;
         done
     };
     told.end(done);
@@ -141,14 +145,16 @@ fn restore(config: &Config, file: &Path, replace: bool) -> Result<(), Failure> {
     let from = BufReader::with_capacity(1 << 16, from);
     let mut told = Told::new("restore");
     let url = &config.store.url;
-    let done = block_on(async { upkeep::restore(url, from, replace, |at| told.tell(at)).await.map_err(failed) })?;
+    let done = block_on(async {
+        upkeep::restore(url, from, replace, |at| told.tell(at)).await.map_err(|error| failed(&error))
+    })?;
     told.end(done);
     Ok(())
 }
 
-fn failed(error: UpkeepError) -> Failure {
+fn failed(error: &UpkeepError) -> Failure {
     let mut message = error.to_string();
-    if let UpkeepError::Store(error) = &error {
+    if let UpkeepError::Store(error) = error {
         message = error.with_causes();
     }
     Failure::new(message).help(error.advice())
@@ -201,7 +207,7 @@ impl Told {
 
     fn tell(&mut self, at: Progress) {
         // The clock is not asked for each row.
-        if at.rows % 256 == 0 && self.last.elapsed() >= EVERY {
+        if at.rows.is_multiple_of(256) && self.last.elapsed() >= EVERY {
             self.last = Instant::now();
             // Nobody is left to be told when this fails.
             let _ = Terminal::errors().line(&format!("{}: {} …", self.what, amount(at)));

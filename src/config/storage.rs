@@ -24,16 +24,12 @@ pub struct Store {
     pub keep_chats_days: u32,
 }
 
-impl Default for Synchronous {
-    fn default() -> Self {
-        Self::Normal
-    }
-}
-
 super::keyword::keywords! {
     /// What outlives what.
+    #[derive(Default)]
     Synchronous: "way of writing" {
         /// The end of the process loses nothing; the loss of power may lose the last moments, never the order of things.
+        #[default]
         Normal = "normal",
         /// The loss of power loses nothing either, if the disk keeps its word. Each write waits for the disk.
         Full = "full",

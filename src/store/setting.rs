@@ -47,7 +47,8 @@ mod tests {
     #[tokio::test]
     async fn what_is_put_is_in_the_layer_until_it_is_taken_out() {
         let url = "sqlite::memory:".parse().unwrap();
-        let store = Store::open(&config::Store { url, ..config::Store::default() }, Telemetry::default()).await.unwrap();
+        let store =
+            Store::open(&config::Store { url, ..config::Store::default() }, Telemetry::default()).await.unwrap();
         assert_eq!(store.layer().await.unwrap(), Layer::default());
         let set = |key: &str, value: &str| (key.to_owned(), Some(value.to_owned()));
         store.put_settings(&[set("limits.max_users", "7"), set("limits.tab_rate", "9")], 1).await.unwrap();

@@ -167,8 +167,9 @@ async fn change_password(web: SocketAddr, truth: Shared) -> Option<()> {
 }
 
 /// What a gateway that was started anew says.
-async fn look(web: SocketAddr, truth: &Shared, chance: &mut StdRng) {
-    let truth = &mut *truth.lock().unwrap();
+async fn look(web: SocketAddr, shared: &Shared, chance: &mut StdRng) {
+    // Nobody else is there now.
+    let mut truth = std::mem::take(&mut *shared.lock().unwrap());
     let sessions: Vec<String> = truth.living.iter().cloned().collect();
     for session in sessions {
         let mut tab = Client::connect(web).await.unwrap();
@@ -221,6 +222,7 @@ async fn look(web: SocketAddr, truth: &Shared, chance: &mut StdRng) {
         }
     }
     truth.password = vec![found.unwrap_or_else(|| panic!("none of {:?} opens the account", truth.password))];
+    *shared.lock().unwrap() = truth;
 }
 
 /// What the database itself says, of SQLite as the kill left it.

@@ -40,6 +40,12 @@ export const truths = {
       return russian > latin * 3 ? [] : [`${name}: ${russian} Russian letters, ${latin} Latin ones`];
     }),
 
+  "docs/README.md names every page": () => {
+    const index = pages.find(({ name }) => name === "docs/README.md").prose.map(({ text }) => text).join("\n");
+    const named = ({ name }) => !name.startsWith("docs/") || name === "docs/README.md" || index.includes(`](${name.slice(5)})`);
+    return pages.filter((page) => !named(page)).map(({ name }) => `${name} is not there`);
+  },
+
   "every link leads somewhere": () => [...pages, ...others].flatMap(linked),
 
   "every command and flag exists": () => pages.flatMap(commanded),

@@ -10,6 +10,7 @@
 //! - [`pbx`]: telephone systems behind one trait, and the simulator.
 //! - [`store`]: what outlives a restart, and who may log in.
 //! - [`assets`]: the files of pages, embedded.
+//! - [`people`]: accounts, second factors, integration keys, and who changed what.
 //! - [`files`]: what people upload, photos, recordings.
 //! - [`transport`]: how peers reach us and we them.
 //! - [`admin`]: health, figures and the HTTP interface of the admin port.
@@ -31,6 +32,7 @@ pub mod demo;
 pub mod engine;
 pub mod files;
 pub mod pbx;
+pub mod people;
 pub mod service;
 pub mod shutdown;
 pub mod store;

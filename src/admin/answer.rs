@@ -10,6 +10,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::pbx::ControlError;
+use crate::people;
 
 /// A value as the body of a response.
 pub fn json(value: &Value) -> Response {
@@ -92,6 +93,19 @@ impl Failure {
         Self { challenge: Some(challenge), ..failure }
     }
 
+    /// 429: too many wrong passwords, codes or keys.
+    pub fn throttled() -> Self {
+        let detail = "too many wrong passwords, codes or keys; wait a minute";
+        Self::with(StatusCode::TOO_MANY_REQUESTS, Code::TooManyRequests, detail)
+    }
+
+    /// 500: the store failed. Why is for the log.
+    pub fn broken(why: &dyn std::fmt::Display) -> Self {
+        tracing::error!(%why, "the store cannot be read or written");
+        let detail = "the store cannot be read or written; the log says why";
+        Self::with(StatusCode::INTERNAL_SERVER_ERROR, Code::Internal, detail)
+    }
+
     /// The Hub refused, or answered what was not asked.
     pub fn unexpected(answer: &Answer) -> Self {
         match answer {
@@ -105,6 +119,20 @@ impl Failure {
     pub fn and(mut self, name: &'static str, value: impl Into<Value>) -> Self {
         self.body = self.body.with(name, value);
         self
+    }
+}
+
+/// What the desk refuses.
+impl From<people::Refused> for Failure {
+    fn from(refused: people::Refused) -> Self {
+        let status = match &refused {
+            people::Refused::Unknown(_) => return Self::not_found(refused.to_string()),
+            people::Refused::Unfit(_) => return Self::bad(refused.to_string()),
+            people::Refused::Store(error) => return Self::broken(error),
+            people::Refused::Conflict(_) => StatusCode::CONFLICT,
+            people::Refused::Wrong(_) => StatusCode::FORBIDDEN,
+        };
+        Self::with(status, Code::AccessDenied, refused.to_string())
     }
 }
 

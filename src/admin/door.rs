@@ -7,6 +7,7 @@ use std::sync::MutexGuard;
 
 use ctigate_proto::Time;
 use ctigate_proto::auth::LoginError;
+use ctigate_proto::auth::grant::Grant;
 use ctigate_proto::auth::throttle::Throttle;
 use ctigate_proto::hub::Snapshot;
 use ctigate_proto::hub::input::Ask;
@@ -113,6 +114,20 @@ pub trait Door: Send + Sync {
     /// Checks a person's password as typed, by the rules of a login; failures count for the address. Gives the login as its
     /// account spells it.
     fn verify<'a>(&'a self, login: &'a str, password: &'a str, address: IpAddr) -> Later<'a, Result<Text, LoginError>>;
+
+    /// What an integration key allows; failures count for the address.
+    ///
+    /// # Errors
+    /// [`LoginError::WrongPassword`] for what is no key, [`LoginError::Throttled`].
+    fn grant(&self, key: &str, address: IpAddr) -> Result<Grant, LoginError> {
+        let _ = (key, address);
+        Err(LoginError::WrongPassword)
+    }
+
+    /// People or keys of the store are others than before: from now on they count.
+    fn people_changed(&self) -> Later<'_, ()> {
+        Box::pin(async {})
+    }
 
     /// The page of figures, with those that only a picture of the node can give.
     fn metrics(&self, now: Option<&Snapshot>) -> String;

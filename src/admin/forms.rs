@@ -1,7 +1,7 @@
 //! `/api/v1/forms`: forms for programs.
 
 use axum::extract::rejection::PathRejection;
-use axum::extract::{Path, Request, State};
+use axum::extract::{Extension, Path, Request, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 use ctigate_proto::hub::input::Ask;
@@ -12,6 +12,7 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use super::access::Caller;
 use super::answer::{self, Nothing, Refusal, ok};
 use super::picture::FormNow;
 use super::{Failure, Shared, body, look};
@@ -78,7 +79,11 @@ struct FormOpened<'a> {
         (status = 429, description = "Too many forms", body = Refusal),
     ),
 )]
-async fn open(State(shared): State<Shared>, request: Request) -> Result<Response, Failure> {
+async fn open(
+    State(shared): State<Shared>,
+    Extension(caller): Extension<Caller>,
+    request: Request,
+) -> Result<Response, Failure> {
     let mut fields = body(request).await?;
     let form = FormOrder {
         name: fields.needed("name")?,
@@ -88,6 +93,7 @@ async fn open(State(shared): State<Shared>, request: Request) -> Result<Response
         expire: fields.millis("expire_ms", 1..=LONGEST)?,
     };
     fields.finish()?;
+    caller.about(shared.desk.as_ref(), &form.user)?;
     match shared.door.ask(Ask::OpenForm(form)).await {
         Answer::FormOpened { id } => Ok(answer::with(StatusCode::CREATED, &FormOpened { formid: &id })),
         other => Err(Failure::unexpected(&other)),

@@ -1,7 +1,7 @@
 //! `/api/v1/methods`: dynamic methods for programs.
 
 use axum::extract::rejection::PathRejection;
-use axum::extract::{Path, Request, State};
+use axum::extract::{Extension, Path, Request, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 use ctigate_proto::hub::input::{ApiCall, Ask};
@@ -12,6 +12,7 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use super::access::Caller;
 use super::answer::Refusal;
 use super::{Failure, Shared, body, json};
 
@@ -85,6 +86,7 @@ struct MethodOutcome {
 )]
 async fn call(
     State(shared): State<Shared>,
+    Extension(caller): Extension<Caller>,
     name: Result<Path<String>, PathRejection>,
     request: Request,
 ) -> Result<Response, Failure> {
@@ -101,6 +103,7 @@ async fn call(
         chain: fields.text("chainid")?,
     };
     fields.finish()?;
+    caller.about(shared.desk.as_ref(), &call.user)?;
     match shared.door.ask(Ask::Call(call)).await {
         Answer::Outcome { outcome, execution, error } => {
             let (status, word, output, error) = told(outcome, error, &name);

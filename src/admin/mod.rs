@@ -19,24 +19,30 @@
 
 pub mod access;
 mod answer;
+mod audit;
 mod captures;
 mod console;
 pub mod door;
 pub mod explain;
 mod forms;
 mod health;
+mod keys;
 mod methods;
 mod openapi;
 pub mod operator;
 pub mod orders;
 mod picture;
 mod read;
+mod routes;
 mod settings;
+mod signin;
 mod tail;
+mod users;
 
 use std::sync::Arc;
 
 use axum::Router;
+use axum::http::{Extensions, StatusCode};
 use axum::middleware;
 use bytes::Bytes;
 use ctigate_proto::hub::Snapshot;
@@ -46,11 +52,15 @@ use tokio_util::sync::CancellationToken;
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::config::Secret;
+use crate::people::Desk;
 
+pub use access::Source;
 pub use answer::{Failure, json, ok, with};
 pub use door::{Door, Part, PartState};
 pub use picture::{Picture, picture};
 pub use read::{BODY, Broken, Fields, body, bytes};
+#[cfg(test)]
+pub(crate) use routes::page as rights_page;
 pub use tail::{Tails, Wanted};
 
 /// What the admin port is made of.
@@ -60,6 +70,10 @@ pub struct Settings {
     pub token: Secret,
     /// Host names that are ours besides `localhost` and addresses.
     pub hosts: Vec<String>,
+    /// Where people and programs are looked after; `None`: nowhere, and only the token counts.
+    pub desk: Option<Arc<Desk>>,
+    /// Where a request comes from, as the listener has noted it among the request's extensions.
+    pub source: fn(&Extensions) -> Source,
     /// Ends the event streams.
     pub stop: CancellationToken,
 }
@@ -68,6 +82,7 @@ pub struct Settings {
 #[derive(Clone)]
 pub(crate) struct Shared {
     door: Arc<dyn Door>,
+    desk: Option<Arc<Desk>>,
     tails: Tails,
     /// The document of all this.
     document: Bytes,
@@ -75,10 +90,12 @@ pub(crate) struct Shared {
 
 /// Everything the admin port answers.
 pub fn router(door: Arc<dyn Door>, settings: Settings) -> Router {
-    let Settings { token, hosts, stop } = settings;
-    let guard = Arc::new(access::Guard::new(access::Hosts::new(hosts), Some(token)));
+    let Settings { token, hosts, desk, source, stop } = settings;
+    let hosts = access::Hosts::new(hosts);
+    let guard = access::Guard::new(Some(hosts), Some(&token), desk.clone(), Arc::clone(&door), source);
+    let guard = Arc::new(guard);
     let (guarded, open, document) = described();
-    let shared = Shared { door, tails: Tails::new(stop), document: openapi::text(&document) };
+    let shared = Shared { door, desk, tails: Tails::new(stop), document: openapi::text(&document) };
     guarded
         .fallback(nothing_here)
         .method_not_allowed_fallback(wrong_method)
@@ -88,6 +105,20 @@ pub fn router(door: Arc<dyn Door>, settings: Settings) -> Router {
         .layer(middleware::map_response(answer::harden))
         .merge(console::routes().layer(middleware::from_fn_with_state(guard, access::check_names)))
         .with_state(shared)
+}
+
+/// What programs with an integration key ask for on another port than the admin port: the same addresses, but nothing of administration,
+/// and neither the token nor a session counts.
+pub fn for_programs(
+    door: Arc<dyn Door>,
+    desk: Arc<Desk>,
+    source: fn(&Extensions) -> Source,
+    stop: CancellationToken,
+) -> Router {
+    let guard = access::Guard::new(None, None, Some(Arc::clone(&desk)), Arc::clone(&door), source);
+    let (guarded, _, _) = described();
+    let shared = Shared { door, desk: Some(desk), tails: Tails::new(stop), document: Bytes::new() };
+    guarded.layer(middleware::from_fn_with_state(Arc::new(guard), access::check)).with_state(shared)
 }
 
 /// What asks for the token.
@@ -102,6 +133,10 @@ fn guarded() -> OpenApiRouter<Shared> {
         .merge(orders::routes())
         .merge(health::routes())
         .merge(settings::routes())
+        .merge(signin::routes())
+        .merge(users::routes())
+        .merge(keys::routes())
+        .merge(audit::routes())
 }
 
 /// What asks for the token, what does not, and the document of both.
@@ -110,6 +145,20 @@ fn described() -> (Router<Shared>, Router<Shared>, utoipa::openapi::OpenApi) {
     let (open, of_open) = health::open_routes().split_for_parts();
     openapi::finish(&mut document, of_open);
     (guarded, open, document)
+}
+
+impl Shared {
+    /// The desk.
+    ///
+    /// # Errors
+    /// 503 where there is none.
+    fn desk(&self) -> Result<&Arc<Desk>, Failure> {
+        let nothing = || {
+            let detail = "people are not looked after here";
+            Failure::with(StatusCode::SERVICE_UNAVAILABLE, ctigate_proto::message::Code::Internal, detail)
+        };
+        self.desk.as_ref().ok_or_else(nothing)
+    }
 }
 
 /// The Hub's picture of the node, if it gives one.

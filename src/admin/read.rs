@@ -54,6 +54,48 @@ pub async fn body(request: Request) -> Result<Fields, Failure> {
     }
 }
 
+/// The body of a request as a value with fields of its own.
+///
+/// # Errors
+/// As [`body`]; 400 names the field that is wrong or not known.
+pub(super) async fn typed<T: serde::de::DeserializeOwned>(request: Request) -> Result<T, Failure> {
+    let fields = body(request).await?;
+    let text = codec::encode_value(&Value::Object(fields.object));
+    let mut from = serde_json::Deserializer::from_str(&text);
+    serde_path_to_error::deserialize(&mut from).map_err(|error| {
+        let path = error.path().to_string();
+        let why = error.into_inner().to_string();
+        // Where it stood in our own writing of the body tells nobody anything.
+        let why = why.split(" at line ").next().unwrap_or_default();
+        if let Some(rest) = why.strip_prefix("unknown field ") {
+            let names: Vec<&str> = rest.split('`').skip(1).step_by(2).collect();
+            let (found, known) =
+                names.split_first().map_or(("", String::new()), |(found, known)| (*found, known.join(", ")));
+            return Failure::bad(format!("the field `{found}` is not known here; known are: {known}"));
+        }
+        Failure::bad(if path == "." { why.to_owned() } else { format!("{path}: {why}") })
+    })
+}
+
+/// A whole body of text of at most so many bytes.
+///
+/// # Errors
+/// 413, and 400 for what is not UTF-8.
+pub(super) async fn text(request: Request, most: usize) -> Result<String, Failure> {
+    let bytes = bytes(request.into_body(), most).await.map_err(|broken| match broken {
+        Broken::TooLarge => {
+            let detail = format!("the body is larger than {most} bytes");
+            Failure::with(StatusCode::PAYLOAD_TOO_LARGE, Code::BadRequest, detail)
+        }
+        Broken::Off => Failure::bad("the body broke off"),
+    })?;
+    String::from_utf8(bytes.into()).map_err(|error| {
+        let at = error.utf8_error().valid_up_to();
+        let line = error.as_bytes()[..at].iter().filter(|byte| **byte == b'\n').count() + 1;
+        Failure::bad(format!("the body is not UTF-8 (line {line})"))
+    })
+}
+
 /// Why a body could not be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Broken {

@@ -1,6 +1,6 @@
 //! `/api/v1/settings` and `/api/v1/reload`: the configuration of the node while it runs.
 
-use axum::extract::{Query, Request, State};
+use axum::extract::{Extension, Query, Request, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 use ctigate_proto::codec;
@@ -11,6 +11,7 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use super::access::Caller;
 use super::operator::{Changed, NotChanged, Operator};
 use super::{Failure, Shared, body, ok, with};
 use crate::config::key::{self, KEYS, Key};
@@ -187,6 +188,7 @@ impl Trying {
 )]
 async fn change_settings(
     State(shared): State<Shared>,
+    Extension(caller): Extension<Caller>,
     Query(trying): Query<Trying>,
     request: Request,
 ) -> Result<Response, Failure> {
@@ -200,7 +202,12 @@ async fn change_settings(
     if settings.is_empty() {
         return Err(Failure::bad("the body names no key"));
     }
-    Ok(told(operator.set(settings, trying.only()).await))
+    let only_try = trying.only();
+    let result = operator.set(settings, only_try).await;
+    if !only_try {
+        note(&shared, &caller, "settings.set", &result).await?;
+    }
+    Ok(told(result))
 }
 
 /// Read the configuration again
@@ -214,8 +221,27 @@ async fn change_settings(
         (status = 409, description = "The configuration has errors, or cannot be applied; nothing was changed", body = ConfigRefused),
     ),
 )]
-async fn reload(State(shared): State<Shared>) -> Result<Response, Failure> {
-    Ok(told(operator(&shared)?.reload().await))
+async fn reload(State(shared): State<Shared>, Extension(caller): Extension<Caller>) -> Result<Response, Failure> {
+    let result = operator(&shared)?.reload().await;
+    note(&shared, &caller, "reload", &result).await?;
+    Ok(told(result))
+}
+
+/// Notes what has changed, if anything has.
+async fn note(
+    shared: &Shared,
+    caller: &Caller,
+    what: &str,
+    result: &Result<Changed, NotChanged>,
+) -> Result<(), Failure> {
+    let (Ok(Changed { changes, .. }), Some(desk)) = (result, &shared.desk) else { return Ok(()) };
+    if changes.is_empty() {
+        return Ok(());
+    }
+    let row = |change: &Change| serde_json::json!({ "key": change.key, "was": change.was, "is": change.is });
+    let keys: Vec<&str> = changes.iter().map(|change| change.key.as_str()).take(3).collect();
+    let detail = changes.iter().take(100).map(row).collect();
+    desk.noted(&caller.doer(), what, &keys.join(", "), detail).await.map_err(|error| Failure::broken(&error))
 }
 
 /// Whoever may change the node.

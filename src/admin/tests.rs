@@ -1,4 +1,4 @@
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard};
@@ -7,6 +7,7 @@ use axum::body::{Body, to_bytes};
 use axum::http::{Request, StatusCode};
 use ctigate_proto::Time;
 use ctigate_proto::auth::LoginError;
+use ctigate_proto::auth::grant::Grant;
 use ctigate_proto::auth::throttle::{Throttle, ThrottleLimits};
 use ctigate_proto::hub::output::Answer;
 use ctigate_proto::hub::snapshot::{CallView, LinkView, TabView, UserView};
@@ -30,6 +31,8 @@ pub(crate) struct House {
     pub(crate) lines: Mutex<Vec<TapLine>>,
     pub(crate) parts: Mutex<Vec<Part>>,
     pub(crate) fallen: AtomicBool,
+    /// Integration keys.
+    pub(crate) grants: Mutex<HashMap<String, Grant>>,
     throttle: Mutex<Throttle>,
     /// Questions whose asker went away before the answer.
     pub(crate) gone: AtomicUsize,
@@ -45,6 +48,7 @@ impl House {
             lines: Mutex::default(),
             parts: Mutex::default(),
             fallen: AtomicBool::new(false),
+            grants: Mutex::default(),
             throttle: Mutex::new(Throttle::new(ThrottleLimits::default())),
             gone: AtomicUsize::new(0),
         })
@@ -107,6 +111,10 @@ impl Door for House {
         Box::pin(async move { if password == "secret" { Ok(login.into()) } else { Err(LoginError::WrongPassword) } })
     }
 
+    fn grant(&self, key: &str, _: IpAddr) -> Result<Grant, LoginError> {
+        self.grants.lock().unwrap().get(key).cloned().ok_or(LoginError::WrongPassword)
+    }
+
     fn metrics(&self, now: Option<&Snapshot>) -> String {
         format!("ctigate_links {}\n", now.map_or(0, |now| now.links.len()))
     }
@@ -156,9 +164,19 @@ pub(crate) async fn ask(router: &Router, request: Request<Body>) -> Seen {
 
 const TOKEN: &str = "0123456789abcdef0123456789abcdef";
 
+/// Everybody comes from this machine.
+pub(crate) fn source(_: &axum::http::Extensions) -> Source {
+    Source { address: IpAddr::from([127, 0, 0, 1]), tls: false }
+}
+
 pub(crate) fn admin(house: &Arc<House>) -> Router {
-    let settings =
-        Settings { token: Secret::new(TOKEN), hosts: vec!["Cti.Example".to_owned()], stop: CancellationToken::new() };
+    let settings = Settings {
+        token: Secret::new(TOKEN),
+        hosts: vec!["Cti.Example".to_owned()],
+        desk: None,
+        source,
+        stop: CancellationToken::new(),
+    };
     router(Arc::clone(house) as Arc<dyn Door>, settings)
 }
 
@@ -637,7 +655,7 @@ async fn the_tail_is_an_event_stream_that_ends_with_the_node() {
     let house = House::new();
     *house.lines.lock().unwrap() = vec![line("ping"), line("login")];
     let stop = CancellationToken::new();
-    let settings = Settings { token: Secret::new(TOKEN), hosts: Vec::new(), stop: stop.clone() };
+    let settings = Settings { token: Secret::new(TOKEN), hosts: Vec::new(), desk: None, source, stop: stop.clone() };
     let router = router(Arc::clone(&house) as Arc<dyn Door>, settings);
     let request = request("GET", "/api/v1/tail?user=ivanov&link=crm", "");
     let response = TowerToHyperService::new(router).call(request).await.unwrap();

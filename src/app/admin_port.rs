@@ -1,11 +1,13 @@
 //! The connections of the admin port: HTTP/1.1, plain or by TLS, with a bound on how many there are and how long a peer may
 //! take to say what it wants.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
 use hyper::server::conn::http1;
+use hyper::service::Service;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -15,6 +17,8 @@ use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::config::Cidr;
+use crate::transport::listen;
 use crate::transport::tls::Certificates;
 
 /// Most connections at a time; more wait until one ends.
@@ -31,12 +35,14 @@ pub(super) async fn serve(
     listener: TcpListener,
     certificates: Option<Arc<Certificates>>,
     routes: Router,
+    proxies: Vec<Cidr>,
     stop: CancellationToken,
 ) {
+    let proxies: Arc<[Cidr]> = proxies.into();
     let room = Arc::new(Semaphore::new(MOST));
     let connections = TaskTracker::new();
     while let Some(accepted) = stop.run_until_cancelled(accept(&listener, &room)).await {
-        let (tcp, place) = match accepted {
+        let ((tcp, from), place) = match accepted {
             Ok(accepted) => accepted,
             Err(error) => {
                 tracing::debug!(%error, "the admin port accepted nothing");
@@ -44,7 +50,9 @@ pub(super) async fn serve(
                 continue;
             }
         };
-        let (certificates, routes, stop) = (certificates.clone(), routes.clone(), stop.clone());
+        let (certificates, stop) = (certificates.clone(), stop.clone());
+        let routes =
+            Routes { routes: routes.clone(), from, tls: certificates.is_some(), proxies: Arc::clone(&proxies) };
         connections.spawn(async move {
             connection(tcp, certificates, routes, stop).await;
             drop(place);
@@ -58,12 +66,21 @@ pub(super) async fn serve(
 async fn accept(
     listener: &TcpListener,
     room: &Arc<Semaphore>,
-) -> std::io::Result<(TcpStream, tokio::sync::OwnedSemaphorePermit)> {
+) -> std::io::Result<((TcpStream, IpAddr), tokio::sync::OwnedSemaphorePermit)> {
     let place = Arc::clone(room).acquire_owned().await.expect("the semaphore is never closed");
-    Ok((listener.accept().await?.0, place))
+    let (tcp, from) = listener.accept().await?;
+    Ok(((tcp, from.ip().to_canonical()), place))
 }
 
-async fn connection(tcp: TcpStream, certificates: Option<Arc<Certificates>>, routes: Router, stop: CancellationToken) {
+/// What answers the requests of one connection, which are told where they come from.
+struct Routes {
+    routes: Router,
+    from: IpAddr,
+    tls: bool,
+    proxies: Arc<[Cidr]>,
+}
+
+async fn connection(tcp: TcpStream, certificates: Option<Arc<Certificates>>, routes: Routes, stop: CancellationToken) {
     match certificates {
         None => speak(tcp, routes, stop).await,
         Some(certificates) => match timeout(PATIENCE, certificates.acceptor().accept(tcp)).await {
@@ -74,14 +91,20 @@ async fn connection(tcp: TcpStream, certificates: Option<Arc<Certificates>>, rou
     }
 }
 
-async fn speak<S>(stream: S, routes: Router, stop: CancellationToken)
+async fn speak<S>(stream: S, routes: Routes, stop: CancellationToken)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
+    let Routes { routes, from, tls, proxies } = routes;
+    let answer = hyper::service::service_fn(move |mut request: hyper::Request<hyper::body::Incoming>| {
+        let caller = listen::caller(&proxies, from, tls, request.headers());
+        request.extensions_mut().insert(caller);
+        TowerToHyperService::new(routes.clone()).call(request)
+    });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(PATIENCE)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(routes));
+        .serve_connection(TokioIo::new(stream), answer);
     tokio::pin!(connection);
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,

@@ -5,6 +5,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+use ctigate_proto::auth::grant::Grant;
 use ctigate_proto::auth::{Attempt, Identity, LoginError};
 use ctigate_proto::hub::OLD_PASSWORD_IS_WRONG;
 use ctigate_proto::hub::archive::{Fetch, FetchResult, Fetched};
@@ -14,38 +15,24 @@ use crate::engine;
 use crate::files::{Files, PhotoError};
 use crate::store::{Accounts, ChangeError, Failed, Procedures, Store, StoreError};
 
-/// Who may log in, as the configuration is at the moment.
-pub(super) struct People(ArcSwap<Accounts>);
-
-impl People {
-    pub(super) fn new(accounts: Accounts) -> Self {
-        Self(ArcSwap::from_pointee(accounts))
-    }
-
-    /// Others from now on.
-    pub(super) fn set(&self, accounts: Accounts) {
-        self.0.store(Arc::new(accounts));
-    }
-
-    pub(super) fn now(&self) -> Arc<Accounts> {
-        self.0.load_full()
-    }
-}
-
-/// Passwords are checked by the store's accounts.
-impl engine::Accounts for People {
+/// Passwords and keys are checked by the store's accounts.
+impl engine::Accounts for Accounts {
     fn verify<'a>(
         &'a self,
         attempt: &'a Attempt,
     ) -> Pin<Box<dyn Future<Output = Result<Identity, LoginError>> + Send + 'a>> {
-        Box::pin(async move { self.now().verify(attempt).await })
+        Box::pin(Self::verify(self, attempt))
+    }
+
+    fn grant(&self, key: &str) -> Option<Grant> {
+        Some(self.keys().find(key, super::unix_ms())?.grant())
     }
 }
 
 /// Everything that answers.
 pub(super) struct Archive {
     pub(super) store: Arc<Store>,
-    pub(super) people: Arc<People>,
+    pub(super) accounts: Accounts,
     pub(super) procedures: Arc<ArcSwap<Procedures>>,
     pub(super) files: Files,
 }
@@ -87,16 +74,14 @@ impl Archive {
                     return Err(CallError::new(Code::Internal, "the procedure failed"));
                 }
             },
-            Fetch::Password { login, old, new } => {
-                match self.people.now().change(&self.store, &login, &old, &new).await {
-                    Ok(()) => Fetched::Done,
-                    Err(ChangeError::WrongPassword) => return Err(CallError::bare(OLD_PASSWORD_IS_WRONG)),
-                    Err(why) => {
-                        tracing::error!(user = %login, %why, "a password could not be changed");
-                        return Err(CallError::new(Code::Internal, "the password could not be changed"));
-                    }
+            Fetch::Password { login, old, new } => match self.accounts.change(&self.store, &login, &old, &new).await {
+                Ok(()) => Fetched::Done,
+                Err(ChangeError::WrongPassword) => return Err(CallError::bare(OLD_PASSWORD_IS_WRONG)),
+                Err(why) => {
+                    tracing::error!(user = %login, %why, "a password could not be changed");
+                    return Err(CallError::new(Code::Internal, "the password could not be changed"));
                 }
-            }
+            },
             Fetch::Photo { file, old } => match self.files.photo(&file, old).await {
                 Ok(photo) => Fetched::Photo(photo),
                 Err(PhotoError::Unfit(why)) => {

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::sync::{Arc, MutexGuard, OnceLock};
 
 use ctigate_proto::Time;
+use ctigate_proto::auth::grant::Grant;
 use ctigate_proto::auth::throttle::Throttle;
 use ctigate_proto::auth::{Attempt, LoginError, Who, password};
 use ctigate_proto::hub::Snapshot;
@@ -17,13 +18,14 @@ use crate::admin::operator::Operator;
 use crate::admin::{Door, Part};
 use crate::engine::{Captured, Engine, Filter, Wanted};
 use crate::pbx::{Control, ControlError, Done, Handle};
+use crate::people::Desk;
 use crate::telemetry::{Now, Telemetry};
 use crate::transport::Transport;
 
 use super::certified::Certified;
 use super::explain::Explainer;
-use super::health;
 use super::live::Live;
+use super::{health, people};
 
 /// What the HTTP sides reach.
 pub(super) struct House {
@@ -31,6 +33,7 @@ pub(super) struct House {
     pub(super) engine: Arc<Engine>,
     pub(super) phone: Handle,
     pub(super) telemetry: Telemetry,
+    pub(super) desk: Arc<Desk>,
     pub(super) transport: Arc<Transport>,
     /// The certificates that listeners show.
     pub(super) certified: Arc<Certified>,
@@ -92,9 +95,17 @@ impl Door for House {
             let identity = self.engine.authenticate(&attempt, address).await?;
             match identity.who() {
                 Who::User { login, .. } => Ok(login.clone()),
-                Who::Link(_) => Err(LoginError::WrongPassword),
+                Who::Link(_) | Who::Program(_) => Err(LoginError::WrongPassword),
             }
         })
+    }
+
+    fn grant(&self, key: &str, address: IpAddr) -> Result<Grant, LoginError> {
+        self.engine.grant(key, address)
+    }
+
+    fn people_changed(&self) -> Later<'_, ()> {
+        Box::pin(people::changed(self))
     }
 
     fn metrics(&self, now: Option<&Snapshot>) -> String {

@@ -18,6 +18,7 @@ use crate::config::key::{self, Key};
 use crate::config::{Change, Config, Effect, Finding, Layer, Loaded, Place, Refused, Row, Sources, difference};
 use crate::engine::Engine;
 use crate::files::Files;
+use crate::people::Desk;
 use crate::shutdown::Shutdown;
 use crate::store::{Procedures, Store, StoreError};
 use crate::transport::browser::Browsers;
@@ -25,10 +26,9 @@ use crate::transport::listen::Security;
 use crate::transport::{Transport, limit};
 use crate::web;
 
-use super::archive::People;
 use super::certified::Certified;
 use super::links::{Links, RELINK, REMOVED};
-use super::{StartError, settings, unix_ms};
+use super::{StartError, people, settings, unix_ms};
 
 /// Why nothing was changed.
 #[derive(Debug, Error)]
@@ -78,7 +78,7 @@ pub(super) struct Parts {
     pub(super) engine: Arc<Engine>,
     pub(super) transport: Arc<Transport>,
     pub(super) store: Arc<Store>,
-    pub(super) people: Arc<People>,
+    pub(super) desk: Arc<Desk>,
     pub(super) procedures: Arc<ArcSwap<Procedures>>,
     pub(super) files: Files,
     pub(super) certified: Arc<Certified>,
@@ -103,7 +103,9 @@ impl Live {
     pub(super) async fn reload(&self) -> Result<Changed, NotChanged> {
         let mut links = self.links.lock().await;
         let layer = self.parts.store.layer().await?;
-        self.apply(&mut links, self.read(layer)?).await
+        let changed = self.apply(&mut links, self.read(layer)?).await?;
+        people::refresh_keys(&self.parts.desk, &self.parts.engine).await?;
+        Ok(changed)
     }
 
     /// What the configuration would be with this in the store.
@@ -215,15 +217,10 @@ impl Live {
         if touches("user[") {
             parts.store.publish(&settings::people(config)).await?;
         }
-        let accounts = match touches("user[") || touches("web.legacy_password_case") {
-            true => Some(super::accounts(config, &parts.store).await?),
-            false => None,
-        };
+        parts.desk.file_is(people::of_file(&new));
+        let (effective, _) = parts.desk.refresh().await?;
 
         // From here on nothing fails.
-        if let Some(accounts) = accounts {
-            parts.people.set(accounts);
-        }
         if let Some(procedures) = procedures {
             parts.procedures.store(Arc::new(procedures));
         }
@@ -231,7 +228,7 @@ impl Live {
             connections: config.limits.connections,
             per_address: config.limits.connections_per_address,
         });
-        let choices = settings::hub(config, (0, 0), unix_ms(), [0; 32]).into();
+        let choices = settings::hub(&effective, (0, 0), unix_ms(), [0; 32]).into();
         parts.engine.handle(Input::Reconfigure(Box::new(choices)));
         let removed = removed.into_iter().map(|name| (name, REMOVED));
         let closing: Vec<_> = removed.chain(anew.into_iter().map(|name| (name, RELINK))).collect();
@@ -254,7 +251,8 @@ impl Live {
     fn web_is(&self, config: &Config) {
         let parts = &self.parts;
         let Some(house) = parts.house.upgrade() else { return };
-        let wanted = settings::web(config, parts.demo, parts.files.clone(), parts.shutdown.token());
+        let (files, stop) = (parts.files.clone(), parts.shutdown.token());
+        let wanted = people::web(config, parts.demo, files, &parts.desk, &house, stop);
         parts.routes.set(web::router(house, wanted));
         for (security, browsers) in &parts.browsers {
             browsers.store(Arc::new(Browsers::new(config, security.clone(), parts.routes.router())));

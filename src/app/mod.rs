@@ -9,6 +9,7 @@ mod explain;
 mod health;
 mod links;
 mod live;
+mod people;
 mod settings;
 
 use std::collections::BTreeMap;
@@ -33,6 +34,7 @@ use crate::files::Files;
 use crate::pbx;
 use crate::pbx::asterisk::Asterisk;
 use crate::pbx::simulator::{self, ScriptError};
+use crate::people::Desk;
 use crate::shutdown::{Drained, Shutdown};
 use crate::store::{Accounts, Lock, Procedures, Store, StoreError, token};
 use crate::telemetry::{Event, Telemetry};
@@ -47,7 +49,7 @@ pub use crate::pbx::{Check, Verdict};
 pub use doctor::{asterisk_config, examine};
 pub use live::NotChanged;
 
-use archive::{Archive, People};
+use archive::Archive;
 use certified::Certified;
 use door::House;
 use explain::Explainer;
@@ -246,9 +248,14 @@ pub async fn start_begun(
     inherited: Vec<std::net::TcpListener>,
 ) -> Result<Node, StartError> {
     let Begun { loaded, sources, record, lock, store, telemetry } = begun;
-    let config = &loaded.config.clone();
     let store = Arc::new(store);
-    let people = Arc::new(People::new(accounts(config, &store).await?));
+    let accounts = Accounts::new(&loaded.config);
+    let desk = Arc::new(Desk::new(Arc::clone(&store), accounts.clone(), people::of_file(&loaded)));
+    let (effective, findings) = desk.refresh().await?;
+    for finding in findings {
+        tracing::warn!("{finding}");
+    }
+    let config = &*effective;
     store.publish(&settings::people(config)).await?;
     let wall_ms = unix_ms();
 
@@ -301,10 +308,10 @@ pub async fn start_begun(
             let telemetry = telemetry.clone();
             move |notice| telemetry.notice(&notice)
         }),
-        accounts: Arc::clone(&people) as Arc<dyn crate::engine::Accounts>,
+        accounts: Arc::new(accounts.clone()),
         archive: Arc::new(Archive {
             store: Arc::clone(&store),
-            people: Arc::clone(&people),
+            accounts,
             procedures: Arc::clone(&procedures),
             files: files.clone(),
         }),
@@ -322,6 +329,8 @@ pub async fn start_begun(
             }
         }
     });
+    people::refresh_keys(&desk, &engine).await?;
+    shutdown.spawn("people", people::tend(Arc::clone(&desk), Arc::clone(&engine), shutdown.token()));
     shutdown.spawn("old uploads", {
         let (files, stop) = (files.clone(), shutdown.token());
         async move {
@@ -379,6 +388,7 @@ pub async fn start_begun(
         engine: Arc::clone(&engine),
         phone,
         telemetry,
+        desk: Arc::clone(&desk),
         transport: Arc::clone(&transport),
         certified: Arc::clone(&certified),
         live: OnceLock::new(),
@@ -391,14 +401,15 @@ pub async fn start_begun(
         let listener = open.map(|open| Arc::new(listeners.links.swap_remove(open).1));
         ready.push(Links::ready(config, at, listener, &certified)?);
     }
-    let (browsers, routes) = serve(config, demo, &transport, &shutdown, &door, &files, token, &certified, listeners)?;
+    let (browsers, routes) =
+        serve(config, demo, &transport, &shutdown, &door, &files, token, &desk, &certified, listeners)?;
     ready.into_iter().for_each(|ready| links.run(ready));
     let parts = Parts {
         demo,
         engine: Arc::clone(&engine),
         transport: Arc::clone(&transport),
         store: Arc::clone(&store),
-        people,
+        desk: Arc::clone(&desk),
         procedures,
         files,
         certified,
@@ -409,7 +420,7 @@ pub async fn start_begun(
     };
     let live = Live {
         sources,
-        started: config.clone(),
+        started: loaded.config.clone(),
         loaded: ArcSwap::from_pointee(loaded),
         parts,
         links: Mutex::new(links),
@@ -419,13 +430,6 @@ pub async fn start_begun(
         shutdown.spawn("reload on SIGHUP", live::on_hangup(Arc::clone(&live), shutdown.token()));
     }
     Ok(Node { addresses, engine, transport, store, _lock: lock, shutdown, live })
-}
-
-/// Who may log in by this configuration, with the passwords that people changed themselves.
-async fn accounts(config: &Config, store: &Store) -> Result<Accounts, StoreError> {
-    let accounts = Accounts::new(config);
-    accounts.restore(store).await?;
-    Ok(accounts)
 }
 
 /// Gives the Hub what it kept, and people the photos of the configuration where they have none of their own.
@@ -619,11 +623,13 @@ fn serve(
     house: &Arc<dyn Door>,
     files: &Files,
     token: Secret,
+    desk: &Arc<Desk>,
     certified: &Certified,
     listeners: Listeners,
 ) -> Result<(Browsing, web::Routes), StartError> {
     let certificates = certified.of_web(config)?;
-    let router = web::router(Arc::clone(house), settings::web(config, demo, files.clone(), shutdown.token()));
+    let wanted = people::web(config, demo, files.clone(), desk, house, shutdown.token());
+    let router = web::router(Arc::clone(house), wanted);
     let routes = web::Routes::new(router);
     let Listeners { web: plain, web_tls, admin: admin_listener, .. } = listeners;
     let mut browsing = Vec::new();
@@ -643,9 +649,12 @@ fn serve(
     if let (Some(listener), Some(certificates)) = (web_tls, &certificates) {
         browse("web over TLS", listener, Security::Tls(Arc::clone(certificates)));
     }
-    let admin_routes = admin::router(Arc::clone(house), settings::admin(config, token, shutdown.token()));
+    let admin_routes =
+        admin::router(Arc::clone(house), settings::admin(config, token, Arc::clone(desk), shutdown.token()));
     let admin_security = certificates.filter(|_| config.web.admin_tls);
-    shutdown.spawn("admin", admin_port::serve(admin_listener, admin_security, admin_routes, shutdown.token()));
+    let proxies = config.web.trusted_proxies.clone();
+    let served = admin_port::serve(admin_listener, admin_security, admin_routes, proxies, shutdown.token());
+    shutdown.spawn("admin", served);
     Ok((browsing, routes))
 }
 

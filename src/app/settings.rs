@@ -3,6 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
+use axum::http::Extensions;
 use ctigate_proto::auth::same_login;
 use ctigate_proto::hub::Rights;
 use ctigate_proto::hub::settings::{
@@ -18,6 +19,7 @@ use crate::files::Files;
 use crate::pbx::asterisk::machine::{Answer, Numbering, Phone, Plan, Rewrite};
 use crate::pbx::asterisk::{self, agi, ami};
 use crate::pbx::{self, simulator};
+use crate::people::Desk;
 use crate::store::Person;
 use crate::telemetry::Telemetry;
 use crate::transport::tls::Trust;
@@ -114,6 +116,7 @@ fn account(user: &config::User) -> Account {
         department_id: if user.department.is_empty() { text(ZERO_GUID) } else { id("department", &user.department) },
         role: text(user.role.as_str()),
         rights: user.effective_rights(),
+        must_change_password: user.must_change_password,
         api_calls: user.api_call_enabled,
         subordinates: user.subordinates.iter().map(|s| text(s)).collect(),
     }
@@ -314,13 +317,23 @@ pub(super) fn web(config: &Config, demo: bool, files: Files, stop: CancellationT
         },
         files: Some(files),
         insecure_basic: config.web.insecure_basic,
+        api: None,
         demo: demo.then(|| config.users.iter().map(person).collect()),
         stop,
     }
 }
 
 /// What the admin port is told.
-pub(super) fn admin(config: &Config, token: Secret, stop: CancellationToken) -> admin::Settings {
+pub(super) fn admin(config: &Config, token: Secret, desk: Arc<Desk>, stop: CancellationToken) -> admin::Settings {
     let host = config.web.public_url.split("//").nth(1).and_then(|rest| rest.split(['/', ':']).next());
-    admin::Settings { token, hosts: host.into_iter().map(str::to_owned).collect(), stop }
+    let hosts = host.into_iter().map(str::to_owned).collect();
+    admin::Settings { token, hosts, desk: Some(desk), source, stop }
+}
+
+/// Where a request comes from, as its listener has noted it.
+pub(super) fn source(extensions: &Extensions) -> admin::Source {
+    match extensions.get::<listen::Caller>() {
+        Some(caller) => admin::Source { address: caller.address, tls: caller.tls },
+        None => admin::Source { address: IpAddr::from([0, 0, 0, 0]), tls: false },
+    }
 }

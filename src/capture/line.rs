@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use ctigate_proto::auth::LoginError;
+use ctigate_proto::auth::grant::Grant;
 use ctigate_proto::hub::archive::Photo;
 use ctigate_proto::hub::archive::{Fetch, FetchResult};
 use ctigate_proto::hub::input::{Ask, LinkState, Opening, Ticket, Undelivered};
@@ -230,6 +231,8 @@ pub enum WhoIs {
         /// What stands for the session.
         session: Text,
     },
+    /// A program, with what its key allows; the key itself is nowhere.
+    ByKey(Grant),
 }
 
 /// What a peer brings: [`Opening`].

@@ -255,6 +255,7 @@ fn input_of(input: In) -> Result<Input, String> {
 fn identity(who: WhoIs) -> Identity {
     match who {
         WhoIs::Link(name) => Identity::link(name, Proof::configured_url()),
+        WhoIs::ByKey(grant) => Identity::program(grant, Proof::known_key()),
         WhoIs::ByPassword(login) => Identity::user(login, LoginBy::Password, Proof::slow_hash()),
         WhoIs::BySession { login, session } => Identity::user(login, LoginBy::Session(session), Proof::live_session()),
     }

@@ -10,8 +10,8 @@ use clap::{Parser, Subcommand, ValueEnum};
 
 use super::db::DbOrder;
 use super::serve::CRM_PASSWORD;
-use crate::config::Auth;
 use crate::config::units::duration;
+use crate::config::{Auth, Right, RightChange, Role};
 
 const STYLES: Styles = Styles::styled()
     .header(AnsiColor::Green.on_default().bold())
@@ -36,6 +36,11 @@ Run it:
   ctigate db backup today.backup          keeps what the gateway knows, while it runs
   ctigate call FindClient phone=1234567   asks the CRM by a dynamic method
   ctigate check-crm ws://127.0.0.1:9000/  plays the telephone server against a CRM, and says what it does wrong
+
+Look after it:
+  ctigate user add petrov --number 102    people; ctigate user import people.csv for many
+  ctigate key add amo                     a program that hears events and acts for people
+  ctigate audit                           shows who changed what
 
 More:
   ctigate help                            all commands
@@ -122,7 +127,7 @@ pub(super) enum Language {
 }
 
 /// Which configuration.
-#[derive(Debug, clap::Args)]
+#[derive(Clone, Debug, clap::Args)]
 pub(super) struct Choice {
     /// The configuration; without it ./ctigate.toml if there is one, else the defaults
     #[arg(long, short, value_name = "FILE", env = "CTIGATE_CONFIG")]
@@ -284,6 +289,35 @@ Examples:
 The hash is argon2id over the MD5 that clients send, so Digest cannot be checked with it: links with auth = \"digest\" need the
 clear password.")]
     HashPassword,
+    /// People: who may come in, and what they may do
+    #[command(after_help = "\
+Examples:
+  ctigate user add petrov --name 'Petr Petrov' --number 102       asks for a password
+  ctigate user add sidorova --number 103 --role supervisor --subordinate petrov --generate --must-change
+  ctigate user set petrov --number 104 --right +ghost --right -files
+  ctigate user set petrov --no-second-factor                      the telephone with the codes is lost
+  ctigate user import people.csv --try                            says what it would do
+
+They change the store, whether the gateway runs or not; one that runs is told. Whoever stands in ctigate.toml is changed there.")]
+    User {
+        #[command(subcommand)]
+        order: UserOrder,
+    },
+    /// Integration keys: programs that hear events and act for people
+    #[command(after_help = "\
+Examples:
+  ctigate key add amo --numbers 100-199,300                       a service: all people with these numbers
+  ctigate key add widget-ivanov --kind widget --login ivanov --right call --expires 90d
+  ctigate key replace amo                                         another key under the same name
+  ctigate key list
+
+A key is shown once. A program shows it as Authorization: Bearer KEY or as ?ticket=KEY.")]
+    Key {
+        #[command(subcommand)]
+        order: KeyOrder,
+    },
+    /// Show who changed what
+    Audit(Audit),
     /// Call a dynamic method of a CRM
     Call(Call),
     /// Make things happen in the telephone simulator
@@ -619,6 +653,201 @@ impl Piece {
             Self::Phones => "phones",
         }
     }
+}
+
+/// What `user` does.
+#[derive(Debug, Subcommand)]
+pub(super) enum UserOrder {
+    /// Add an account
+    Add {
+        /// The login
+        login: String,
+        #[command(flatten)]
+        person: Person,
+        #[command(flatten)]
+        password: Password,
+        #[command(flatten)]
+        choice: Choice,
+    },
+    /// Change an account
+    Set {
+        /// The login
+        login: String,
+        #[command(flatten)]
+        person: Person,
+        #[command(flatten)]
+        password: Password,
+        /// Ask for another password
+        #[arg(long = "password", conflicts_with_all = ["password_stdin", "generate"])]
+        ask: bool,
+        /// Take the second factor of the console away
+        #[arg(long)]
+        no_second_factor: bool,
+        #[command(flatten)]
+        choice: Choice,
+    },
+    /// Remove an account, with its second factor, sessions and widgets
+    Remove {
+        /// The login
+        login: String,
+        #[command(flatten)]
+        choice: Choice,
+    },
+    /// Show all accounts
+    List {
+        #[command(flatten)]
+        target: Target,
+    },
+    /// Add and change accounts from a table: CSV with a header
+    #[command(after_help = "\
+The first line names the columns: login, name, number, department, role, password, password_hash, subordinates, rights,
+api_call_enabled, must_change_password, id. Commas or semicolons, UTF-8. Several logins or rights in a cell stand apart by blanks. A
+cell that is empty changes nothing. When a line does not fit, nothing is changed.
+
+Examples:
+  ctigate user import people.csv --try
+  ctigate user import people.csv
+  generate-people | ctigate user import -")]
+    Import {
+        /// The table; - is standard input
+        file: PathBuf,
+        /// Change nothing, say what would be
+        #[arg(long = "try")]
+        only_try: bool,
+        #[command(flatten)]
+        choice: Choice,
+    },
+}
+
+/// What an account says of a person.
+#[derive(Debug, clap::Args)]
+pub(super) struct Person {
+    /// The name people see
+    #[arg(long)]
+    pub(super) name: Option<String>,
+    /// The phone number; empty: none
+    #[arg(long)]
+    pub(super) number: Option<String>,
+    /// The department; empty: none
+    #[arg(long)]
+    pub(super) department: Option<String>,
+    /// agent, supervisor, integrator or admin
+    #[arg(long)]
+    pub(super) role: Option<Role>,
+    /// A right added to those of the role (+ghost) or taken from them (-journal); may be repeated
+    #[arg(long, value_name = "+RIGHT|-RIGHT", allow_hyphen_values = true)]
+    pub(super) right: Vec<RightChange>,
+    /// The login of somebody whom this person supervises; may be repeated, replaces all; empty: nobody
+    #[arg(long, value_name = "LOGIN")]
+    pub(super) subordinate: Option<Vec<String>>,
+    /// Whether programs may start calls in this person's name
+    #[arg(long, value_name = "yes|no", value_parser = yes_or_no)]
+    pub(super) api_calls: Option<bool>,
+    /// The person must choose another password before anything else
+    #[arg(long, value_name = "yes|no", num_args = 0..=1, default_missing_value = "yes", require_equals = true, value_parser = yes_or_no)]
+    pub(super) must_change: Option<bool>,
+    /// The userid, a UUID
+    #[arg(long, value_name = "UUID")]
+    pub(super) id: Option<String>,
+}
+
+/// Where a password comes from.
+#[derive(Debug, clap::Args)]
+pub(super) struct Password {
+    /// Take the password from the first line of standard input
+    #[arg(long, conflicts_with = "generate")]
+    pub(super) password_stdin: bool,
+    /// Make a password and print it, once
+    #[arg(long)]
+    pub(super) generate: bool,
+}
+
+fn yes_or_no(text: &str) -> Result<bool, String> {
+    match text {
+        "yes" | "true" | "1" => Ok(true),
+        "no" | "false" | "0" => Ok(false),
+        _ => Err("write yes or no".to_owned()),
+    }
+}
+
+/// What `key` does.
+#[derive(Debug, Subcommand)]
+pub(super) enum KeyOrder {
+    /// Make a key and print it, once
+    Add {
+        /// Its name
+        client_id: String,
+        /// service: all people in its numbers; widget: one person, one number
+        #[arg(long, value_enum, default_value_t = KeyKind::Service)]
+        kind: KeyKind,
+        /// The person of a widget
+        #[arg(long)]
+        login: Option<String>,
+        /// The numbers of a service, like 100-199,300; without it all
+        #[arg(long)]
+        numbers: Option<String>,
+        /// What it may do; may be repeated. Without it call, state, queue, journal, users, and for a service dynamic and forms
+        #[arg(long, value_name = "RIGHT")]
+        right: Vec<Right>,
+        /// When it ends; without it never
+        #[arg(long, value_name = "TIME", value_parser = days)]
+        expires: Option<Duration>,
+        #[command(flatten)]
+        choice: Choice,
+    },
+    /// Make another key under the same name; the old one counts no more
+    Replace {
+        /// Its name
+        client_id: String,
+        #[command(flatten)]
+        choice: Choice,
+    },
+    /// Take a key away
+    Remove {
+        /// Its name
+        client_id: String,
+        #[command(flatten)]
+        choice: Choice,
+    },
+    /// Show all keys, without the keys themselves
+    List {
+        #[command(flatten)]
+        target: Target,
+    },
+}
+
+/// Whom a key is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum KeyKind {
+    Service,
+    Widget,
+}
+
+/// A time that may have days: `90d`.
+fn days(text: &str) -> Result<Duration, String> {
+    match text.strip_suffix('d').map(str::parse::<u64>) {
+        Some(Ok(days @ 1..=3650)) => Ok(Duration::from_secs(days * 24 * 3600)),
+        Some(_) => Err("write 1d to 3650d".to_owned()),
+        None => duration::parse(text).map_err(|error| error.to_string()),
+    }
+}
+
+/// `audit`
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  ctigate audit
+  ctigate audit --since 7d
+  ctigate audit --since 30d --json | jq 'select(.what == \"user.add\")'")]
+pub(super) struct Audit {
+    #[command(flatten)]
+    pub(super) target: Target,
+    /// How far back
+    #[arg(long, value_name = "TIME", value_parser = days, default_value = "7d")]
+    pub(super) since: Duration,
+    /// How many at most, the newest
+    #[arg(long, value_name = "NUMBER", default_value_t = 1000)]
+    pub(super) limit: u32,
 }
 
 /// What `sim` does.

@@ -3,6 +3,7 @@
 
 mod admin_client;
 mod args;
+mod audit;
 mod call;
 mod check;
 mod check_crm;
@@ -10,6 +11,7 @@ mod convert;
 mod db;
 mod doctor;
 mod explain;
+mod key;
 mod manual;
 mod password;
 mod reload;
@@ -19,6 +21,7 @@ mod sim;
 mod status;
 mod tail;
 mod terminal;
+mod user;
 
 use std::process::ExitCode;
 
@@ -113,6 +116,9 @@ fn run(args: Args, terminal: &mut Terminal) -> Result<(), Failure> {
             doctor::asterisk_config(&choice, piece, terminal)
         }
         Command::CheckCrm(asked) => check_crm::check_crm(asked, terminal),
+        Command::User { order } => user::user(order, terminal),
+        Command::Key { order } => key::key(order, terminal),
+        Command::Audit(asked) => audit::audit(&asked, terminal),
         Command::HashPassword => password::hash(terminal),
         Command::Convert { to, file } => convert::convert(to, file.as_deref(), terminal),
         Command::Completions { shell } => manual::completions(shell, terminal),

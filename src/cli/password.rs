@@ -15,7 +15,7 @@ pub(super) fn hash(terminal: &mut Terminal) -> Result<(), Failure> {
     Ok(terminal.line(&hash)?)
 }
 
-fn first_line(from: impl BufRead) -> Result<String, Failure> {
+pub(super) fn first_line(from: impl BufRead) -> Result<String, Failure> {
     let mut line = String::new();
     from.take(LONGEST + 1)
         .read_line(&mut line)
@@ -31,7 +31,7 @@ fn too_long() -> Failure {
     Failure::new(format!("the password is longer than {LONGEST} bytes"))
 }
 
-fn ask_twice() -> Result<String, Failure> {
+pub(super) fn ask_twice() -> Result<String, Failure> {
     let _hidden = Hidden::new()?;
     let one = ask("Password: ")?;
     let other = ask("Again: ")?;

@@ -46,6 +46,8 @@ pub struct User {
     pub photo: Option<PathBuf>,
     /// Whether programs may start calls in this person's name. Default false.
     pub api_call_enabled: bool,
+    /// Whether this person must choose another password before anything else. Default false.
+    pub must_change_password: bool,
     /// Rights added to those of the role (`+ghost`) or taken from them (`-files`). Default none.
     pub rights: Vec<RightChange>,
 }

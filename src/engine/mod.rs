@@ -18,6 +18,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use ctigate_proto::Time;
+use ctigate_proto::auth::grant::{Grant, Scope};
 use ctigate_proto::auth::throttle::{Throttle, ThrottleLimits};
 use ctigate_proto::auth::{Attempt, Identity, LoginError, Who};
 use ctigate_proto::dialog::CloseReason;
@@ -80,6 +81,12 @@ pub trait Accounts: Send + Sync {
         &'a self,
         attempt: &'a Attempt,
     ) -> Pin<Box<dyn Future<Output = Result<Identity, LoginError>> + Send + 'a>>;
+
+    /// What an integration key allows, if it is one that counts.
+    fn grant(&self, key: &str) -> Option<Grant> {
+        let _ = key;
+        None
+    }
 }
 
 /// The Hub and everything its outputs reach. Held in an `Arc` by whoever has something to tell it.
@@ -113,6 +120,8 @@ struct Entry {
     link: Text,
     user: Text,
     format: Option<Format>,
+    /// The CLIENT_ID of a program.
+    client: Text,
 }
 
 /// What became of a locked visit to the Hub: to be done after the lock is released.
@@ -179,9 +188,17 @@ impl Engine {
         let (link, user) = match identity.who() {
             Who::Link(name) => (name.clone(), Text::new()),
             Who::User { login, .. } => (Text::new(), login.clone()),
+            Who::Program(grant) => match &grant.scope {
+                Scope::Widget(login) => (Text::new(), login.clone()),
+                Scope::Service(_) => (Text::new(), format!("key {}", grant.client).into()),
+            },
+        };
+        let client = match identity.who() {
+            Who::Program(grant) => grant.client.clone(),
+            Who::Link(_) | Who::User { .. } => Text::new(),
         };
         let address = opening.address.split(' ').next().and_then(|a| a.parse().ok()).unwrap_or(NOWHERE);
-        self.peers.insert(peer, Entry { outbox, address, link, user, format: opening.format });
+        self.peers.insert(peer, Entry { outbox, address, link, user, format: opening.format, client });
         self.visit([Input::Opened { peer, identity, opening }]);
     }
 
@@ -245,6 +262,24 @@ impl Engine {
             Err(LoginError::NotAvailable | LoginError::NoSeat | LoginError::Throttled) => {}
         }
         verdict
+    }
+
+    /// What an integration key allows; counts failures by address.
+    ///
+    /// # Errors
+    /// [`LoginError::WrongPassword`] for what is no key, [`LoginError::Throttled`].
+    pub fn grant(&self, key: &str, address: IpAddr) -> Result<Grant, LoginError> {
+        const ACCOUNT: &str = "integration key";
+        let now = self.now();
+        if self.throttle().check(now, address, ACCOUNT).is_err() {
+            return Err(LoginError::Throttled);
+        }
+        let found = self.outlets.accounts.grant(key);
+        match &found {
+            Some(_) => self.throttle().succeeded(address, ACCOUNT),
+            None => drop(self.throttle().failed(now, address, ACCOUNT)),
+        }
+        found.ok_or(LoginError::WrongPassword)
     }
 
     /// The counter of failed logins, which the transport's own checks (Basic, Digest, tickets) share.
@@ -367,6 +402,14 @@ impl Engine {
         if let Some(outbox) = outbox {
             outbox.close(reason);
             outbox.wake();
+        }
+    }
+
+    /// Closes the connections of programs whose key counts no more.
+    pub fn close_programs(&self, client: &str) {
+        for entry in self.peers.iter().filter(|entry| !client.is_empty() && *entry.client == *client) {
+            entry.outbox.close(CloseReason::new(1008, "the key counts no more"));
+            entry.outbox.wake();
         }
     }
 

@@ -1,9 +1,10 @@
-//! Who may log in with which password. Accounts come from the configuration; a password that its person changed is kept in the store
-//! and counts instead of the configuration's, until that is another than it was then.
+//! Who may log in with which password. Accounts come from the configuration and from the store. A password that its person changed goes
+//! into the account's row where it has one; for an account of the file it is kept beside, and counts instead of the file's until that is
+//! another than it was then.
 
 use std::collections::HashMap;
 use std::num::NonZero;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -14,9 +15,10 @@ use sha2::{Digest, Sha256};
 use thiserror::Error;
 use tokio::sync::Semaphore;
 
+use super::api_key::Keys;
 use super::password::Changed;
 use super::{Store, StoreError};
-use crate::config::{Config, User};
+use crate::config::{Config, Secret, User};
 
 /// How long a checked password is remembered, so that a reconnect of everybody does not cost a slow hash each.
 const REMEMBERED: Duration = Duration::from_secs(300);
@@ -32,17 +34,25 @@ pub struct Accounts {
 
 #[derive(Debug)]
 struct Inner {
-    /// By login in lower case.
-    accounts: HashMap<String, Account>,
+    known: ArcSwap<Known>,
     /// A slow hash of some account, if any has one: what an unknown login is checked against.
     decoy: ArcSwapOption<String>,
-    legacy_case: bool,
     /// Slow hashes take a core and 19 MiB each.
     cores: Semaphore,
     remembered: Mutex<HashMap<[u8; 32], Instant>>,
     key: [u8; 32],
     /// How many slow hashes were computed.
     computed: AtomicU64,
+    /// Who logged in since it was noted last, by login in lower case, and when (milliseconds since 1970).
+    signed_in: Mutex<HashMap<String, i64>>,
+    keys: Keys,
+}
+
+#[derive(Debug, Default)]
+struct Known {
+    /// By login in lower case.
+    accounts: HashMap<String, Arc<Account>>,
+    legacy_case: bool,
 }
 
 struct Account {
@@ -50,6 +60,8 @@ struct Account {
     stored: ArcSwap<Stored>,
     /// What the configuration says.
     configured: Arc<Stored>,
+    /// Whether the person must choose another password first.
+    must_change: AtomicBool,
 }
 
 impl std::fmt::Debug for Account {
@@ -71,36 +83,72 @@ enum Stored {
 impl Accounts {
     /// The people of a configuration that was checked.
     pub fn new(config: &Config) -> Self {
-        let accounts: HashMap<String, Account> = config
-            .users
-            .iter()
-            .map(|user| {
-                let configured = Arc::new(stored(user));
-                let stored = ArcSwap::new(Arc::clone(&configured));
-                (login_key(&user.login).into_owned(), Account { login: user.login.clone(), stored, configured })
-            })
-            .collect();
-        let decoy = accounts.values().find_map(|account| match &*account.configured {
-            Stored::Slow(hash) => Some(Arc::new(hash.to_string())),
-            Stored::Hashes { .. } | Stored::Nothing => None,
-        });
         let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
-        Self {
+        let accounts = Self {
             inner: Arc::new(Inner {
-                accounts,
-                decoy: ArcSwapOption::new(decoy),
-                legacy_case: config.web.legacy_password_case,
+                known: ArcSwap::default(),
+                decoy: ArcSwapOption::empty(),
                 cores: Semaphore::new(cores),
                 remembered: Mutex::default(),
                 key: rand::random(),
                 computed: AtomicU64::new(0),
+                signed_in: Mutex::default(),
+                keys: Keys::default(),
             }),
-        }
+        };
+        accounts.take(config);
+        accounts
+    }
+
+    /// From now on the people of this configuration. [`Self::restore`] is due after it.
+    fn take(&self, config: &Config) {
+        let account = |user: &User| {
+            let configured = Arc::new(stored(user));
+            let stored = ArcSwap::new(Arc::clone(&configured));
+            let must_change = AtomicBool::new(user.must_change_password);
+            let account = Account { login: user.login.clone(), stored, configured, must_change };
+            (login_key(&user.login).into_owned(), Arc::new(account))
+        };
+        let accounts: HashMap<String, Arc<Account>> = config.users.iter().map(account).collect();
+        let decoy = accounts.values().find_map(|account| match &*account.configured {
+            Stored::Slow(hash) => Some(Arc::new(hash.to_string())),
+            Stored::Hashes { .. } | Stored::Nothing => None,
+        });
+        self.inner.decoy.store(decoy);
+        self.inner.known.store(Arc::new(Known { accounts, legacy_case: config.web.legacy_password_case }));
+    }
+
+    /// The people of a configuration that is another than before, with the passwords that the store kept. Who is logged in stays.
+    ///
+    /// # Errors
+    /// When the database cannot be read or written; then the accounts are those of the configuration alone.
+    pub async fn reload(&self, config: &Config, store: &Store) -> Result<(), StoreError> {
+        self.take(config);
+        self.restore(store).await
+    }
+
+    fn account(&self, login: &str) -> Option<Arc<Account>> {
+        self.inner.known.load().accounts.get(&*login_key(login)).map(Arc::clone)
     }
 
     /// The login as its account spells it. Logins are found without regard to case.
-    pub fn spelling(&self, login: &str) -> Option<&str> {
-        self.inner.accounts.get(&*login_key(login)).map(|account| account.login.as_str())
+    pub fn spelling(&self, login: &str) -> Option<String> {
+        self.account(login).map(|account| account.login.clone())
+    }
+
+    /// Whether a person must choose another password before anything else.
+    pub fn must_change(&self, login: &str) -> bool {
+        self.account(login).is_some_and(|account| account.must_change.load(Ordering::Relaxed))
+    }
+
+    /// Who logged in since this was asked last, by login in lower case, and when (milliseconds since 1970).
+    pub fn take_sign_ins(&self) -> Vec<(String, i64)> {
+        self.inner.signed_in.lock().unwrap_or_else(PoisonError::into_inner).drain().collect()
+    }
+
+    /// The integration keys.
+    pub fn keys(&self) -> &Keys {
+        &self.inner.keys
     }
 
     /// Checks the password of a `login`. An unknown login and one without a password take as long as a wrong password.
@@ -110,9 +158,10 @@ impl Accounts {
     /// [`LoginError::WrongPassword`]; [`LoginError::NotAvailable`] when the process is ending.
     pub async fn verify(&self, attempt: &Attempt) -> Result<Identity, LoginError> {
         let exact = attempt.hash.as_deref().unwrap_or_default();
-        let folded = attempt.folded_hash.as_deref().filter(|_| self.inner.legacy_case).unwrap_or_default();
-        let account = self.inner.accounts.get(&*login_key(&attempt.login));
-        let stored = account.map(|account| account.stored.load_full());
+        let legacy_case = self.inner.known.load().legacy_case;
+        let folded = attempt.folded_hash.as_deref().filter(|_| legacy_case).unwrap_or_default();
+        let account = self.account(&attempt.login);
+        let stored = account.as_ref().map(|account| account.stored.load_full());
         let proof = match stored.as_deref() {
             Some(Stored::Hashes { exact: expected, folded: expected_folded }) => {
                 let (one, other) = (password::verify(expected, exact), password::verify(expected_folded, folded));
@@ -125,7 +174,11 @@ impl Accounts {
             Some(Stored::Nothing) | None => self.decline(exact).await?,
         };
         match (account, proof) {
-            (Some(account), Some(proof)) => Ok(Identity::user(account.login.as_str(), LoginBy::Password, proof)),
+            (Some(account), Some(proof)) => {
+                let mut signed_in = self.inner.signed_in.lock().unwrap_or_else(PoisonError::into_inner);
+                signed_in.insert(login_key(&account.login).into_owned(), super::unix_ms());
+                Ok(Identity::user(account.login.as_str(), LoginBy::Password, proof))
+            }
             _ => Err(LoginError::WrongPassword),
         }
     }
@@ -153,13 +206,13 @@ impl Accounts {
     /// When the database cannot be read or written.
     pub async fn restore(&self, store: &Store) -> Result<(), StoreError> {
         for changed in store.load_passwords().await? {
-            let account = self.inner.accounts.get(&*login_key(&changed.login));
-            let counts = match account {
+            let account = self.account(&changed.login);
+            let counts = match &account {
                 Some(account) => self.stands_for(&changed.instead_of, &account.configured).await,
                 None => false,
             };
             match account.filter(|_| counts) {
-                Some(account) => self.take(account, &changed.hash),
+                Some(account) => self.count(&account, &changed.hash),
                 None => {
                     tracing::warn!(user = %changed.login, "the configuration has another password now: the changed one counts no more");
                     store.forget_password(&changed.login).await?;
@@ -188,8 +241,28 @@ impl Accounts {
             Err(LoginError::NotAvailable) => return Err(ChangeError::NotAvailable),
             Err(_) => return Err(ChangeError::WrongPassword),
         }
-        let account = self.inner.accounts.get(&*login_key(login)).ok_or(ChangeError::WrongPassword)?;
+        let account = self.account(login).ok_or(ChangeError::WrongPassword)?;
         let hash = self.hash(new).await?;
+        if let Stored::Slow(configured) = &*account.configured
+            && let Some(mut user) = store.account_of(login, configured).await?
+        {
+            user.password_hash = Some(Secret::new(hash.as_str()));
+            user.must_change_password = false;
+            store.put_accounts(&[user], super::unix_ms()).await?;
+            let account = Account {
+                login: account.login.clone(),
+                stored: ArcSwap::from_pointee(Stored::Slow(hash.as_str().into())),
+                configured: Arc::new(Stored::Slow(hash.as_str().into())),
+                must_change: AtomicBool::new(false),
+            };
+            let account = Arc::new(account);
+            self.inner.known.rcu(|known| {
+                let mut accounts = known.accounts.clone();
+                accounts.insert(login_key(login).into_owned(), Arc::clone(&account));
+                Known { accounts, legacy_case: known.legacy_case }
+            });
+            return Ok(());
+        }
         let instead_of = match &*account.configured {
             Stored::Hashes { exact, .. } => self.hash(exact).await?,
             Stored::Slow(hash) => fingerprint(hash),
@@ -198,12 +271,13 @@ impl Accounts {
         let changed =
             Changed { login: account.login.as_str().into(), hash: hash.as_str().into(), instead_of: instead_of.into() };
         store.keep_password(&changed).await?;
-        self.take(account, &hash);
+        self.count(&account, &hash);
         Ok(())
     }
 
     /// From now on this slow hash counts.
-    fn take(&self, account: &Account, hash: &str) {
+    fn count(&self, account: &Account, hash: &str) {
+        account.must_change.store(false, Ordering::Relaxed);
         account.stored.store(Arc::new(Stored::Slow(hash.into())));
         if self.inner.decoy.load().is_none() {
             self.inner.decoy.store(Some(Arc::new(hash.to_owned())));
@@ -401,7 +475,7 @@ mod tests {
             assert_eq!(accounts.verify(&only_folded).await, Err(LoginError::WrongPassword));
             assert!(accounts.verify_clear("ivanov", "Secret1").await.is_ok());
             assert!(accounts.verify_clear("ivanov", "漢").await.is_err());
-            assert_eq!(accounts.spelling("IVANOV"), Some("Ivanov"));
+            assert_eq!(accounts.spelling("IVANOV").as_deref(), Some("Ivanov"));
         }
     }
 

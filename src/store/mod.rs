@@ -6,6 +6,8 @@
 //! - [`Store::load_sessions`] and [`Store::load_forms`] give back at the start what was kept.
 //! - [`Store::journal`], [`Store::call`], [`Store::texts`] look into the ledger and into chats; what was recorded before is found.
 //! - [`Accounts`] checks passwords. Who they belong to comes from the configuration.
+//! - [`Store::accounts`], [`Store::keys`], [`Store::audit`] and their neighbours are what administrators change: accounts, second factors,
+//!   sessions of the console, integration keys, and the trail of who changed what.
 //! - [`Procedures`] runs the stored procedures, over connections of their own that can only read.
 //! - [`Lock`] sees to it that a database serves one gateway; [`upkeep`] makes backups and puts them back.
 //! - [`token`] keeps the token of the admin port.
@@ -38,8 +40,12 @@
 //!
 //! The store knows rows, not what they mean: which session is whose and which form is open is the Hub's business.
 
+mod account;
 mod accounts;
+mod api_key;
+mod audit;
 mod chat;
+mod console_session;
 mod db;
 mod error;
 mod file;
@@ -52,6 +58,7 @@ mod people;
 mod procedure;
 mod prune;
 mod schema;
+mod second_factor;
 mod setting;
 mod sql;
 mod state;
@@ -62,7 +69,7 @@ mod writer;
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use ctigate_proto::hub::output::{Record, StoredForm, StoredSession};
 use ctigate_proto::message::Text;
@@ -74,11 +81,18 @@ use tokio_util::sync::CancellationToken;
 use crate::config;
 use crate::telemetry::Telemetry;
 
+pub use account::StoredUser;
 pub use accounts::{Accounts, ChangeError, HashError, hash_password};
+pub use api_key::{ApiKey, Keys};
+pub use audit::{Change, Noted};
+pub use console_session::CONSOLE_SESSION;
 pub use error::StoreError;
 pub use lock::Lock;
 pub use people::Person;
 pub use procedure::{Failed, ProcedureError, Procedures};
+pub use second_factor::Enrolment;
+#[cfg(test)]
+pub(crate) use second_factor::totp;
 pub use story::StoryRow;
 
 use db::Db;
@@ -203,4 +217,10 @@ impl Store {
         self.db.close().await;
         self.pending.len()
     }
+}
+
+/// Milliseconds since 1970.
+fn unix_ms() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }

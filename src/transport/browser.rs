@@ -6,9 +6,11 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use axum::Router;
 use axum::body::Body;
+use ctigate_proto::auth::{Identity, LoginError, Proof, ticket};
 use ctigate_proto::dialog::{self, Role};
 use ctigate_proto::message::Text;
 use hyper::header::{self, HeaderValue};
+use hyper::http::request::Parts;
 use hyper::service::Service;
 use hyper::{Request, StatusCode};
 use hyper_util::service::TowerToHyperService;
@@ -16,9 +18,10 @@ use tokio::net::TcpListener;
 
 use crate::config::Config;
 use crate::engine::outbox;
+use crate::telemetry::Event;
 
 use super::http::{self, Answer, Refusal};
-use super::listen::{self, Admitted, Arrival, Door, Security};
+use super::listen::{self, Admitted, Arrival, Caller, Door, Security};
 use super::{Transport, upgrade};
 
 /// How much may wait for a tab.
@@ -92,13 +95,15 @@ async fn attend(transport: Arc<Transport>, door: Arc<Door>, open: bool, router: 
             Err(_) => Err(listen::too_many()),
             Ok(()) if !upgrade::is_meant(&head) => Ok(None),
             Ok(()) if !open => Err(Refusal::new(StatusCode::FORBIDDEN, "browsers are switched off: web.browsers")),
-            Ok(()) => upgrade::judge(&head, &door.origins).map(Some),
+            Ok(()) => upgrade::judge(&head, &door.origins)
+                .and_then(|wanted| Ok((wanted, program(&transport, &head, caller)?)))
+                .map(Some),
         };
         let judged = judged.map_err(|refusal| (refusal, upgrade::foreign_origin(&head, &door.origins)));
         let (router, transport) = (router.clone(), Arc::clone(&transport));
         async move {
             match judged {
-                Ok(Some(wanted)) => Answer::Leave(Admitted { wanted, role: Role::Tab, caller }),
+                Ok(Some((wanted, role))) => Answer::Leave(Admitted { wanted, role, caller }),
                 Err((refusal, foreign)) => {
                     transport.told_of_origin(foreign);
                     Answer::Respond(refusal.closing().response())
@@ -118,5 +123,31 @@ async fn attend(transport: Arc<Transport>, door: Arc<Door>, open: bool, router: 
     };
     if let Some(left) = http::serve(io, deadline, &transport.stop, answer).await {
         listen::connect(&transport, &door, left, permit).await;
+    }
+}
+
+/// Who connects: a program that shows an integration key, else a tab, which is to log in.
+fn program(transport: &Transport, head: &Parts, caller: Caller) -> Result<Role, Refusal> {
+    let mut lines = head.headers.get_all(header::AUTHORIZATION).iter();
+    let line = match (lines.next(), lines.next()) {
+        (line, None) => line.and_then(|line| line.to_str().ok()),
+        _ => return Err(Refusal::new(StatusCode::BAD_REQUEST, "Authorization must stand there once")),
+    };
+    let by_query = || head.uri.query().and_then(ticket::of_query);
+    let Some(key) = line.and_then(ticket::of_bearer).map(str::to_owned).or_else(by_query) else {
+        return Ok(Role::Tab);
+    };
+    let refused = |status, text, reason| {
+        tracing::info!(address = %caller.address, reason, "a program was refused");
+        transport.telemetry.event(Event::Refused { reason });
+        Refusal::new(status, text)
+    };
+    match transport.engine.grant(&key, caller.address) {
+        Ok(grant) => Ok(Role::Program(Identity::program(grant, Proof::known_key()))),
+        Err(LoginError::Throttled) => {
+            let refusal = refused(StatusCode::TOO_MANY_REQUESTS, "too many wrong keys", "throttled");
+            Err(refusal.with(header::RETRY_AFTER, HeaderValue::from_static("60")))
+        }
+        Err(_) => Err(refused(StatusCode::UNAUTHORIZED, "this is no integration key that counts", "credentials")),
     }
 }

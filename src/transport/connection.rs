@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ctigate_proto::Time;
-use ctigate_proto::auth::{Attempt, LoginError};
+use ctigate_proto::auth::{Attempt, LoginError, Who};
 use ctigate_proto::codec;
 use ctigate_proto::dialog::{self, CloseReason, Dialog, Opened, Output, Role};
 use ctigate_proto::hub::input::Opening;
@@ -375,8 +375,10 @@ impl Pump {
     }
 
     fn opened(&mut self, opened: Opened) {
-        if let ctigate_proto::auth::Who::User { login, .. } = opened.identity.who() {
-            self.name = login.clone();
+        match opened.identity.who() {
+            Who::User { login, .. } => self.name = login.clone(),
+            Who::Program(grant) => self.name = format!("key {}", grant.client).into(),
+            Who::Link(_) => {}
         }
         tracing::debug!(peer = &*self.name, address = %self.address, "peer is open");
         let opening = Opening {

@@ -105,28 +105,38 @@ pub struct Door {
 
 impl Door {
     fn trusts(&self, address: IpAddr) -> bool {
-        self.trusted_proxies.iter().any(|range| range.contains(address))
+        trusts(&self.trusted_proxies, address)
     }
 
-    /// Who sent this: the last address in `X-Forwarded-For` that is no trusted proxy, if a trusted proxy brings it.
+    /// Who sent this.
     pub(super) fn caller(&self, from: IpAddr, tls: bool, headers: &HeaderMap) -> Caller {
-        let mut caller = Caller { address: from, tls };
-        if !self.trusts(from) {
-            return caller;
-        }
-        let list: Vec<_> = upgrade::values(headers, &FORWARDED_FOR).collect();
-        for hop in list.iter().rev() {
-            let Some(address) = std::str::from_utf8(hop).ok().and_then(address_of) else { break };
-            caller.address = address;
-            if !self.trusts(address) {
-                break;
-            }
-        }
-        if let Some(scheme) = upgrade::values(headers, &FORWARDED_PROTO).last() {
-            caller.tls = scheme.eq_ignore_ascii_case(b"https") || scheme.eq_ignore_ascii_case(b"wss");
-        }
-        caller
+        caller(&self.trusted_proxies, from, tls, headers)
     }
+}
+
+fn trusts(proxies: &[Cidr], address: IpAddr) -> bool {
+    proxies.iter().any(|range| range.contains(address))
+}
+
+/// Who sent a request that came from an address: the last one in `X-Forwarded-For` that is no trusted proxy, if a trusted proxy
+/// brings it.
+pub fn caller(proxies: &[Cidr], from: IpAddr, tls: bool, headers: &HeaderMap) -> Caller {
+    let mut caller = Caller { address: from, tls };
+    if !trusts(proxies, from) {
+        return caller;
+    }
+    let list: Vec<_> = upgrade::values(headers, &FORWARDED_FOR).collect();
+    for hop in list.iter().rev() {
+        let Some(address) = std::str::from_utf8(hop).ok().and_then(address_of) else { break };
+        caller.address = address;
+        if !trusts(proxies, address) {
+            break;
+        }
+    }
+    if let Some(scheme) = upgrade::values(headers, &FORWARDED_PROTO).last() {
+        caller.tls = scheme.eq_ignore_ascii_case(b"https") || scheme.eq_ignore_ascii_case(b"wss");
+    }
+    caller
 }
 
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");

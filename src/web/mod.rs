@@ -49,6 +49,8 @@ pub struct Settings {
     pub files: Option<Files>,
     /// Whether people's passwords are taken by Basic without TLS from other machines.
     pub insecure_basic: bool,
+    /// What programs with an integration key ask for, which the admin port serves too.
+    pub api: Option<Router>,
     /// The demonstration's people. `None`: there is no demonstration, and `/demo` is nothing.
     pub demo: Option<Vec<Person>>,
     /// Ends the event streams.
@@ -76,13 +78,14 @@ impl Caller {
 
 /// Everything the web port answers.
 pub fn router(door: Arc<dyn Door>, settings: Settings) -> Router {
-    let Settings { links, max_message, nesting, origins, caller, files, insecure_basic, demo, stop } = settings;
+    let Settings { links, max_message, nesting, origins, caller, files, insecure_basic, api, demo, stop } = settings;
     let origins = Origins(origins);
     let rpc = rpc::Rpc::new(Arc::clone(&door), &links, rpc::Limits { max_message, nesting }, origins.clone(), caller);
     let people = files.map(|files| {
         let people = People { door: Arc::clone(&door), files, caller, insecure_basic, origins: origins.clone() };
         people_routes(people)
     });
+    let api = api.unwrap_or_default().layer(middleware::from_fn_with_state(origins.clone(), Origins::only));
     let pages = Router::new()
         .route("/", get(|request: Request| page("agent/index.html", request)))
         .route("/agent", get(|| async { Redirect::permanent("/") }))
@@ -101,6 +104,7 @@ pub fn router(door: Arc<dyn Door>, settings: Settings) -> Router {
     pages
         .merge(people.unwrap_or_default())
         .merge(demo)
+        .merge(api)
         .fallback(nothing_here)
         .method_not_allowed_fallback(wrong_method)
         .layer(middleware::map_response(harden))
@@ -146,6 +150,16 @@ impl Origins {
         match headers.get(header::ORIGIN) {
             None => true,
             Some(origin) => origin.to_str().is_ok_and(|origin| (self.0)(origin, host)),
+        }
+    }
+
+    /// Refuses pages that may not reach us.
+    async fn only(State(origins): State<Self>, request: Request, next: middleware::Next) -> Response {
+        match origins.allow(request.headers()) {
+            true => next.run(request).await,
+            false => {
+                (StatusCode::FORBIDDEN, "pages of this origin may not ask here: web.allowed_origins\n").into_response()
+            }
         }
     }
 

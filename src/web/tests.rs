@@ -42,6 +42,7 @@ fn settings(demo: bool) -> Settings {
         },
         files: None,
         insecure_basic: false,
+        api: None,
         demo: demo.then(|| vec![person]),
         stop: CancellationToken::new(),
     }

@@ -89,6 +89,9 @@ fn alone_it_teaches() {
         "completions",
         "man",
         "check-crm",
+        "user",
+        "key",
+        "audit",
     ];
     for name in commands {
         let help = run(folder().path(), &[name, "--help"]);

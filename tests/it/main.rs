@@ -47,6 +47,8 @@ mod limits;
 mod rules;
 // Calls of the past, over restarts, and recordings by HTTP.
 mod ledger;
+// Accounts, keys, who changed what.
+mod people;
 // Programs by HTTP, stored procedures, passwords.
 mod programs;
 // Uploads and photos.

@@ -51,6 +51,8 @@ mod files;
 mod replies;
 // Stored procedures, scripts, passwords, programs.
 mod procedures;
+// Who may do what: roles, keys, passwords that must change.
+mod rights;
 // Other people, links and rules while the node runs.
 mod reconfigure;
 // What must always hold, in whatever order things happen.

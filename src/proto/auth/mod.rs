@@ -2,12 +2,14 @@
 //!
 //! - [`basic`], [`digest`], [`ticket`]: what CRMs show at the door, and what we show at theirs.
 //! - [`password`]: what people log in with.
+//! - [`grant`]: what an integration key allows a program.
 //! - [`throttle`]: slowing down who guesses.
 //!
 //! Every check that passes gives a [`Proof`], and only a proof makes an [`Identity`].
 
 pub mod basic;
 pub mod digest;
+pub mod grant;
 mod header;
 mod hex;
 pub mod password;
@@ -18,6 +20,8 @@ pub mod ticket;
 use std::borrow::Cow;
 
 use crate::message::{Body, CallError, Code, Text};
+
+use grant::Grant;
 
 pub use header::{HeaderError, scheme};
 
@@ -46,6 +50,11 @@ impl Proof {
         Self(())
     }
 
+    /// An integration key whose hash the shell has found among those it keeps.
+    pub const fn known_key() -> Self {
+        Self(())
+    }
+
     /// A password whose slow hash the shell has checked: such hashes need threads, which this crate has not.
     pub const fn slow_hash() -> Self {
         Self(())
@@ -70,6 +79,8 @@ pub enum Who {
         /// How the login was proved.
         by: LoginBy,
     },
+    /// A program with an integration key.
+    Program(Grant),
 }
 
 /// How a person was recognised.
@@ -90,6 +101,11 @@ impl Identity {
     /// A person, once the check has passed.
     pub fn user(login: impl Into<Text>, by: LoginBy, _proof: Proof) -> Self {
         Self { who: Who::User { login: login.into(), by } }
+    }
+
+    /// A program, once its key was found.
+    pub const fn program(grant: Grant, _proof: Proof) -> Self {
+        Self { who: Who::Program(grant) }
     }
 
     /// Whom it names.

@@ -60,15 +60,23 @@ impl Dialog {
     pub fn new(now: Time, role: Role, format: Option<Format>, settings: impl Into<Arc<Settings>>) -> Self {
         let settings = settings.into();
         let until = now + settings.opening;
+        let mut output = VecDeque::new();
         let state = match role {
             Role::Tab => State::AwaitLogin { until, subscribed: Vec::new() },
             Role::Link(identity) => State::AwaitIam { until, identity },
+            // Without a format there is nothing to say to it; the first message closes it.
+            Role::Program(identity) if format.is_some() => {
+                let opened = Opened { identity, qid: None, expires: None, subscribed: Vec::new(), introduction: None };
+                output.push_back(Output::Opened(Box::new(opened)));
+                State::Open { link: false }
+            }
+            Role::Program(_) => State::AwaitLogin { until, subscribed: Vec::new() },
         };
         let mut dialog = Self {
             rate: Rate::new(settings.rate.0, settings.rate.1),
             format,
             state,
-            output: VecDeque::new(),
+            output,
             alive: now,
             ping: now + settings.ping_every,
             strikes: (now, 0),
@@ -400,7 +408,7 @@ impl Opened {
     pub fn login(&self) -> Option<&Text> {
         match self.identity.who() {
             Who::User { login, .. } => Some(login),
-            Who::Link(_) => None,
+            Who::Link(_) | Who::Program(_) => None,
         }
     }
 }

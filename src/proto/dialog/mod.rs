@@ -27,6 +27,8 @@ pub enum Role {
     Tab,
     /// A CRM whose identity the transport has checked (or whose URL we dialed): proves itself further by `iam`.
     Link(Identity),
+    /// A program whose integration key the transport has found: open from the beginning.
+    Program(Identity),
 }
 
 /// What the dialog is allowed and told. Everything has the default of the specification.

@@ -131,6 +131,7 @@ impl Hub {
         let hears = match self.peers.get(&watcher.peer) {
             Some(Peer::Tab(tab)) => tab.hears(Event::of(event)),
             Some(Peer::Link(link)) => self.link_hears(*link, Some(watcher.user), event) == Some(watcher.peer),
+            Some(Peer::Service(_)) => true,
             None => false,
         };
         if !hears {

@@ -142,7 +142,7 @@ impl Hub {
         let hears = match self.peers.get(&caller.peer) {
             Some(Peer::Tab(tab)) => tab.hears(Event::of(event)),
             Some(Peer::Link(link)) => self.link_hears(*link, caller.user, event) == Some(caller.peer),
-            None => false,
+            Some(Peer::Service(_)) | None => false,
         };
         if copy && hears {
             let identity = caller.user.map(|user| self.identity(user)).unwrap_or_default();

@@ -20,7 +20,7 @@ impl Hub {
         }
         let formats = |peer: &PeerId| match self.peers.get(peer) {
             Some(Peer::Tab(tab)) => tab.format.map_or([true; 2], |f| [f == Format::Json, f == Format::Xml]),
-            Some(Peer::Link(_)) | None => [false; 2],
+            Some(Peer::Link(_) | Peer::Service(_)) | None => [false; 2],
         };
         let [json, xml] = to.iter().map(formats).fold([false; 2], |a, b| [a[0] || b[0], a[1] || b[1]]);
         self.fits_in(event, [(json, Format::Json), (xml, Format::Xml)])

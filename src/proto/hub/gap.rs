@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use crate::message::{Body, Envelope, Object, PeerId, Value};
+use crate::message::{Body, CloseReason, Envelope, Object, PeerId, Value};
 
+use super::output::Output;
 use super::timer::Timer;
 use super::user::UserIx;
 use super::{Hub, Peer};
@@ -23,6 +24,8 @@ impl Hub {
                 let user = tab.user;
                 return self.tell_tab_anew(peer, user);
             }
+            // It connects again and asks for what it wants to know.
+            Some(Peer::Service(_)) => return self.out.push_back(Output::Close { peer, reason: CloseReason::SLOW }),
             Some(Peer::Tab(_)) | None => return,
         };
         self.tell_link_anew(link, 0);

@@ -164,6 +164,13 @@ pub enum Ask {
     },
     /// The picture for console and commands.
     Snapshot,
+    /// End every session of a user, with its tabs. Answered by `Done`.
+    EndSessions {
+        /// The login.
+        login: Text,
+        /// Whether this is because the password is another now: then nothing of the user waits for its change any more.
+        password_changed: bool,
+    },
     /// Run a method in a user's name; answered by [`super::output::Answer::Ran`].
     Run(Run),
     /// An upload begins: does the temporary password allow it? Answered by `Done`.

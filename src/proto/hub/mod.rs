@@ -9,6 +9,8 @@
 //! - `dynamic` (with `declaration`, `circuit`): methods the CRM answers; - `form`: cards and what becomes of them; - `gap`: after lost events;
 //! - `chat`, `word`, `file`: what people write and send each other; - `fetch` (with [`archive`]): calls that wait for something outside;
 //! - `reconfigure`: other people, links and rules while the node runs; - `trace`: what the Hub tells of its decisions;
+//! - `reconfigure`: other people, links and rules while the node runs;
+//! - `program`: programs with an integration key;
 //! - `subscription`: who hears what; `fit`: what is too long for a tab; - `route` and `rpc`: from a message to who handles it; - `timer`, `ids`: time and names.
 
 pub mod archive;
@@ -29,6 +31,7 @@ mod line;
 mod link;
 mod order;
 pub mod output;
+mod program;
 mod reconfigure;
 mod redirect;
 mod rights;
@@ -55,6 +58,7 @@ use crate::message::{CloseReason, Format, PeerId, Text};
 pub use input::Input;
 pub use output::Output;
 pub use rights::Rights;
+pub use route::BEFORE_CHANGE;
 pub use rpc::procedure::OLD_PASSWORD_IS_WRONG;
 pub use settings::Settings;
 pub use snapshot::Snapshot;
@@ -69,6 +73,7 @@ use ids::Ids;
 use input::Ticket;
 use link::Links;
 use order::Orders;
+use program::Service;
 use redirect::Redirects;
 use route::PendingLogin;
 use session::Sessions;
@@ -92,6 +97,8 @@ pub struct Hub {
     timers: Timers,
     peers: HashMap<PeerId, Peer>,
     links: Links,
+    /// Open peers that are services.
+    services: Vec<PeerId>,
     users: Users,
     sessions: Sessions,
     executions: Executions,
@@ -118,14 +125,18 @@ enum Peer {
     Link(usize),
     /// A direct tab.
     Tab(Tab),
+    /// A program with the key of a service.
+    Service(Service),
 }
 
 /// A direct tab.
 #[derive(Debug)]
 struct Tab {
     user: UserIx,
-    /// Hash of the session it uses.
+    /// Hash of the session it uses; empty: it came by a key.
     session: Text,
+    /// The rights of the key it came by.
+    limit: Option<Rights>,
     subscriptions: Subscriptions,
     format: Option<Format>,
     address: Text,
@@ -145,7 +156,7 @@ impl Peer {
     /// Executions it has a note of.
     fn noted(&self) -> usize {
         match self {
-            Self::Link(_) => 0,
+            Self::Link(_) | Self::Service(_) => 0,
             Self::Tab(tab) => tab.asked.len() + tab.serving.len(),
         }
     }
@@ -172,6 +183,7 @@ impl Hub {
             timers,
             peers: HashMap::new(),
             links,
+            services: Vec::new(),
             sessions: Sessions::new(users.len()),
             users,
             executions: Executions::default(),
@@ -316,6 +328,7 @@ impl Hub {
         match self.peers.remove(&peer) {
             Some(Peer::Link(link)) => self.link_closed(link, peer, reason),
             Some(Peer::Tab(tab)) => self.tab_closed(peer, tab),
+            Some(Peer::Service(_)) => self.service_closed(peer),
             None => {}
         }
     }

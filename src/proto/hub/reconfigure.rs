@@ -96,6 +96,13 @@ impl Hub {
         }
         self.users.set_gone(user, None);
         self.users[user].account = account.clone();
+        if before.api_calls && !account.api_calls {
+            self.close_widgets(user);
+        }
+        if before.must_change_password && !account.must_change_password {
+            self.users[user].account.must_change_password = true;
+            self.free_to_act(user);
+        }
         true
     }
 
@@ -147,7 +154,7 @@ impl Hub {
         if told.state != 0 {
             let changed = Object::new().with("num", number.clone()).with("numstateid", 0);
             let body = Body::new().with("numbers", vec![Value::Object(changed)]);
-            self.tell_all("pbxnumberstatechanged", body);
+            self.tell_all("pbxnumberstatechanged", &number, body);
         }
         if told.away.is_some() {
             self.out.push_back(Output::Pbx(Command::Agent { number: number.clone(), away: None }));

@@ -39,6 +39,16 @@ impl Rights {
         Self::of(&Self::LINK_DEFAULT)
     }
 
+    /// The rights of these words; what is none is passed over.
+    pub fn of_words<'a>(words: impl IntoIterator<Item = &'a str>) -> Self {
+        words.into_iter().filter_map(Right::of_word).fold(Self::NONE, Self::with)
+    }
+
+    /// The words of the rights in the set.
+    pub fn words(self) -> impl Iterator<Item = &'static str> {
+        Right::ALL.into_iter().filter(move |right| self.has(*right)).map(Right::word)
+    }
+
     /// Whether the right is in the set.
     pub fn has(self, right: Right) -> bool {
         self.0 & bit(right) != 0

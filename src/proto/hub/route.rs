@@ -19,6 +19,18 @@ use super::{Hub, Peer, Tab};
 /// How long the check of a login through a link may take.
 const LOGIN_WAIT: std::time::Duration = std::time::Duration::from_secs(30);
 
+/// What somebody may call whose password must be changed first: what known clients connect with, and the change.
+pub const BEFORE_CHANGE: [&str; 8] = [
+    "changepassword",
+    "error",
+    "getextendedlineinfo",
+    "getmyuserinfo",
+    "getversion",
+    "login",
+    "logout",
+    "subscribeevent",
+];
+
 /// Who made a call, and how the reply finds back.
 #[derive(Clone, Debug)]
 pub(super) struct Caller {
@@ -61,17 +73,9 @@ impl Hub {
                 let Some(user) = self.users.by_login(login) else {
                     return self.out.push_back(Output::Close { peer, reason: CloseReason::new(1008, "no such user") });
                 };
-                let refusal = if self.users[user].tabs.len() >= self.settings.limits.tabs_per_user {
-                    Some(CallError::new(Code::TooManyRequests, "too many tabs of this user are open"))
-                } else if self.no_seat_for(user) {
-                    Some(Code::NoSeat.into())
-                } else if !self.session_lives(by) {
-                    // It ended between its check and now.
-                    Some(LoginError::NoSession.to_call_error())
-                } else {
-                    None
-                };
-                if let Some(error) = refusal {
+                // It may have ended between its check and now.
+                let ended = || (!self.session_lives(by)).then(|| LoginError::NoSession.to_call_error());
+                if let Some(error) = self.no_room_for(user).or_else(ended) {
                     let body = error.body(opening.qid).with("userlogin", login.clone());
                     self.send(peer, Envelope::new("loginresult", body));
                     return self
@@ -83,6 +87,7 @@ impl Hub {
                 let mut tab = Tab {
                     user,
                     session: hash,
+                    limit: None,
                     subscriptions: Subscriptions::default(),
                     format: opening.format,
                     address: opening.address,
@@ -108,7 +113,16 @@ impl Hub {
                 self.show_forms_in_tab(user, peer);
                 self.deliver_texts(user);
             }
+            Who::Program(grant) => self.program_opened(peer, grant, opening),
         }
+    }
+
+    /// Why a user can have no more tabs.
+    pub(super) fn no_room_for(&self, user: UserIx) -> Option<CallError> {
+        if self.users[user].tabs.len() >= self.settings.limits.tabs_per_user {
+            return Some(CallError::new(Code::TooManyRequests, "too many tabs of this user are open"));
+        }
+        self.no_seat_for(user).then(|| Code::NoSeat.into())
     }
 
     /// Whether `max_users` leaves no room for one more.
@@ -117,14 +131,11 @@ impl Hub {
         max > 0 && !self.users[user].online() && self.users.iter().filter(|(_, u)| u.online()).count() >= max
     }
 
-    fn login_reply(&self, user: UserIx, qid: Option<Qid>, session: &Text) -> Body {
+    pub(super) fn login_reply(&self, user: UserIx, qid: Option<Qid>, session: &str) -> Body {
         let account = &self.users[user].account;
-        Body::new()
-            .with_some("qid", qid)
-            .with("result", 1)
-            .with("userid", account.id.clone())
-            .with("userlogin", account.login.clone())
-            .with("sessionid", session.clone())
+        let body = login_body(qid, &account.id, &account.login, session);
+        // Who may do everything is told nothing of it: known clients see the reply they know.
+        body.with_some("mustchangepassword", account.must_change_password.then_some(true))
     }
 
     /// A message of an open peer.
@@ -132,6 +143,7 @@ impl Hub {
         match self.peers.get(&peer) {
             Some(Peer::Tab(tab)) if !tab.leaving => self.received_from_tab(peer, envelope),
             Some(Peer::Link(link)) => self.received_from_link(peer, *link, envelope),
+            Some(Peer::Service(_)) => self.received_from_service(peer, envelope),
             Some(Peer::Tab(_)) | None => {}
         }
     }
@@ -146,7 +158,7 @@ impl Hub {
             link: None,
             qid: envelope.qid(),
             tab: None,
-            rights: account.rights,
+            rights: tab.limit.map_or(account.rights, |limit| limit.and(account.rights)),
             ask: None,
             since: self.now,
         };
@@ -222,18 +234,7 @@ impl Hub {
         if name == "login" {
             return Ok(None);
         }
-        let id = head.userid.as_ref().filter(|t| !t.is_empty());
-        let login = head.userlogin.as_ref().filter(|t| !t.is_empty());
-        let by_id = id.map(|id| self.users.by_id(id).ok_or("userid"));
-        let by_login = login.map(|login| self.users.by_login(login).ok_or("userlogin"));
-        let unknown = |field| CallError::new(Code::NotAuthorized, format!("{field} names no user"));
-        let user = match (by_id.transpose().map_err(unknown)?, by_login.transpose().map_err(unknown)?) {
-            (Some(a), Some(b)) if a != b => {
-                return Err(CallError::new(Code::NotAuthorized, "userid and userlogin name different users"));
-            }
-            (Some(user), _) | (None, Some(user)) => user,
-            (None, None) => return Ok(None),
-        };
+        let Some(user) = self.named_user(head)? else { return Ok(None) };
         let l = &self.links[link];
         if !l.has_user(user) {
             return Err(CallError::new(Code::NotAuthorized, "userlogin is no user of this link"));
@@ -249,7 +250,22 @@ impl Hub {
         Ok(Some(user))
     }
 
-    fn dispatch(&mut self, caller: &Caller, envelope: Envelope) {
+    /// The user that a message names by id, login or both.
+    pub(super) fn named_user(&self, head: &Head) -> Result<Option<UserIx>, CallError> {
+        let id = head.userid.as_ref().filter(|t| !t.is_empty());
+        let login = head.userlogin.as_ref().filter(|t| !t.is_empty());
+        let by_id = id.map(|id| self.users.by_id(id).ok_or("userid"));
+        let by_login = login.map(|login| self.users.by_login(login).ok_or("userlogin"));
+        let unknown = |field| CallError::new(Code::NotAuthorized, format!("{field} names no user"));
+        match (by_id.transpose().map_err(unknown)?, by_login.transpose().map_err(unknown)?) {
+            (Some(a), Some(b)) if a != b => {
+                Err(CallError::new(Code::NotAuthorized, "userid and userlogin name different users"))
+            }
+            (by_id, by_login) => Ok(by_id.or(by_login)),
+        }
+    }
+
+    pub(super) fn dispatch(&mut self, caller: &Caller, envelope: Envelope) {
         let name = envelope.name.clone();
         let Some(message) = method::find(&name) else {
             if !is_reply(&name) {
@@ -279,6 +295,11 @@ impl Hub {
     }
 
     pub(super) fn call_as(&mut self, caller: &Caller, message: &'static Message, body: Body) -> Handled {
+        let must_change = caller.user.is_some_and(|user| self.users[user].account.must_change_password);
+        if must_change && !BEFORE_CHANGE.contains(&message.name) {
+            let detail = "the password must be changed first: changepassword";
+            return Err(CallError::new(Code::AccessDenied, detail));
+        }
         if let Some(right) = message.right.filter(|r| !caller.rights.has(*r)) {
             self.trace_right(caller, message.name, right, &body);
             return Err(CallError::new(Code::AccessDenied, format!("the right {} is missing", right.word())));
@@ -511,6 +532,8 @@ impl Hub {
             None => true,
             Some(Peer::Tab(tab)) => tab.leaving,
             Some(Peer::Link(_)) => false,
+            // It calls no login.
+            Some(Peer::Service(_)) => true,
         };
         if !gone {
             self.finish_login(&pending.caller, &pending.login, pending.expires, verdict);
@@ -540,7 +563,7 @@ impl Hub {
                     (false, true) => Ok((user, by.clone())),
                 }
             }
-            Who::Link(_) => Err(LoginError::WrongPassword),
+            Who::Link(_) | Who::Program(_) => Err(LoginError::WrongPassword),
         });
         match checked {
             Ok((user, by)) => {
@@ -596,6 +619,16 @@ impl Hub {
     pub(super) fn acting(&self, caller: &Caller) -> Result<UserIx, CallError> {
         caller.user.ok_or_else(|| CallError::new(Code::BadRequest, "userlogin is missing: this method acts for a user"))
     }
+}
+
+/// What a login that went well says.
+pub(super) fn login_body(qid: Option<Qid>, id: &str, login: &str, session: &str) -> Body {
+    Body::new()
+        .with_some("qid", qid)
+        .with("result", 1)
+        .with("userid", Text::from(id))
+        .with("userlogin", Text::from(login))
+        .with("sessionid", Text::from(session))
 }
 
 /// A required text parameter.

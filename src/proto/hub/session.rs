@@ -152,7 +152,7 @@ impl Hub {
         match self.peers.get(&caller.peer) {
             Some(Peer::Tab(tab)) => Some(tab.session.clone()),
             Some(Peer::Link(link)) => self.links[*link].tunnel.get(&caller.user?)?.session.clone(),
-            None => None,
+            Some(Peer::Service(_)) | None => None,
         }
     }
 

@@ -126,6 +126,8 @@ pub struct Account {
     pub role: Text,
     /// What the person may do.
     pub rights: Rights,
+    /// Whether the person must choose another password before anything else.
+    pub must_change_password: bool,
     /// Whether programs may start and end calls in this person's name.
     pub api_calls: bool,
     /// Logins of the subordinates.

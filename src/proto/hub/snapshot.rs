@@ -15,6 +15,19 @@ pub struct Snapshot {
     pub executions: Vec<ExecutionView>,
     /// Calls going on, oldest first.
     pub calls: Vec<CallView>,
+    /// Programs with the key of a service, oldest first.
+    pub services: Vec<ServiceView>,
+}
+
+/// One program with the key of a service.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ServiceView {
+    /// Its CLIENT_ID.
+    pub client: Text,
+    /// Where it connects from.
+    pub address: Text,
+    /// Since when, milliseconds since 1970.
+    pub since_ms: i64,
 }
 
 /// One link.

@@ -98,7 +98,7 @@ impl Hub {
         if state != told.state {
             let changed = Object::new().with("num", number.clone()).with("numstateid", state);
             let body = Body::new().with("numbers", vec![Value::Object(changed)]);
-            self.tell_all("pbxnumberstatechanged", body);
+            self.tell_all("pbxnumberstatechanged", &number, body);
         }
         // A telephone system that has heard nothing rings everybody and redirects nothing.
         if away != told.away {

@@ -67,6 +67,7 @@ impl Hub {
             self.trace_told(user, event, call, to.len());
         }
         to.extend((0..self.links.len()).filter_map(|l| self.link_hears(l, Some(user), event)));
+        to.extend(self.services_hearing(user, event));
         let account = &self.users[user].account;
         let (id, login) = (account.id.clone(), account.login.clone());
         self.fan(&to, event, |qid| {
@@ -76,13 +77,14 @@ impl Hub {
         });
     }
 
-    /// An event for everybody.
-    pub(super) fn tell_all(&mut self, event: &'static str, body: Body) {
+    /// An event for everybody, about a number.
+    pub(super) fn tell_all(&mut self, event: &'static str, number: &str, body: Body) {
         let mut to = Vec::new();
         for user in 0..self.users.len() {
             to.append(&mut self.tabs_hearing(user, event));
         }
         to.extend((0..self.links.len()).filter_map(|l| self.link_hears(l, None, event)));
+        to.extend(self.services_for(&[number]));
         self.fan(&to, event, |qid| {
             let mut whole = Body::new().with("qid", qid);
             body.into_iter().for_each(|(name, part)| whole.set(name, part));
@@ -92,6 +94,9 @@ impl Hub {
 
     /// The direct tabs of a user that hear an event.
     pub(super) fn tabs_hearing(&self, user: UserIx, event: &str) -> Vec<PeerId> {
+        if self.users[user].account.must_change_password {
+            return Vec::new();
+        }
         let event = Event::of(event);
         let hears = |peer: &&PeerId| matches!(self.peers.get(*peer), Some(Peer::Tab(t)) if t.hears(event));
         self.users[user].tabs.iter().filter(hears).copied().collect()
@@ -131,6 +136,6 @@ impl Hub {
 }
 
 /// Words between people go through a link only to those who are behind it now.
-fn is_personal(event: &str) -> bool {
+pub(super) fn is_personal(event: &str) -> bool {
     event.starts_with("chat") || matches!(event, "usertextmessagereceived" | "shownotifymessage")
 }

@@ -53,6 +53,7 @@ impl Hub {
                     }
                 })
                 .collect(),
+            services: self.services_view(),
         }
     }
 

@@ -128,11 +128,13 @@ pub enum Right {
     Users,
     /// The HTTP interface for programs.
     WebApi,
+    /// Administration: the console and its interface.
+    Admin,
 }
 
 impl Right {
     /// Every right.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Call,
         Self::State,
         Self::Conference,
@@ -145,6 +147,7 @@ impl Right {
         Self::Forms,
         Self::Users,
         Self::WebApi,
+        Self::Admin,
     ];
 
     /// The word of configuration and specification.
@@ -162,6 +165,7 @@ impl Right {
             Self::Forms => "forms",
             Self::Users => "users",
             Self::WebApi => "webapi",
+            Self::Admin => "admin",
         }
     }
 

@@ -38,6 +38,8 @@ messages! {
         userid: Text,
         /// The session: 256 random bits in hex. A new one after a password, the same one after a session.
         sessionid: Secret,
+        /// Whether the password must be changed before anything else is allowed; left out when it need not.
+        mustchangepassword: Option<bool>,
         /// User name of the browser telephone.
         sipuser: Option<Text>,
         /// Its password.

@@ -92,6 +92,7 @@ pub(crate) fn settings() -> Settings {
         department_id: Text::from_static("d0d07c11-0000-4000-8000-000000000001"),
         role: Text::from(role),
         rights: Rights::role(role).expect("a role"),
+        must_change_password: false,
         api_calls: false,
         subordinates,
     };

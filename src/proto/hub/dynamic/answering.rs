@@ -61,6 +61,7 @@ impl Hub {
         match self.peers.get(&peer) {
             Some(Peer::Link(link)) => format!("by link {}", self.links[*link].settings.name),
             Some(Peer::Tab(tab)) => format!("by a tab of {}", self.users[tab.user].account.login),
+            Some(Peer::Service(_)) => "by a service".to_owned(),
             None => "by a peer that is gone".to_owned(),
         }
     }

@@ -323,6 +323,7 @@ impl Hub {
                 e if e.code == Some(Code::AlreadyAnswered) => e,
                 _ => CallError::new(Code::NotFound, format!("no form {id} is open")),
             }),
+            Ask::EndSessions { login, password_changed } => self.end_sessions(&login, password_changed),
             Ask::Snapshot => Answer::Snapshot(Box::new(self.snapshot())),
         };
         self.out.push_back(Output::Answer { ticket, answer });

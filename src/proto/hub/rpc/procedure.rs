@@ -170,6 +170,7 @@ impl Hub {
     /// The password is another now: everybody who came in by the old one goes, but for whoever changed it.
     pub(in crate::hub) fn password_changed(&mut self, caller: &Caller, user: UserIx) -> Handled {
         self.users[user].password_tries.clear();
+        self.free_to_act(user);
         let own = self.session_of(caller);
         for hash in self.sessions_of(user) {
             if own.as_ref() != Some(&hash) {
@@ -178,6 +179,33 @@ impl Hub {
         }
         self.files.end_passes(user);
         Ok(Some(Body::new()))
+    }
+
+    /// The user need not change the password any more: tabs that heard nothing are told how things are.
+    pub(in crate::hub) fn free_to_act(&mut self, user: UserIx) {
+        if !std::mem::take(&mut self.users[user].account.must_change_password) {
+            return;
+        }
+        for tab in self.users[user].tabs.clone() {
+            self.events_lost(tab);
+            self.show_forms_in_tab(user, tab);
+        }
+        self.deliver_texts(user);
+    }
+
+    /// Ends every session of a user, because an administrator wants it or because the password was changed outside.
+    pub(in crate::hub) fn end_sessions(&mut self, login: &str, password_changed: bool) -> Answer {
+        let Some(user) = self.users.by_login(login) else {
+            return Answer::Refused(CallError::new(Code::NotFound, "no such user"));
+        };
+        if password_changed {
+            self.free_to_act(user);
+        }
+        for hash in self.sessions_of(user) {
+            self.end_session(&hash);
+        }
+        self.files.end_passes(user);
+        Answer::Done
     }
 
     /// A program runs a method in a user's name.

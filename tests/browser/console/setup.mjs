@@ -52,7 +52,7 @@ story(
     await next("Next");
     await desk.picture("setup-2");
     await tab.locator(".way", { hasText: "dial-ws" }).filter({ hasNotText: "dial-wss" }).click();
-    await tab.getByLabel("Name").fill("mycrm");
+    await tab.getByLabel("Name").first().fill("mycrm");
     await tab
       .locator(".field:has(label:text-matches('address|url', 'i')) input")
       .first()

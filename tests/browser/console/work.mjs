@@ -116,7 +116,7 @@ story("console: a link is added step by step, tried, changed and removed", async
   await pythonServer(ending, crmPort);
   await desk.go("links/new");
   await tab.locator(".way", { hasText: "accept-wss" }).click();
-  await tab.getByLabel("Name").fill("backoffice");
+  await tab.getByLabel("Name").first().fill("backoffice");
   // A port that is taken is told before anything is saved.
   const bind = tab.locator(".field:has(label:text-matches('address|bind|port', 'i')) input").first();
   await bind.fill(`127.0.0.1:${gate.port("admin")}`);
@@ -125,7 +125,7 @@ story("console: a link is added step by step, tried, changed and removed", async
   await tab.getByRole("button", { name: "Way" }).click();
   await tab.locator(".way", { hasText: "dial-ws" }).filter({ hasNotText: "dial-wss" }).click();
   assert.equal(await tab.locator("label", { hasText: /ticket/i }).count(), 0, "only the fields that this way has");
-  await tab.getByLabel("Name").fill("backoffice");
+  await tab.getByLabel("Name").first().fill("backoffice");
   await tab
     .locator(".field:has(label:text-matches('address|url', 'i')) input")
     .first()
@@ -169,7 +169,7 @@ story("console: a link that cannot work says which step fails, and what to do", 
   const [nobody] = await freePorts(1);
   await desk.go("links/new");
   await desk.tab.locator(".way", { hasText: "dial-ws" }).filter({ hasNotText: "dial-wss" }).click();
-  await desk.tab.getByLabel("Name").fill("nobody");
+  await desk.tab.getByLabel("Name").first().fill("nobody");
   await desk.tab
     .locator(".field:has(label:text-matches('address|url', 'i')) input")
     .first()

@@ -156,7 +156,7 @@ function unknownCommand(known, text) {
   if (below.length > 0 && words[0] && /^[a-z][a-z-]*$/.test(words[0])) return [`there is no command "${["ctigate", ...path, words[0]].join(" ")}"`];
   const general = known.get("").flags;
   return words
-    .filter((word) => /^-./.test(word))
+    .filter((word) => /^--./.test(word) || /^-[a-zA-Z]$/.test(word))
     .map((word) => word.split("=")[0])
     .filter((flag) => !flags.has(flag) && !general.has(flag))
     .map((flag) => `"ctigate ${path.join(" ")}" has no ${flag}`);

@@ -208,7 +208,10 @@ mod tests {
 
     /// A desk with somebody of each role, named for it.
     async fn desk() -> Arc<Desk> {
-        let mut config = Config { store: crate::config::Store { url: DatabaseUrl::Memory }, ..Config::default() };
+        let mut config = Config {
+            store: crate::config::Store { url: DatabaseUrl::Memory, ..crate::config::Store::default() },
+            ..Config::default()
+        };
         let user = |(at, role): (usize, &Role)| User {
             login: role.as_str().into(),
             number: format!("10{at}"),

@@ -6,7 +6,10 @@ fn doer() -> Doer {
 }
 
 async fn desk() -> Desk {
-    let mut config = Config { store: crate::config::Store { url: DatabaseUrl::Memory }, ..Config::default() };
+    let mut config = Config {
+        store: crate::config::Store { url: DatabaseUrl::Memory, ..crate::config::Store::default() },
+        ..Config::default()
+    };
     let user = |login: &str, number: &str| User {
         login: login.into(),
         number: number.into(),

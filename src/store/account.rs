@@ -131,7 +131,7 @@ mod tests {
 
     #[tokio::test]
     async fn an_account_comes_back_as_it_was_kept_and_goes_whole() {
-        let config = config::Store { url: "sqlite::memory:".parse().unwrap() };
+        let config = config::Store { url: "sqlite::memory:".parse().unwrap(), ..config::Store::default() };
         let store = Store::open(&config, Telemetry::default()).await.unwrap();
         let user = User {
             login: "Petrov".into(),

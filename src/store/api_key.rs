@@ -211,7 +211,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_key_is_shown_once_counts_until_it_is_replaced_and_is_kept_only_as_its_hash() {
-        let config = config::Store { url: "sqlite::memory:".parse().unwrap() };
+        let config = config::Store { url: "sqlite::memory:".parse().unwrap(), ..config::Store::default() };
         let store = Store::open(&config, Telemetry::default()).await.unwrap();
         let service = key("amo", Scope::Service("100-199".parse().unwrap()));
         let secret = store.add_key(&service).await.unwrap().unwrap();

@@ -98,7 +98,7 @@ mod tests {
 
     #[tokio::test]
     async fn the_trail_is_read_in_pages_and_forgets_what_is_old() {
-        let config = config::Store { url: "sqlite::memory:".parse().unwrap() };
+        let config = config::Store { url: "sqlite::memory:".parse().unwrap(), ..config::Store::default() };
         let store = Store::open(&config, Telemetry::default()).await.unwrap();
         let change = |about: i64| Change {
             who: "admin".into(),

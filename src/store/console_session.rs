@@ -91,7 +91,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_session_slides_and_ends() {
-        let config = config::Store { url: "sqlite::memory:".parse().unwrap() };
+        let config = config::Store { url: "sqlite::memory:".parse().unwrap(), ..config::Store::default() };
         let store = Store::open(&config, Telemetry::default()).await.unwrap();
         let id = store.begin_console_session("Ivanov", 0).await.unwrap();
         let whose = async |id: &str, now_ms| store.console_session(id, now_ms).await.unwrap();

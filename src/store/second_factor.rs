@@ -213,7 +213,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_second_factor_counts_once_it_was_confirmed() {
-        let config = config::Store { url: "sqlite::memory:".parse().unwrap() };
+        let config = config::Store { url: "sqlite::memory:".parse().unwrap(), ..config::Store::default() };
         let store = Store::open(&config, Telemetry::default()).await.unwrap();
         let made = store.begin_second_factor("Иванов").await.unwrap().unwrap();
         assert!(made.uri.expose().contains(&format!("?secret={}&issuer=ctigate", made.secret.expose())));

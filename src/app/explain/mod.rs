@@ -120,8 +120,12 @@ impl Explainer {
         let subject = Subject {
             kind: Kind::Call,
             id: id.to_owned(),
-            text_en: format!("no call of {id} was seen"),
-            text_ru: format!("звонков {id} не видно"),
+            text_en: if id == "last" { "no call was seen yet".to_owned() } else { format!("no call of {id} was seen") },
+            text_ru: if id == "last" {
+                "звонков ещё не было".to_owned()
+            } else {
+                format!("звонков {id} не видно")
+            },
         };
         Explained::Known(Box::new(Explanation { subject, items: items(&lately), findings: findings.into_list() }))
     }

@@ -3,7 +3,7 @@
 
 use super::{
     Auth, FormEvent, FormKind, FormPlace, LinkFormat, LinkMode, LogFormat, PbxKind, PhoneAnswer, QueueStrategy, Role,
-    TlsPort,
+    Synchronous, TlsPort,
 };
 
 /// What a change of a key does to a gateway that runs.
@@ -154,6 +154,9 @@ keys! {
     }
     "store" {
         "url" Text, Restart, "the database: sqlite://PATH, postgres://… or sqlite::memory:", "база данных: sqlite://ПУТЬ, postgres://… или sqlite::memory:";
+        "synchronous" words!(Synchronous), Restart, "what SQLite waits for: normal (a loss of power may lose the last moments) or full (nothing, but each write waits for the disk)", "чего ждёт SQLite: normal (при отключении питания могут пропасть последние мгновения) или full (ничего, но каждая запись ждёт диска)";
+        "keep_calls_days" Number, Restart, "for how many days the journal is kept; 0: for ever", "сколько дней хранится журнал; 0: всегда";
+        "keep_chats_days" Number, Restart, "for how many days the texts of chats are kept; 0: for ever", "сколько дней хранятся тексты чатов; 0: всегда";
     }
     "pbx" {
         "kind" words!(PbxKind), Restart, "which telephone system", "какая телефонная система";

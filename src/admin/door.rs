@@ -3,21 +3,25 @@
 use std::future::Future;
 use std::net::IpAddr;
 use std::pin::Pin;
-use std::sync::MutexGuard;
+use std::sync::{Arc, MutexGuard};
 
 use ctigate_proto::Time;
 use ctigate_proto::auth::LoginError;
 use ctigate_proto::auth::grant::Grant;
 use ctigate_proto::auth::throttle::Throttle;
+use ctigate_proto::calls::{Entry, JournalQuery, JournalRow};
 use ctigate_proto::hub::Snapshot;
 use ctigate_proto::hub::input::Ask;
 use ctigate_proto::hub::output::Answer;
-use ctigate_proto::message::{Envelope, Format, Text};
+use ctigate_proto::message::{CallError, Envelope, Format, Text};
+use ctigate_proto::telephony::CallId;
 use futures_util::{Stream, stream};
 
+use super::NodeFacts;
 use super::operator::Operator;
-use crate::engine::{Captured, Filter, Tail, TapLine, Wanted as Capturing};
+use crate::engine::{Captured, Filter, Pulse, Tail, TapLine, Wanted as Capturing};
 use crate::pbx::{Control, ControlError, Done};
+use crate::telemetry::Telemetry;
 
 use super::explain::{Explained, Kind};
 
@@ -134,6 +138,21 @@ pub trait Door: Send + Sync {
 
     /// Whether the process is one that may go on: no panic has left it half changed.
     fn alive(&self) -> bool;
+
+    /// Which parts of the node change.
+    fn pulse(&self) -> &Arc<Pulse>;
+
+    /// Rows of the journal with the links of their recordings, the newest first.
+    fn journal(&self, query: JournalQuery) -> Later<'_, Result<Vec<(JournalRow, Option<Text>)>, CallError>>;
+
+    /// A call of the past, whole.
+    fn entry(&self, call: CallId) -> Later<'_, Result<Option<Box<Entry>>, CallError>>;
+
+    /// The figures, the last hour of them, and the notices.
+    fn telemetry(&self) -> &Telemetry;
+
+    /// What the process knows of itself.
+    fn facts(&self) -> Later<'_, NodeFacts>;
 
     /// How each part of the node is. Whoever reads it is not known: no names, nothing secret.
     fn parts(&self) -> Later<'_, Vec<Part>>;

@@ -1,20 +1,25 @@
 //! `/api/v1/methods`: dynamic methods for programs.
 
+use std::collections::BTreeMap;
+
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Extension, Path, Request, State};
 use axum::http::StatusCode;
 use axum::response::Response;
+use ctigate_proto::hub::declaration::{Parameter, Target};
 use ctigate_proto::hub::input::{ApiCall, Ask};
 use ctigate_proto::hub::output::Answer;
 use ctigate_proto::message::{CallError, Code, Object};
 use ctigate_proto::telephony::Outcome;
+use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::access::Caller;
-use super::answer::Refusal;
-use super::{Failure, Shared, body, json};
+use super::answer::{Refusal, ok};
+use super::{Failure, Shared, body, json, look};
+use crate::telemetry::metrics::quantile;
 
 /// The longest a caller may wait, milliseconds.
 const LONGEST_WAIT: u64 = 60_000;
@@ -22,7 +27,100 @@ const LONGEST_WAIT: u64 = 60_000;
 const LONGEST_LATE: u64 = 3_600_000;
 
 pub(super) fn routes() -> OpenApiRouter<Shared> {
-    OpenApiRouter::new().routes(routes!(call))
+    OpenApiRouter::new().routes(routes!(list)).routes(routes!(call))
+}
+
+/// What CRMs offer.
+#[derive(Serialize, ToSchema)]
+struct OfferedMethods<'a> {
+    /// By name.
+    items: Vec<OfferedMethod<'a>>,
+}
+
+/// A dynamic method that a CRM offers.
+#[derive(Serialize, ToSchema)]
+struct OfferedMethod<'a> {
+    #[schema(example = "FindClient")]
+    name: &'a str,
+    /// The links that offer it, in the order in which they are asked.
+    #[schema(value_type = Vec<String>, example = json!(["crm"]))]
+    links: Vec<&'a str>,
+    /// Who carries it out: `server`, or `client` for the user's tabs.
+    #[schema(example = "server")]
+    target: &'static str,
+    /// How long a result is awaited.
+    #[schema(example = 5000)]
+    wait_ms: u64,
+    /// What it takes, as the first of the links declares it; null: nothing is declared, and nothing checked.
+    input: Option<Vec<MethodParameter<'a>>>,
+    /// What it gives, likewise.
+    output: Option<Vec<MethodParameter<'a>>>,
+    /// How often it was called since the start.
+    #[schema(example = 120)]
+    count: u64,
+    /// Half of the callers waited less; null: it was not called yet.
+    p50_ms: Option<f64>,
+    /// Nineteen of twenty waited less.
+    p95_ms: Option<f64>,
+    /// Calls that wait for a result now.
+    in_flight: usize,
+}
+
+/// A declared parameter.
+#[derive(Serialize, ToSchema)]
+struct MethodParameter<'a> {
+    #[schema(example = "phone")]
+    name: &'a str,
+    /// `string`, `int`, `float`, `bool`, `datetime`, `guid`, `object` or `array`.
+    #[serde(rename = "type")]
+    #[schema(example = "string")]
+    kind: &'static str,
+    /// What people see.
+    caption: &'a str,
+    required: bool,
+}
+
+/// Which CRM offers what
+///
+/// With counts and times since the start.
+#[utoipa::path(
+    get, path = "/api/v1/methods", tag = "methods",
+    responses((status = 200, description = "Every method that a link which is up offers", body = OfferedMethods)),
+)]
+async fn list(State(shared): State<Shared>) -> Result<Response, Failure> {
+    let now = look(&*shared.door).await?;
+    let mut items: BTreeMap<&str, OfferedMethod<'_>> = BTreeMap::new();
+    for (link, method) in now.links.iter().flat_map(|link| link.declared.iter().map(move |method| (link, method))) {
+        let item = items.entry(&method.name).or_insert_with(|| {
+            let figures = shared.door.telemetry().metrics().method.find(&method.name);
+            let counts = figures.map(|figures| figures.counts()).unwrap_or_default();
+            OfferedMethod {
+                name: &method.name,
+                links: Vec::new(),
+                target: match method.target {
+                    Target::Server => "server",
+                    Target::Client => "client",
+                },
+                wait_ms: u64::try_from(method.wait.as_millis()).unwrap_or(u64::MAX),
+                input: method.input.as_deref().map(parameters),
+                output: method.output.as_deref().map(parameters),
+                count: counts.count(),
+                p50_ms: quantile(&counts, 0.5),
+                p95_ms: quantile(&counts, 0.95),
+                in_flight: now.executions.iter().filter(|execution| execution.method == method.name).count(),
+            }
+        });
+        item.links.push(&link.name);
+    }
+    Ok(ok(&OfferedMethods { items: items.into_values().collect() }))
+}
+
+fn parameters(declared: &[Parameter]) -> Vec<MethodParameter<'_>> {
+    let made = declared.iter().map(|parameter| {
+        let Parameter { name, kind, caption, required } = parameter;
+        MethodParameter { name, kind: kind.type_word(), caption, required: *required }
+    });
+    made.collect()
 }
 
 /// What a dynamic method is called with.

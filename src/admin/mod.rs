@@ -20,17 +20,22 @@
 pub mod access;
 mod answer;
 mod audit;
+mod calls;
 mod captures;
 mod console;
 pub mod door;
+mod events;
 pub mod explain;
 mod forms;
 mod health;
+mod journal;
 mod keys;
+mod logs;
 mod methods;
 mod openapi;
 pub mod operator;
 pub mod orders;
+mod overview;
 mod picture;
 mod read;
 mod routes;
@@ -57,6 +62,7 @@ use crate::people::Desk;
 pub use access::Source;
 pub use answer::{Failure, json, ok, with};
 pub use door::{Door, Part, PartState};
+pub use overview::{NodeFacts, sample};
 pub use picture::{Picture, picture};
 pub use read::{BODY, Broken, Fields, body, bytes};
 #[cfg(test)]
@@ -84,6 +90,7 @@ pub(crate) struct Shared {
     door: Arc<dyn Door>,
     desk: Option<Arc<Desk>>,
     tails: Tails,
+    streams: tail::Streams,
     /// The document of all this.
     document: Bytes,
 }
@@ -95,7 +102,8 @@ pub fn router(door: Arc<dyn Door>, settings: Settings) -> Router {
     let guard = access::Guard::new(Some(hosts), Some(&token), desk.clone(), Arc::clone(&door), source);
     let guard = Arc::new(guard);
     let (guarded, open, document) = described();
-    let shared = Shared { door, desk, tails: Tails::new(stop), document: openapi::text(&document) };
+    let (tails, streams) = (Tails::new(stop.clone()), tail::Streams::new(stop));
+    let shared = Shared { door, desk, tails, streams, document: openapi::text(&document) };
     guarded
         .fallback(nothing_here)
         .method_not_allowed_fallback(wrong_method)
@@ -117,14 +125,20 @@ pub fn for_programs(
 ) -> Router {
     let guard = access::Guard::new(None, None, Some(Arc::clone(&desk)), Arc::clone(&door), source);
     let (guarded, _, _) = described();
-    let shared = Shared { door, desk: Some(desk), tails: Tails::new(stop), document: Bytes::new() };
+    let (tails, streams) = (Tails::new(stop.clone()), tail::Streams::new(stop));
+    let shared = Shared { door, desk: Some(desk), tails, streams, document: Bytes::new() };
     guarded.layer(middleware::from_fn_with_state(Arc::new(guard), access::check)).with_state(shared)
 }
 
 /// What asks for the token.
 fn guarded() -> OpenApiRouter<Shared> {
     OpenApiRouter::new()
+        .merge(overview::routes())
         .merge(picture::routes())
+        .merge(calls::routes())
+        .merge(journal::routes())
+        .merge(events::routes())
+        .merge(logs::routes())
         .merge(tail::routes())
         .merge(methods::routes())
         .merge(forms::routes())

@@ -22,12 +22,12 @@ use crate::assets;
 
 /// The groups of addresses, in the order in which they are read.
 const TAGS: [(&str, &str); 9] = [
-    ("overview", "The node as a whole"),
+    ("overview", "The node as a whole, and who is here"),
     ("calls", "Live calls, and the simulated telephone system"),
     ("journal", "Calls of the past"),
     ("methods", "Dynamic methods of CRMs"),
     ("forms", "Forms in people's tabs"),
-    ("events", "What happens, as it happens"),
+    ("events", "What happens, as it happens, and the log"),
     ("settings", "The configuration while the node runs"),
     ("people", "Signing in, people, integration keys, and who changed what"),
     ("health", "For supervisors, balancers and Prometheus"),
@@ -89,6 +89,11 @@ pub(super) fn finish(document: &mut OpenApi, mut open: OpenApi) {
         operation.security = Some(vec![requirement(None)]);
     }
     document.merge(open);
+    for (path, item) in &mut document.paths.paths {
+        for (method, operation) in named_operations(item) {
+            operation.operation_id = Some(id_of(method, path));
+        }
+    }
     let components = document.components.get_or_insert_default();
     components.schemas.insert(Refusal::name().into_owned(), <Refusal as utoipa::PartialSchema>::schema());
     for (name, scheme) in schemes() {
@@ -147,8 +152,20 @@ fn refusal(about: &str) -> Described {
 
 /// What an address can do.
 fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
+    named_operations(item).map(|(_, operation)| operation)
+}
+
+fn named_operations(item: &mut PathItem) -> impl Iterator<Item = (&'static str, &mut Operation)> {
     let PathItem { get, put, post, delete, patch, .. } = item;
-    [get, put, post, delete, patch].into_iter().flatten()
+    let all = [("get", get), ("put", put), ("post", post), ("delete", delete), ("patch", patch)];
+    all.into_iter().filter_map(|(method, operation)| Some((method, operation.as_mut()?)))
+}
+
+/// The name by which generators know an operation: the names of handlers are not unique, addresses are.
+fn id_of(method: &str, path: &str) -> String {
+    let path = path.strip_prefix("/api/v1").unwrap_or(path);
+    let words = path.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
+    [method].into_iter().chain(words).collect::<Vec<_>>().join("_")
 }
 
 #[cfg(test)]

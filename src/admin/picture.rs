@@ -89,7 +89,7 @@ pub(super) struct LinkNow<'a> {
 
 impl<'a> LinkNow<'a> {
     fn of(link: &'a LinkView) -> Self {
-        let LinkView { name, mode, state, since_ms, detail, crm, methods, forms, in_flight } = link;
+        let LinkView { name, mode, state, since_ms, detail, crm, methods, declared: _, forms, in_flight } = link;
         let (methods, forms) = (texts(methods), texts(forms));
         Self { name, mode, state, since_ms: *since_ms, detail, crm, methods, forms, in_flight: *in_flight }
     }
@@ -234,7 +234,7 @@ pub(super) struct CallInBrief<'a> {
 
 impl<'a> CallInBrief<'a> {
     fn of(call: &'a CallView) -> Self {
-        let CallView { chain, caller, called, state, number, since_ms } = call;
+        let CallView { chain, caller, called, state, number, since_ms, .. } = call;
         Self { chain, caller, called, state, number, since_ms: *since_ms }
     }
 }

@@ -10,7 +10,7 @@ use axum::http::StatusCode;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use ctigate_proto::message::Code;
-use futures_util::StreamExt;
+use futures_util::{Stream, StreamExt};
 use serde::Deserialize;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -30,6 +30,65 @@ const ALIVE: Duration = Duration::from_secs(15);
 
 pub(super) fn routes() -> OpenApiRouter<Shared> {
     OpenApiRouter::new().routes(routes!(follow))
+}
+
+/// Most who follow events at once, and most who follow the log.
+const MOST_OTHERS: usize = 64;
+
+/// The streams of events and of the log: how many there may be, and what ends them. Clones are the same.
+#[derive(Clone, Debug)]
+pub(super) struct Streams {
+    events: Arc<Semaphore>,
+    logs: Arc<Semaphore>,
+    stop: CancellationToken,
+}
+
+impl Streams {
+    pub(super) fn new(stop: CancellationToken) -> Self {
+        let seats = || Arc::new(Semaphore::new(MOST_OTHERS));
+        Self { events: seats(), logs: seats(), stop }
+    }
+
+    /// These events as a response, if there is a seat.
+    pub(super) fn events<S>(&self, events: S) -> Result<Response, Failure>
+    where
+        S: Stream<Item = Result<Event, Infallible>> + Send + 'static,
+    {
+        self.stream(&self.events, events)
+    }
+
+    /// The same for the log.
+    pub(super) fn logs<S>(&self, events: S) -> Result<Response, Failure>
+    where
+        S: Stream<Item = Result<Event, Infallible>> + Send + 'static,
+    {
+        self.stream(&self.logs, events)
+    }
+
+    fn stream<S>(&self, seats: &Arc<Semaphore>, events: S) -> Result<Response, Failure>
+    where
+        S: Stream<Item = Result<Event, Infallible>> + Send + 'static,
+    {
+        respond(seats, MOST_OTHERS, &self.stop, events)
+    }
+}
+
+/// An event stream that has a seat as long as it lives and ends with the node.
+fn respond<S>(seats: &Arc<Semaphore>, most: usize, stop: &CancellationToken, events: S) -> Result<Response, Failure>
+where
+    S: Stream<Item = Result<Event, Infallible>> + Send + 'static,
+{
+    let Ok(seat) = Arc::clone(seats).try_acquire_owned() else {
+        let detail = format!("{most} follow already");
+        return Err(Failure::with(StatusCode::TOO_MANY_REQUESTS, Code::TooManyRequests, detail));
+    };
+    let events = events.map(move |event| {
+        // Held as long as the stream lives.
+        let _ = &seat;
+        event
+    });
+    let events = events.take_until(stop.clone().cancelled_owned());
+    Ok(Sse::new(events).keep_alive(KeepAlive::new().interval(ALIVE)).into_response())
 }
 
 /// Those who follow. Clones are the same.
@@ -79,17 +138,9 @@ impl Tails {
     /// 400 when what is wanted cannot be read, 429 when too many follow already.
     pub fn stream(&self, door: &dyn Door, wanted: Result<Query<Wanted>, QueryRejection>) -> Result<Response, Failure> {
         let Query(Wanted { user, link, tab, format }) = wanted.map_err(|error| Failure::bad(error.body_text()))?;
-        let Ok(seat) = Arc::clone(&self.seats).try_acquire_owned() else {
-            let detail = format!("{MOST} follow already");
-            return Err(Failure::with(StatusCode::TOO_MANY_REQUESTS, Code::TooManyRequests, detail));
-        };
-        let lines = door.tail(Filter { user, link, tab, wire: format == Shown::Wire }).map(move |line| {
-            // Held as long as the stream lives.
-            let _ = &seat;
-            Ok::<_, Infallible>(Event::default().json_data(&line).unwrap_or_default())
-        });
-        let lines = lines.take_until(self.stop.clone().cancelled_owned());
-        Ok(Sse::new(lines).keep_alive(KeepAlive::new().interval(ALIVE)).into_response())
+        let lines = door.tail(Filter { user, link, tab, wire: format == Shown::Wire });
+        let events = lines.map(|line| Ok(Event::default().json_data(&line).unwrap_or_default()));
+        respond(&self.seats, MOST, &self.stop, events)
     }
 }
 

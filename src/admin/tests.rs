@@ -9,6 +9,7 @@ use ctigate_proto::Time;
 use ctigate_proto::auth::LoginError;
 use ctigate_proto::auth::grant::Grant;
 use ctigate_proto::auth::throttle::{Throttle, ThrottleLimits};
+use ctigate_proto::calls::{Entry, JournalQuery, JournalRow};
 use ctigate_proto::hub::output::Answer;
 use ctigate_proto::hub::snapshot::{CallView, LinkView, TabView, UserView};
 use ctigate_proto::message::{CallError, Code, Envelope, Format, Number, Object, Text, Value};
@@ -19,8 +20,9 @@ use hyper_util::service::TowerToHyperService;
 
 use super::door::{Later, Lines};
 use super::*;
-use crate::engine::{Filter, TapLine};
+use crate::engine::{Filter, Pulse, TapLine};
 use crate::pbx::{Control, ControlError, Done};
+use crate::telemetry::Telemetry;
 
 /// A house with prepared answers, which remembers what it was asked.
 pub(crate) struct House {
@@ -33,6 +35,9 @@ pub(crate) struct House {
     pub(crate) fallen: AtomicBool,
     /// Integration keys.
     pub(crate) grants: Mutex<HashMap<String, Grant>>,
+    pub(crate) rows: Mutex<Vec<JournalRow>>,
+    pub(crate) pulse: Arc<Pulse>,
+    pub(crate) telemetry: Telemetry,
     throttle: Mutex<Throttle>,
     /// Questions whose asker went away before the answer.
     pub(crate) gone: AtomicUsize,
@@ -49,6 +54,9 @@ impl House {
             parts: Mutex::default(),
             fallen: AtomicBool::new(false),
             grants: Mutex::default(),
+            rows: Mutex::default(),
+            pulse: Arc::default(),
+            telemetry: Telemetry::default(),
             throttle: Mutex::new(Throttle::new(ThrottleLimits::default())),
             gone: AtomicUsize::new(0),
         })
@@ -121,6 +129,34 @@ impl Door for House {
 
     fn alive(&self) -> bool {
         !self.fallen.load(Ordering::Relaxed)
+    }
+
+    fn pulse(&self) -> &Arc<Pulse> {
+        &self.pulse
+    }
+
+    fn journal(&self, query: JournalQuery) -> Later<'_, Result<Vec<(JournalRow, Option<Text>)>, CallError>> {
+        let mut rows: Vec<_> = self.rows.lock().unwrap().iter().filter(|row| query.fits(row)).cloned().collect();
+        rows.truncate(query.limit);
+        self.asked.lock().unwrap().push(format!("journal {}", query.limit));
+        Box::pin(async move { Ok(rows.into_iter().map(|row| (row, None)).collect()) })
+    }
+
+    fn entry(&self, _: CallId) -> Later<'_, Result<Option<Box<Entry>>, CallError>> {
+        Box::pin(async { Ok(None) })
+    }
+
+    fn telemetry(&self) -> &Telemetry {
+        &self.telemetry
+    }
+
+    fn facts(&self) -> Later<'_, NodeFacts> {
+        let now_ms = 1_790_000_000_000;
+        let certificates = vec![("web.certificate".to_owned(), "CN=x".to_owned(), now_ms / 1000 + 3 * 86_400 - 1)];
+        let disk = Some(("/data".to_owned(), 10, 100));
+        Box::pin(
+            async move { NodeFacts { started_ms: now_ms - 5, now_ms, certificates, disk, ..NodeFacts::default() } },
+        )
     }
 
     fn parts(&self) -> Later<'_, Vec<Part>> {
@@ -602,6 +638,7 @@ async fn wrong_methods_are_told_the_right_ones_and_unknown_addresses_are_not_the
     let house = House::new();
     for (method, path, allow) in [
         ("GET", "/api/v1/methods/Find", "POST"),
+        ("DELETE", "/api/v1/methods", "GET,HEAD"),
         ("PUT", "/api/v1/forms", "GET,HEAD,POST"),
         ("GET", "/api/v1/forms/f00d", "DELETE"),
         ("POST", "/api/v1/snapshot", "GET,HEAD"),
@@ -612,9 +649,7 @@ async fn wrong_methods_are_told_the_right_ones_and_unknown_addresses_are_not_the
         assert_eq!((seen.status, seen.header("allow")), (405, allow), "{method} {path}");
         assert!(seen.body.contains("\"error\":59001"), "{}", seen.body);
     }
-    for path in
-        ["/console", "/api/v1", "/api/v1/methods", "/api/v1/methods/a/b", "/api/v2/snapshot", "/api/v1/../v1/sim"]
-    {
+    for path in ["/console", "/api/v1", "/api/v1/methods/a/b", "/api/v2/snapshot", "/api/v1/../v1/sim"] {
         let seen = ask(&admin(&house), request("GET", path, "")).await;
         assert_eq!(seen.status, 404, "{path}");
         assert_eq!(seen.body, r#"{"error":59014,"errormsg":"Not found: nothing is served under this address"}"#);
@@ -691,4 +726,193 @@ async fn so_many_may_follow_and_no_more() {
     let again = TowerToHyperService::new(admin.clone()).call(request("GET", "/api/v1/tail", "")).await.unwrap();
     assert_eq!(again.status(), StatusCode::OK);
     assert_eq!(ask(&admin, request("GET", "/api/v1/tail?user=a&user=b", "")).await.status, 400);
+}
+
+#[tokio::test]
+async fn the_overview_puts_the_figures_together() {
+    let text = Text::from_static;
+    let link = |name, state| LinkView { name: text(name), state, ..LinkView::default() };
+    let user = UserView { online: true, tabs: vec![TabView::default(), TabView::default()], ..UserView::default() };
+    let snapshot = Snapshot {
+        links: vec![link("crm", "up"), link("second", "waiting")],
+        users: vec![user, UserView::default()],
+        calls: vec![CallView::default()],
+        calls_begun: 12,
+        ..Snapshot::default()
+    };
+    let house = House::answering(Answer::Snapshot(Box::new(snapshot.clone())));
+    let at = 1_790_000_000_000;
+    let early = |calls_begun, ms| sample(&Snapshot { calls_begun, ..snapshot.clone() }, house.telemetry.metrics(), ms);
+    house.telemetry.series(|series| series.push(early(0, at - 70_000)));
+    house.telemetry.series(|series| series.push(early(2, at - 60_000)));
+    let seen = ask(&admin(&house), request("GET", "/api/v1/overview", "")).await;
+    let found: serde_json::Value = serde_json::from_str(&seen.body).unwrap();
+    assert_eq!(found["node"]["uptime_ms"], 5);
+    let counts = serde_json::json!({"links_up": 1, "links": 2, "users_online": 1, "users": 2, "tabs": 2, "calls": 1,
+        "forms": 0, "executions": 0});
+    assert_eq!(found["counts"], counts);
+    let expected = serde_json::json!([{"key": "web.certificate", "days": 2, "subject": "CN=x"}]);
+    assert_eq!(found["certificates"], expected, "only whole days count");
+    assert_eq!(
+        found["disk"],
+        serde_json::json!({"path": "/data", "free_bytes": 10, "total_bytes": 100, "store_bytes": null})
+    );
+    assert_eq!(found["rates"]["calls_minute"].as_f64(), Some(10.0), "{}", found["rates"]);
+    let [point] = found["series"]["points"].as_array().unwrap().as_slice() else { panic!("{}", found["series"]) };
+    assert_eq!((point["at_ms"].as_i64(), point["calls_begun"].as_i64()), (Some(at - 60_000), Some(2)));
+    assert_eq!(point["method_p95_ms"], serde_json::Value::Null);
+}
+
+#[tokio::test]
+async fn a_call_is_started_in_a_users_name_and_ended_by_those_inside() {
+    let ran = || Answer::Ran(ctigate_proto::message::Body::new());
+    let house = House::answering(ran());
+    let seen = post(&house, "/api/v1/calls", r#"{"login":"ivanov","number":"7900","sequence":"abonent"}"#).await;
+    assert_eq!((seen.status, &*seen.body), (201, "{}"));
+    let asked = house.asked().remove(0);
+    for part in [r#"login: """#, r#"user: "ivanov""#, r#"method: "pbxautocallstart""#, "7900", "abonent"] {
+        assert!(asked.contains(part), "{part} is not in {asked}");
+    }
+    for (body, told) in [
+        (r#"{"number":"1"}"#, "login is missing"),
+        (r#"{"login":"ivanov"}"#, "number is missing"),
+        (r#"{"login":"ivanov","number":"1","sequence":"both"}"#, "sequence is none of user, abonent"),
+    ] {
+        let seen = post(&House::new(), "/api/v1/calls", body).await;
+        assert_eq!((seen.status, seen.body.contains(told)), (400, true), "{}", seen.body);
+    }
+    let refused = CallError::new(Code::AccessDenied, "programs may not call for ivanov: api_call_enabled");
+    let house = House::answering(Answer::Refused(refused));
+    assert_eq!(post(&house, "/api/v1/calls", r#"{"login":"ivanov","number":"1"}"#).await.status, 403);
+
+    let party = |number: &'static str, inside| ctigate_proto::calls::LiveParty {
+        number: Text::from_static(number),
+        inside,
+        ..ctigate_proto::calls::LiveParty::default()
+    };
+    let with = |parties| {
+        let call = CallView { chain: Text::from_static("c"), parties, ..CallView::default() };
+        Answer::Snapshot(Box::new(Snapshot { calls: vec![call], ..Snapshot::default() }))
+    };
+    let end = |chain: &str| request("DELETE", &format!("/api/v1/calls/{chain}"), "");
+    let house = House::answering(with(vec![party("7900", false), party("101", true), party("102", true)]));
+    house.answers.lock().unwrap().extend([Answer::Refused(Code::InvalidLineState.into()), ran()]);
+    assert_eq!(ask(&admin(&house), end("c")).await.status, 200);
+    let asked = house.asked();
+    assert!(asked[1].contains("101") && asked[1].contains("pbxabortcall") && asked[2].contains("102"), "{asked:?}");
+    let house = House::answering(with(vec![party("7900", false)]));
+    assert_eq!(ask(&admin(&house), end("c")).await.status, 200);
+    assert_eq!(house.asked()[1], r#"Hangup { number: "7900" }"#, "nobody inside: the caller");
+    let house = House::answering(with(Vec::new()));
+    assert_eq!(ask(&admin(&house), end("nothing")).await.status, 404);
+}
+
+/// So many rows, the newest first, each of a call of its own.
+fn rows(count: i64) -> Vec<JournalRow> {
+    let row = |n: i64| JournalRow {
+        call: CallId(format!("c{n:05}").into()),
+        talk: None,
+        began_ms: n,
+        length_ms: 0,
+        direction: ctigate_proto::calls::Direction::Incoming,
+        outcome: ctigate_proto::calls::Outcome::Abandoned,
+        caller: "=1+1".into(),
+        called: "500".into(),
+        inside: vec!["101".into(), "102".into()],
+        outside: Vec::new(),
+        wait_ms: 8,
+        queue: "".into(),
+        recording: None,
+    };
+    (0..count).rev().map(row).collect()
+}
+
+#[tokio::test]
+async fn the_journal_is_read_page_by_page_and_exported_whole() {
+    let house = House::new();
+    *house.rows.lock().unwrap() = rows(1203);
+    let admin = admin(&house);
+    let (mut seen, mut after) = (Vec::new(), String::new());
+    loop {
+        let page = ask(&admin, request("GET", &format!("/api/v1/journal?limit=500&after={after}"), "")).await;
+        let page: serde_json::Value = serde_json::from_str(&page.body).unwrap();
+        seen.extend(page["items"].as_array().unwrap().iter().map(|item| item["began_ms"].as_i64().unwrap()));
+        after = page["next"].as_str().unwrap().to_owned();
+        if after.is_empty() {
+            break;
+        }
+    }
+    assert_eq!(seen, (0..1203).rev().collect::<Vec<_>>());
+    for (query, told) in [
+        ("limit=0", "limit is 0, expected 1 to 500"),
+        ("limit=501", "limit is 501"),
+        ("after=x", "after is no `next`"),
+        ("direction=up", "direction is none of incoming"),
+        ("outcome=well", "outcome is none of answered, abandoned"),
+        ("from=1", "unknown field `from`"),
+        ("from_ms=today", "invalid digit"),
+    ] {
+        let seen = ask(&admin, request("GET", &format!("/api/v1/journal?{query}"), "")).await;
+        assert_eq!((seen.status, seen.body.contains(told)), (400, true), "{query}: {}", seen.body);
+    }
+
+    house.asked();
+    let csv = ask(&admin, request("GET", "/api/v1/journal.csv?from_ms=3", "")).await;
+    assert_eq!((csv.status, csv.header("content-type")), (200, "text/csv; charset=utf-8; header=present"));
+    let lines: Vec<&str> = csv.body.split_terminator("\r\n").collect();
+    assert_eq!(lines.len(), 1201);
+    assert_eq!(lines[1200], "c00003,,1970-01-01T00:00:00.003Z,0,incoming,abandoned,'=1+1,500,101 102,,8,,");
+    assert_eq!(house.asked(), ["journal 500", "journal 500", "journal 500"], "a page at a time");
+    house.rows.lock().unwrap().truncate(1000);
+    let csv = ask(&admin, request("GET", "/api/v1/journal.csv", "")).await;
+    assert_eq!(csv.body.matches("\r\n").count(), 1001, "a last page that is full");
+}
+
+#[tokio::test]
+async fn events_are_told_at_once_put_together_and_never_more_than_four_a_second() {
+    tokio::time::pause();
+    let house = House::new();
+    let response = TowerToHyperService::new(admin(&house));
+    let response = response.call(request("GET", "/api/v1/events?about=calls,%20users", "")).await.unwrap();
+    assert_eq!(response.headers()["content-type"], "text/event-stream");
+    let mut body = response.into_body().into_data_stream();
+    let mut next = async || String::from_utf8(body.next().await.unwrap().unwrap().to_vec()).unwrap();
+    assert_eq!(next().await, "event: changed\ndata: {\"what\":[\"calls\",\"users\"]}\n\n");
+    let mark = |part| {
+        let mut parts = crate::engine::Parts::default();
+        parts.add(part);
+        house.pulse.mark(parts);
+    };
+    use crate::engine::Part as P;
+    let began = tokio::time::Instant::now();
+    for _ in 0..8 {
+        (0..100).for_each(|_| mark(P::Calls));
+        mark(P::Journal);
+        assert_eq!(next().await, "event: changed\ndata: {\"what\":[\"calls\"]}\n\n");
+    }
+    assert!(began.elapsed() >= std::time::Duration::from_millis(2000), "{:?}", began.elapsed());
+    // Notices do not wait, and who is slow is told.
+    for n in 0..260 {
+        house.telemetry.tell("warn", "node", || n.to_string());
+    }
+    assert_eq!(next().await, "event: lost\ndata: {\"count\":4}\n\n");
+    assert!(next().await.ends_with("\"level\":\"warn\",\"what\":\"node\",\"text\":\"4\"}\n\n"));
+    drop(body);
+    assert!(!house.pulse.is_on());
+
+    let seen = ask(&admin(&house), request("GET", "/api/v1/events?about=everything", "")).await;
+    assert_eq!((seen.status, seen.body.contains("is none of links, calls")), (400, true), "{}", seen.body);
+}
+
+#[tokio::test]
+async fn so_many_may_follow_events_and_no_more() {
+    let house = House::new();
+    let admin = admin(&house);
+    let mut open = Vec::new();
+    for _ in 0..64 {
+        open.push(TowerToHyperService::new(admin.clone()).call(request("GET", "/api/v1/events", "")).await.unwrap());
+    }
+    assert_eq!(ask(&admin, request("GET", "/api/v1/events", "")).await.status, 429);
+    let log = TowerToHyperService::new(admin.clone()).call(request("GET", "/api/v1/logs/follow", "")).await.unwrap();
+    assert_eq!(log.status(), StatusCode::OK, "the log has seats of its own");
 }

@@ -96,7 +96,8 @@ impl Archive {
     }
 }
 
-fn unreadable(why: &StoreError) -> CallError {
+/// What whoever wanted something of the store is told when it cannot be read.
+pub(super) fn unreadable(why: &StoreError) -> CallError {
     tracing::error!(%why, "the store could not be read");
     CallError::new(Code::Internal, "the store could not be read")
 }

@@ -74,6 +74,12 @@ impl Certified {
         shown.iter().map(|one| (one.key.clone(), one.certificates.expires())).collect()
     }
 
+    /// Whose each is, and until when, seconds since 1970.
+    pub(super) fn shown(&self) -> Vec<(String, String, i64)> {
+        let shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner);
+        shown.iter().map(|one| (one.key.clone(), one.certificates.subject(), one.certificates.expires())).collect()
+    }
+
     /// Forgets those of links that are no more, so that nobody is warned of them.
     pub(super) fn keep_only(&self, config: &Config) {
         let named = |one: &One| {

@@ -1,31 +1,36 @@
 //! The house as the HTTP sides see it.
 
 use std::net::IpAddr;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, MutexGuard, OnceLock};
 
 use ctigate_proto::Time;
 use ctigate_proto::auth::grant::Grant;
 use ctigate_proto::auth::throttle::Throttle;
 use ctigate_proto::auth::{Attempt, LoginError, Who, password};
+use ctigate_proto::calls::{Entry, JournalQuery, JournalRow};
 use ctigate_proto::hub::Snapshot;
 use ctigate_proto::hub::input::Ask;
 use ctigate_proto::hub::output::Answer;
-use ctigate_proto::message::{Envelope, Format, Text};
+use ctigate_proto::message::{CallError, Envelope, Format, Text};
+use ctigate_proto::telephony::CallId;
 
 use crate::admin::door::{Later, Lines};
 use crate::admin::explain::{Explained, Kind};
 use crate::admin::operator::Operator;
-use crate::admin::{Door, Part};
-use crate::engine::{Captured, Engine, Filter, Wanted};
+use crate::admin::{Door, NodeFacts, Part};
+use crate::engine::{Captured, Engine, Filter, Pulse, Wanted};
 use crate::pbx::{Control, ControlError, Done, Handle};
 use crate::people::Desk;
+use crate::store::Store;
 use crate::telemetry::{Now, Telemetry};
 use crate::transport::Transport;
 
+use super::archive::unreadable;
 use super::certified::Certified;
 use super::explain::Explainer;
 use super::live::Live;
-use super::{health, people};
+use super::{Addresses, health, people};
 
 /// What the HTTP sides reach.
 pub(super) struct House {
@@ -39,6 +44,19 @@ pub(super) struct House {
     pub(super) certified: Arc<Certified>,
     /// The configuration; set once the node runs.
     pub(super) live: OnceLock<Arc<Live>>,
+    pub(super) store: Arc<Store>,
+    pub(super) about: About,
+}
+
+/// What does not change while the node runs.
+#[derive(Clone, Debug, Default)]
+pub(super) struct About {
+    pub(super) started_ms: i64,
+    pub(super) addresses: Addresses,
+    /// The folder of the data.
+    pub(super) folder: PathBuf,
+    /// The file of the store, if it is one.
+    pub(super) file: Option<PathBuf>,
 }
 
 impl Door for House {
@@ -157,6 +175,34 @@ impl Door for House {
         self.live.get().map(|live| &**live as &dyn Operator)
     }
 
+    fn pulse(&self) -> &Arc<Pulse> {
+        self.engine.pulse()
+    }
+
+    fn journal(&self, query: JournalQuery) -> Later<'_, Result<Vec<(JournalRow, Option<Text>)>, CallError>> {
+        Box::pin(async move { self.store.journal(&query).await.map_err(|why| unreadable(&why)) })
+    }
+
+    fn entry(&self, call: CallId) -> Later<'_, Result<Option<Box<Entry>>, CallError>> {
+        Box::pin(async move { Ok(self.store.call(&call).await.map_err(|why| unreadable(&why))?.map(Box::new)) })
+    }
+
+    fn telemetry(&self) -> &Telemetry {
+        &self.telemetry
+    }
+
+    fn facts(&self) -> Later<'_, NodeFacts> {
+        let About { started_ms, addresses, folder, file } = self.about.clone();
+        let certificates = self.certified.shown();
+        Box::pin(async move {
+            // A disk may take its time.
+            let looked = tokio::task::spawn_blocking(move || (space(&folder), file.and_then(|file| size(&file))));
+            let (disk, store_bytes) = looked.await.unwrap_or_default();
+            let Addresses { web, web_tls, admin, .. } = addresses;
+            NodeFacts { started_ms, now_ms: super::unix_ms(), web, web_tls, admin, certificates, disk, store_bytes }
+        })
+    }
+
     fn now(&self) -> Time {
         self.engine.now()
     }
@@ -164,4 +210,27 @@ impl Door for House {
     fn throttle(&self) -> MutexGuard<'_, Throttle> {
         self.engine.throttle()
     }
+}
+
+/// The folder, and the free and the whole space of its disk.
+fn space(folder: &Path) -> Option<(String, u64, u64)> {
+    #[cfg(unix)]
+    {
+        let found = rustix::fs::statvfs(folder).ok()?;
+        let path = std::path::absolute(folder).ok()?;
+        Some((path.display().to_string(), found.f_bavail * found.f_frsize, found.f_blocks * found.f_frsize))
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = folder;
+        None
+    }
+}
+
+/// How large the store is, with what it has not taken into its file yet.
+fn size(file: &Path) -> Option<u64> {
+    let main = std::fs::metadata(file).ok()?.len();
+    let mut journal = file.as_os_str().to_owned();
+    journal.push("-wal");
+    Some(main + std::fs::metadata(journal).map_or(0, |more| more.len()))
 }

@@ -20,8 +20,11 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use arc_swap::ArcSwap;
+use ctigate_proto::hub::input::Ask;
+use ctigate_proto::hub::output::Answer;
 use ctigate_proto::hub::trace::What;
 use ctigate_proto::hub::{Hub, Input};
+use ctigate_proto::telephony::Command;
 use thiserror::Error;
 use tokio::net::TcpListener;
 use tokio::sync::Mutex;
@@ -37,7 +40,7 @@ use crate::pbx::simulator::{self, ScriptError};
 use crate::people::Desk;
 use crate::shutdown::{Drained, Shutdown};
 use crate::store::{Accounts, Lock, Procedures, Store, StoreError, token};
-use crate::telemetry::{Event, Telemetry};
+use crate::telemetry::{Event, Telemetry, series};
 use crate::transport::browser::{self, Browsers};
 use crate::transport::listen::{self, Security};
 use crate::transport::tls::TlsError;
@@ -51,7 +54,7 @@ pub use live::NotChanged;
 
 use archive::Archive;
 use certified::Certified;
-use door::House;
+use door::{About, House};
 use explain::Explainer;
 use links::Links;
 use live::{Live, Parts};
@@ -131,6 +134,8 @@ pub struct Node {
     _lock: Lock,
     shutdown: Shutdown,
     live: Arc<Live>,
+    #[cfg(feature = "otel")]
+    telemetry: Telemetry,
 }
 
 impl fmt::Debug for Node {
@@ -248,6 +253,10 @@ pub async fn start_begun(
     inherited: Vec<std::net::TcpListener>,
 ) -> Result<Node, StartError> {
     let Begun { loaded, sources, record, lock, store, telemetry } = begun;
+    #[cfg(feature = "otel")]
+    let telemetry = telemetry.with_spans().map_err(StartError::Other)?;
+    #[cfg(feature = "otel")]
+    let for_spans = telemetry.clone();
     let store = Arc::new(store);
     let accounts = Accounts::new(&loaded.config);
     let desk = Arc::new(Desk::new(Arc::clone(&store), accounts.clone(), people::of_file(&loaded)));
@@ -290,6 +299,7 @@ pub async fn start_begun(
         pbx: Box::new({
             let (phone, telemetry) = (phone.clone(), telemetry.clone());
             move |command| {
+                log_order(&command);
                 if let Err(busy) = phone.command(command) {
                     telemetry.event(Event::Dropped { what: "order" });
                     tracing::warn!("{busy}: an order was dropped");
@@ -347,6 +357,19 @@ pub async fn start_begun(
             }
         }
     });
+    shutdown.spawn("figures of the last hour", {
+        let (engine, telemetry, stop) = (Arc::clone(&engine), telemetry.clone(), shutdown.token());
+        async move {
+            let mut steps = tokio::time::interval(Duration::from_millis(series::STEP_MS.unsigned_abs()));
+            steps.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+            while stop.run_until_cancelled(steps.tick()).await.is_some() {
+                if let Answer::Snapshot(now) = engine.ask(Ask::Snapshot).await {
+                    let sample = admin::sample(&now, telemetry.metrics(), unix_ms());
+                    telemetry.series(|series| series.push(sample));
+                }
+            }
+        }
+    });
     shutdown.spawn("timers", Arc::clone(&engine).run_timers(shutdown.token().cancelled_owned()));
     shutdown.spawn("telephone system comes and goes", {
         let (engine, mut ups) = (Arc::clone(&engine), phone.ups());
@@ -392,6 +415,13 @@ pub async fn start_begun(
         transport: Arc::clone(&transport),
         certified: Arc::clone(&certified),
         live: OnceLock::new(),
+        store: Arc::clone(&store),
+        about: About {
+            started_ms: wall_ms,
+            addresses: addresses.clone(),
+            folder: config.folder.clone(),
+            file: settings::store_file(config),
+        },
     });
     let door: Arc<dyn Door> = house.clone();
     let mut links = Links::new(Arc::clone(&transport), shutdown.clone());
@@ -429,7 +459,17 @@ pub async fn start_begun(
     if live.sources.is_some() {
         shutdown.spawn("reload on SIGHUP", live::on_hangup(Arc::clone(&live), shutdown.token()));
     }
-    Ok(Node { addresses, engine, transport, store, _lock: lock, shutdown, live })
+    Ok(Node {
+        addresses,
+        engine,
+        transport,
+        store,
+        _lock: lock,
+        shutdown,
+        live,
+        #[cfg(feature = "otel")]
+        telemetry: for_spans,
+    })
 }
 
 /// Gives the Hub what it kept, and people the photos of the configuration where they have none of their own.
@@ -524,6 +564,11 @@ impl Node {
         let unwritten = self.store.close(grace).await;
         if unwritten > 0 {
             tracing::error!(unwritten, "facts could not be written");
+        }
+        #[cfg(feature = "otel")]
+        if let Some(spans) = self.telemetry.spans().cloned() {
+            // It ends by itself in ten seconds.
+            let _ = tokio::task::spawn_blocking(move || spans.close()).await;
         }
         drained && ended && unwritten == 0 && !self.engine.has_fallen()
     }
@@ -656,6 +701,19 @@ fn serve(
     let served = admin_port::serve(admin_listener, admin_security, admin_routes, proxies, shutdown.token());
     shutdown.spawn("admin", served);
     Ok((browsing, routes))
+}
+
+/// The order's number stands in every line about it.
+fn log_order(command: &Command) {
+    match command {
+        Command::Phone { order, number, act } => {
+            tracing::debug!(order = order.0, number = &**number, ?act, "to the telephone system");
+        }
+        Command::Script { order, name, .. } => {
+            tracing::debug!(order = order.0, script = &**name, "to the telephone system");
+        }
+        _ => {}
+    }
 }
 
 fn unix_ms() -> i64 {

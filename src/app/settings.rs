@@ -1,6 +1,7 @@
 //! What each part is made of, out of the configuration.
 
 use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use axum::http::Extensions;
@@ -14,7 +15,8 @@ use ctigate_proto::method::ZERO_GUID;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::config::{self, Config, FormEvent, FormPlace, NumberRule, PhoneAnswer, Placeholder, QueueStrategy, Secret};
+use crate::config::{self, Config, DatabaseUrl, FormEvent, FormPlace, NumberRule, PhoneAnswer, Placeholder};
+use crate::config::{QueueStrategy, Secret};
 use crate::files::Files;
 use crate::pbx::asterisk::machine::{Answer, Numbering, Phone, Plan, Rewrite};
 use crate::pbx::asterisk::{self, agi, ami};
@@ -282,6 +284,14 @@ fn asterisk_account(config: &Config) -> Result<ami::Account, StartError> {
         tls: tls.map_err(|why| StartError::Tls { key: "pbx.asterisk.ca_file".to_owned(), why })?,
         patience: ami::Patience::default(),
     })
+}
+
+/// The file of the store; `None`: it is none of this machine.
+pub(super) fn store_file(config: &Config) -> Option<PathBuf> {
+    match &config.store.url {
+        DatabaseUrl::Sqlite(path) => Some(path.clone()),
+        DatabaseUrl::Memory | DatabaseUrl::Postgres(_) => None,
+    }
 }
 
 pub(super) fn timeline_name(config: &Config) -> String {

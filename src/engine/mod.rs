@@ -6,6 +6,7 @@
 //! question refused, [`Engine::fallen`] ends, and the node stops and is to be started anew with what the store kept.
 
 pub mod outbox;
+mod pulse;
 mod recorder;
 mod story;
 mod tap;
@@ -34,6 +35,7 @@ use tokio::sync::{Notify, oneshot};
 use tokio_util::sync::CancellationToken;
 
 pub use outbox::Outbox;
+pub use pulse::{Follower, Part, Parts, Pulse};
 pub use recorder::{Captured, Tape, Wanted};
 pub use tap::{Filter, Tail, TapLine, masked};
 
@@ -106,6 +108,7 @@ pub struct Engine {
     tap: Tap,
     story: Story,
     recorder: Recorder,
+    pulse: Arc<Pulse>,
     outlets: Outlets,
     fallen: CancellationToken,
     /// Messages thrown away because their peer reads too slowly.
@@ -132,6 +135,8 @@ struct After {
     fetches: Vec<(Ticket, Fetch)>,
     answers: Vec<(Ticket, Answer)>,
     promises: Vec<Promise>,
+    /// What has changed, as far as somebody follows.
+    changed: Option<Parts>,
 }
 
 /// What goes out once everything recorded is kept.
@@ -166,6 +171,7 @@ impl Engine {
             tap: Tap::default(),
             story: Story::default(),
             recorder: Recorder::new(tape, rand::random()),
+            pulse: Arc::default(),
             outlets,
             fallen: CancellationToken::new(),
             dropped: AtomicU64::new(0),
@@ -206,6 +212,9 @@ impl Engine {
     pub fn received(self: &Arc<Self>, peer: PeerId, batch: &mut Vec<Envelope>) {
         if self.tap.is_on() {
             batch.iter().for_each(|envelope| self.tap_line(Direction::In, peer, envelope));
+        }
+        if tracing::enabled!(tracing::Level::DEBUG) {
+            batch.iter().for_each(|envelope| self.log_line(peer, envelope));
         }
         self.visit(batch.drain(..).map(|envelope| Input::Received { peer, envelope }));
     }
@@ -364,6 +373,11 @@ impl Engine {
         self.recorder.end_file(self.now());
     }
 
+    /// Which parts of the node change, for whoever follows.
+    pub fn pulse(&self) -> &Arc<Pulse> {
+        &self.pulse
+    }
+
     /// How many peers are open, and the sizes of the Hub's tables.
     pub fn sizes(&self) -> (usize, ctigate_proto::hub::Sizes) {
         (self.peers.len(), self.hub().map_or_else(Default::default, |hub| hub.sizes()))
@@ -415,7 +429,7 @@ impl Engine {
 
     fn tick(self: &Arc<Self>) {
         let now = self.now();
-        let mut after = After::default();
+        let mut after = After { changed: self.pulse.is_on().then(Default::default), ..After::default() };
         let watch = Fall(self);
         let Some(mut hub) = self.hub() else { return };
         if self.recorder.is_on() {
@@ -430,12 +444,15 @@ impl Engine {
 
     fn visit(self: &Arc<Self>, inputs: impl IntoIterator<Item = Input>) {
         let now = self.now();
-        let mut after = After::default();
+        let mut after = After { changed: self.pulse.is_on().then(Default::default), ..After::default() };
         let watch = Fall(self);
         let Some(mut hub) = self.hub() else { return };
         for input in inputs {
             if self.recorder.is_on() {
                 self.recorder.input(now, &input, |peer| self.whose(peer));
+            }
+            if let Some(changed) = &mut after.changed {
+                changed.by_input(&input);
             }
             hub.handle(now, input);
             self.hand_out(&mut hub, &mut after);
@@ -451,6 +468,9 @@ impl Engine {
         while let Some(output) = hub.poll_output() {
             if self.recorder.is_on() {
                 self.recorder.output(self.now(), hub.take_twins(), &output, |peer| self.whose(peer));
+            }
+            if let Some(changed) = &mut after.changed {
+                changed.by_output(&output);
             }
             match output {
                 Output::Send { to, message } => self.push(to, &message, after),
@@ -519,6 +539,9 @@ impl Engine {
 
     fn finish(self: &Arc<Self>, after: After) {
         after.wake.iter().for_each(|outbox| outbox.wake());
+        if let Some(changed) = after.changed {
+            self.pulse.mark(changed);
+        }
         if !after.promises.is_empty() {
             match (self.outlets.kept)() {
                 None => self.give(after.promises),
@@ -581,6 +604,20 @@ impl Engine {
     /// The link and the user of a peer.
     fn whose(&self, peer: PeerId) -> (Text, Text) {
         self.peers.get(&peer).map(|e| (e.link.clone(), e.user.clone())).unwrap_or_default()
+    }
+
+    /// What ties a frame to all that follows from it: its peer and `qid` stand in the line about the order it leads to.
+    fn log_line(&self, peer: PeerId, envelope: &Envelope) {
+        let from = self.peers.get(&peer).map(|e| (e.link.clone(), e.user.clone())).unwrap_or_default();
+        let qid = envelope.qid().as_ref().and_then(ctigate_proto::message::Qid::to_text).unwrap_or_default();
+        tracing::debug!(
+            peer = peer.0,
+            qid = &*qid,
+            method = &*envelope.name,
+            link = &*from.0,
+            user = &*from.1,
+            "received"
+        );
     }
 
     fn tap_line(&self, direction: Direction, peer: PeerId, envelope: &Envelope) {

@@ -1,6 +1,6 @@
 //! The ledger: an entry for each conversation, rows of the journal for people to look at, and the links of recordings.
 
-use ctigate_proto::calls::{Direction, Entry, JournalQuery, JournalRow, Outcome};
+use ctigate_proto::calls::{Direction, Entry, JournalPlace, JournalQuery, JournalRow, Outcome};
 use ctigate_proto::codec;
 use ctigate_proto::hub::archive::Recording;
 use ctigate_proto::message::{Text, Value};
@@ -87,6 +87,16 @@ impl Store {
         }
         if let Some(missed) = query.missed {
             rows.push(if missed { " AND j.talk = ''" } else { " AND j.talk <> ''" });
+        }
+        if let Some(outcome) = query.outcome {
+            rows.push(" AND j.outcome = ").push_bind(outcome.word());
+        }
+        if let Some(queue) = &query.queue {
+            rows.push(" AND j.queue = ").push_bind(queue);
+        }
+        if let Some(JournalPlace { began_ms, call, talk }) = &query.after {
+            rows.push(" AND (j.began_ms, j.chain, j.talk) < (").push_bind(*began_ms);
+            rows.push(", ").push_bind(call).push(", ").push_bind(talk).push(")");
         }
         const OF_NUMBER: &str =
             " AND EXISTS (SELECT 1 FROM journal_number n WHERE n.chain = j.chain AND n.talk = j.talk";

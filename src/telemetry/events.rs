@@ -1,18 +1,53 @@
 //! What operators should hear of. Each event is logged and counted here, and nowhere else.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use ctigate_proto::auth::LoginError;
 use ctigate_proto::hub::output::Notice;
+use tokio::sync::broadcast;
 
 use super::Metrics;
+use super::series::Series;
+
+/// How many notices wait for one who follows; a slower one loses the oldest and is told.
+const NOTICES: usize = 256;
 
 /// Logs and counts. Clones are the same.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Telemetry {
     metrics: Arc<Metrics>,
     store_trouble: Arc<Mutex<Option<String>>>,
+    series: Arc<Mutex<Series>>,
+    notices: broadcast::Sender<Told>,
+    #[cfg(feature = "otel")]
+    spans: Option<Arc<super::spans::Spans>>,
+}
+
+impl Default for Telemetry {
+    fn default() -> Self {
+        Self {
+            metrics: Arc::default(),
+            store_trouble: Arc::default(),
+            series: Arc::default(),
+            notices: broadcast::Sender::new(NOTICES),
+            #[cfg(feature = "otel")]
+            spans: None,
+        }
+    }
+}
+
+/// A notice for people who have the console open.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Told {
+    /// When, milliseconds since 1970.
+    pub at_ms: i64,
+    /// `info`, `warn` or `error`.
+    pub level: &'static str,
+    /// What it is about: `link`, `method`, `pbx`, `store`, `peer`, `node`.
+    pub what: &'static str,
+    /// In words.
+    pub text: String,
 }
 
 /// Something that happened in the shell.
@@ -106,8 +141,76 @@ impl Telemetry {
         self.store_trouble.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// The same, with spans of what ends sent to where the environment says. Call it inside a runtime.
+    ///
+    /// # Errors
+    /// What the environment says cannot be used.
+    #[cfg(feature = "otel")]
+    pub fn with_spans(self) -> Result<Self, String> {
+        Ok(Self { spans: super::spans::Spans::from_environment()?.map(Arc::new), ..self })
+    }
+
+    /// What sends spans, if anything does.
+    #[cfg(feature = "otel")]
+    pub fn spans(&self) -> Option<&Arc<super::spans::Spans>> {
+        self.spans.as_ref()
+    }
+
+    /// Works on the figures of the last hour. Held for a moment only.
+    pub fn series<T>(&self, work: impl FnOnce(&mut Series) -> T) -> T {
+        work(&mut self.series.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Follows the notices from now on.
+    pub fn notices(&self) -> broadcast::Receiver<Told> {
+        self.notices.subscribe()
+    }
+
+    /// Tells those who follow. Costs nothing when nobody does.
+    pub fn tell(&self, level: &'static str, what: &'static str, text: impl FnOnce() -> String) {
+        if self.notices.receiver_count() > 0 {
+            let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+            let at_ms = i64::try_from(since.as_millis()).unwrap_or(i64::MAX);
+            // The last of them may just have gone.
+            let _ = self.notices.send(Told { at_ms, level, what, text: text() });
+        }
+    }
+
+    /// What of an event people should see at once.
+    fn tell_event(&self, event: &Event<'_>) {
+        match *event {
+            Event::Fallen => self.tell("error", "node", || "a panic: the node stops".to_owned()),
+            Event::Pbx { kind, up: true } => self.tell("info", "pbx", || format!("{kind}: connected")),
+            Event::Pbx { kind, up: false } => self.tell("error", "pbx", || format!("{kind}: not connected")),
+            Event::StoreFailed { why, still: false, .. } => {
+                self.tell("error", "store", || format!("cannot write: {why}"));
+            }
+            Event::StoreRecovered { .. } => self.tell("info", "store", || "writes again".to_owned()),
+            Event::Panicked { task } => self.tell("error", "node", || format!("a panic of a task: {task}")),
+            _ => {}
+        }
+    }
+
+    /// What of a notice people should see at once.
+    fn tell_notice(&self, notice: &Notice) {
+        match notice {
+            Notice::LinkUp { link } => self.tell("info", "link", || format!("{link}: up")),
+            Notice::LinkDown { link, why } => self.tell("warn", "link", || format!("{link}: down: {why}")),
+            Notice::LinkContested { link } => self.tell("warn", "link", || format!("{link}: two CRMs compete for it")),
+            Notice::Circuit { link, method, open: true } => {
+                self.tell("warn", "method", || format!("{method} of {link}: fails again and again, left alone"));
+            }
+            Notice::Circuit { link, method, open: false } => {
+                self.tell("info", "method", || format!("{method} of {link}: asked again"));
+            }
+            Notice::Odd { who, what } => self.tell("warn", "peer", || format!("{who}: {what}")),
+            _ => {}
+        }
+    }
+
     /// Takes an event of the shell.
     pub fn event(&self, event: Event<'_>) {
+        self.tell_event(&event);
         let metrics = self.metrics();
         match event {
             Event::Connected { peer } => {
@@ -154,6 +257,11 @@ impl Telemetry {
 
     /// Takes a notice of the Hub.
     pub fn notice(&self, notice: &Notice) {
+        self.tell_notice(notice);
+        #[cfg(feature = "otel")]
+        if let Some(spans) = &self.spans {
+            spans.notice(notice);
+        }
         let metrics = self.metrics();
         match notice {
             Notice::LinkUp { link } => {
@@ -182,6 +290,13 @@ impl Telemetry {
                 if let Some(code) = error {
                     metrics.reply_errors.with(&code.number().to_string()).inc();
                 }
+            }
+            Notice::Ordered { order, peer, qid, who, method } => {
+                tracing::debug!(order, peer = peer.map(|peer| peer.0), qid = &**qid, who, method, "order");
+            }
+            Notice::OrderDone { order, error } => {
+                let error = error.as_ref().map(ctigate_proto::message::CallError::errormsg);
+                tracing::debug!(order, error, "order done");
             }
             Notice::Circuit { link, method, open: true } => {
                 metrics.circuits.with(link).inc();
@@ -219,6 +334,21 @@ mod tests {
     use ctigate_proto::message::Code;
 
     use super::*;
+
+    #[test]
+    fn people_who_look_are_told_at_once_and_nobody_else_costs_anything() {
+        let telemetry = Telemetry::default();
+        telemetry.tell("info", "node", || panic!("nobody looks"));
+        let mut notices = telemetry.notices();
+        telemetry.notice(&Notice::LinkDown { link: "crm".into(), why: "closed".to_owned() });
+        telemetry.event(Event::Connected { peer: "tab" });
+        telemetry.event(Event::StoreRecovered { after: Duration::ZERO });
+        let told = notices.try_recv().unwrap();
+        assert_eq!((told.level, told.what, &*told.text), ("warn", "link", "crm: down: closed"));
+        assert!(told.at_ms > 0);
+        assert_eq!(notices.try_recv().unwrap().what, "store");
+        assert!(notices.try_recv().is_err());
+    }
 
     #[test]
     fn what_is_told_is_counted() {

@@ -3,6 +3,7 @@
 
 use std::fmt::{self, Write as _};
 use std::io::{self, IsTerminal};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use thiserror::Error;
 use time::OffsetDateTime;
@@ -14,10 +15,11 @@ use tracing_subscriber::field::RecordFields;
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields, FormattedFields, MakeWriter};
-use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt;
 
+use super::logs::{self, LogLine};
 use crate::config::{Log, LogFormat};
 
 /// How many characters of a value are written.
@@ -72,7 +74,7 @@ where
     };
     let layer =
         tracing_subscriber::fmt::layer().with_ansi(colours).with_writer(writer).fmt_fields(lines).event_format(lines);
-    Ok(tracing_subscriber::registry().with(config.filter.parse::<Targets>()?).with(layer))
+    Ok(tracing_subscriber::registry().with(config.filter.parse::<Targets>()?).with(layer).with(Remember))
 }
 
 /// The two forms of a line.
@@ -80,6 +82,32 @@ where
 enum Lines {
     Text { colours: bool },
     Json,
+}
+
+/// Keeps each line in memory too.
+struct Remember;
+
+impl<S: Subscriber> Layer<S> for Remember {
+    fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
+        let mut fields = Fields::default();
+        event.record(&mut fields);
+        let meta = event.metadata();
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        logs::memory().push(LogLine {
+            number: 0,
+            at_ms: i64::try_from(since.as_millis()).unwrap_or(i64::MAX),
+            level: match *meta.level() {
+                Level::ERROR => "error",
+                Level::WARN => "warn",
+                Level::INFO => "info",
+                Level::DEBUG => "debug",
+                Level::TRACE => "trace",
+            },
+            target: fields.log_target.unwrap_or_else(|| meta.target().to_owned()),
+            message: fields.message,
+            fields: fields.others.into_iter().map(|(name, value)| (name, value.plain())).collect(),
+        });
+    }
 }
 
 const TIME: &[BorrowedFormatItem<'_>] =
@@ -188,6 +216,13 @@ enum Value {
 }
 
 impl Value {
+    /// Without quotes.
+    fn plain(self) -> String {
+        match self {
+            Self::Bare(text) | Self::Text(text) => text,
+        }
+    }
+
     /// For a readable line: quoted where its end would not be seen.
     fn text(&self) -> String {
         match self {

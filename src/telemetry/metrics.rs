@@ -86,6 +86,50 @@ impl Histogram {
     pub fn count(&self) -> u64 {
         self.buckets.iter().map(|bucket| bucket.load(Ordering::Relaxed)).sum()
     }
+
+    /// How many fell into each bucket so far.
+    pub fn counts(&self) -> Counts {
+        Counts(std::array::from_fn(|at| self.buckets[at].load(Ordering::Relaxed)))
+    }
+}
+
+/// The buckets of a [`Histogram`] at one moment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts([u64; BOUNDS.len() + 1]);
+
+impl Counts {
+    /// Adds those of another histogram.
+    pub fn add(&mut self, other: &Self) {
+        self.0.iter_mut().zip(other.0).for_each(|(own, other)| *own += other);
+    }
+
+    /// How many in all.
+    pub fn count(&self) -> u64 {
+        self.0.iter().sum()
+    }
+
+    /// Those that came after an earlier moment.
+    #[must_use]
+    pub fn since(&self, before: &Self) -> Self {
+        Self(std::array::from_fn(|at| self.0[at].saturating_sub(before.0[at])))
+    }
+}
+
+/// Below which time, in milliseconds, the share `q` of all (0 to 1) was, taken as spread evenly within a bucket; of what took
+/// longer than the last bound, the last bound. `None`: there was nothing.
+pub fn quantile(counts: &Counts, q: f64) -> Option<f64> {
+    let all = counts.count();
+    let wanted = q * all as f64;
+    let (mut before, mut least) = (0.0, 0.0);
+    for (at, count) in counts.0.iter().map(|count| *count as f64).enumerate().filter(|(_, count)| *count > 0.0) {
+        least = at.checked_sub(1).map_or(0.0, |at| BOUNDS[at] as f64);
+        if before + count >= wanted {
+            let most = BOUNDS.get(at).map_or(least, |bound| *bound as f64);
+            return Some(least + (most - least) * (wanted - before) / count);
+        }
+        before += count;
+    }
+    (all > 0).then_some(least)
 }
 
 /// One figure for each value of a label.
@@ -109,6 +153,22 @@ impl<T: Default> Family<T> {
         }
         let value = if values.len() < MOST_LABELS { value } else { "other" };
         Arc::clone(values.entry(value.to_owned()).or_default())
+    }
+
+    /// The figure for a value of the label, if there is one.
+    pub fn find(&self, value: &str) -> Option<Arc<T>> {
+        self.values.lock().unwrap_or_else(PoisonError::into_inner).get(value).cloned()
+    }
+
+    /// Looks at every figure.
+    pub fn each(&self, mut look: impl FnMut(&T)) {
+        self.values.lock().unwrap_or_else(PoisonError::into_inner).values().for_each(|figure| look(figure));
+    }
+
+    /// The sum of what `count` makes of every value of the label and its figure.
+    pub fn fold(&self, count: impl Fn(&str, &T) -> u64) -> u64 {
+        let values = self.values.lock().unwrap_or_else(PoisonError::into_inner);
+        values.iter().map(|(value, figure)| count(value, figure)).sum()
     }
 
     fn snapshot(&self) -> Vec<(String, Arc<T>)> {
@@ -419,6 +479,8 @@ impl Page {
             self.head(name, "gauge", help);
             self.line(name, &[], value);
         }
+        self.head("ctigate_calls_total", "counter", "Telephone calls that have begun.");
+        self.line("ctigate_calls_total", &[], now.calls_begun);
     }
 
     /// The figures every process gives, as far as the system tells them.
@@ -523,6 +585,22 @@ mod tests {
         ] {
             assert!(page.lines().any(|found| found == line), "{line}\n{page}");
         }
+    }
+
+    #[test]
+    fn a_quantile_lies_within_its_bucket() {
+        let histogram = Histogram::default();
+        assert_eq!(quantile(&histogram.counts(), 0.5), None);
+        for millis in [3, 3, 3, 3, 80, 80, 80, 80] {
+            histogram.observe(Duration::from_millis(millis));
+        }
+        let counts = histogram.counts();
+        assert_eq!(quantile(&counts, 0.25), Some(3.5));
+        assert_eq!(quantile(&counts, 0.5), Some(5.0));
+        assert_eq!(quantile(&counts, 0.75), Some(75.0));
+        assert_eq!(quantile(&counts, 1.0), Some(100.0));
+        histogram.observe(Duration::from_secs(100));
+        assert_eq!(quantile(&histogram.counts().since(&counts), 0.5), Some(60_000.0), "longer than any bound");
     }
 
     #[test]

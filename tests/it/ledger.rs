@@ -220,7 +220,7 @@ on_both! {
         let (mut found, mut empty) = (0, 0);
         for _ in 0..400 {
             let mut some = |odds: u32| rng.random::<u32>() % odds == 0;
-            let flags: [bool; 9] = std::array::from_fn(|_| some(3));
+            let flags: [bool; 12] = std::array::from_fn(|_| some(4));
             let mut draw = || rng.random::<u32>();
             let moment = |n: u32| 1_790_000_000_000 + i64::from(n % 20) * 1000;
             let numbers = (0..draw() % 3).map(|_| Text::from(format!("10{}", draw() % 5))).collect::<BTreeSet<_>>();
@@ -234,6 +234,9 @@ on_both! {
                 length_ms: flags[6].then(|| i64::from(draw() % 5) * 1000),
                 number: flags[7].then(|| ["101", "79001", "500", "nobody"][draw() as usize % 4].into()),
                 missed: flags[8].then(|| draw().is_multiple_of(2)),
+                outcome: flags[9].then_some([Outcome::Answered, Outcome::NoAnswer][draw() as usize % 2]),
+                queue: flags[10].then(|| ["", "500"][draw() as usize % 2].into()),
+                after: flags[11].then(|| rows[draw() as usize % rows.len()].place()),
                 limit: draw() as usize % 50,
                 offset: draw() as usize % 10,
             };

@@ -69,6 +69,8 @@ mod manual;
 mod phone;
 // nginx in front.
 mod proxy;
+// What administrators see and do, over the admin port.
+mod administration;
 // The HTTP interface as its document has it.
 mod openapi;
 // What is missing, and what to write where.

@@ -43,6 +43,13 @@ async fn the_document_is_valid_its_examples_fit_and_so_do_the_answers() {
     for (method, path, asked, body) in [
         ("GET", "/readyz", "/readyz", None),
         ("GET", "/api/v1/snapshot", "/api/v1/snapshot", None),
+        ("GET", "/api/v1/overview", "/api/v1/overview", None),
+        ("GET", "/api/v1/sessions", "/api/v1/sessions", None),
+        ("GET", "/api/v1/methods", "/api/v1/methods", None),
+        ("GET", "/api/v1/journal", "/api/v1/journal?limit=5", None),
+        ("GET", "/api/v1/journal", "/api/v1/journal?limit=0", None),
+        ("GET", "/api/v1/journal/{chain}", "/api/v1/journal/none", None),
+        ("GET", "/api/v1/logs", "/api/v1/logs", None),
         ("GET", "/api/v1/forms", "/api/v1/forms", None),
         ("POST", "/api/v1/forms", "/api/v1/forms", Some(json!({"name": "none", "userlogin": "ivanov"}))),
         ("POST", "/api/v1/forms", "/api/v1/forms", Some(json!({"name": 7}))),
@@ -50,6 +57,9 @@ async fn the_document_is_valid_its_examples_fit_and_so_do_the_answers() {
         ("POST", "/api/v1/methods/{name}", "/api/v1/methods/FindClient", Some(json!({}))),
         ("POST", "/api/v1/sim", "/api/v1/sim", Some(json!({"op": "answer", "number": "101"}))),
         ("POST", "/api/v1/sim", "/api/v1/sim", Some(json!({"op": "incoming", "caller": "7900", "called": "101"}))),
+        ("GET", "/api/v1/calls", "/api/v1/calls", None),
+        ("POST", "/api/v1/calls", "/api/v1/calls", Some(json!({"login": "ivanov", "number": "102"}))),
+        ("DELETE", "/api/v1/calls/{chain}", "/api/v1/calls/none", None),
     ] {
         let (status, body) = admin.ask(method, asked, body.as_ref()).await;
         answers.push(json!({"method": method.to_lowercase(), "path": path, "status": status, "body": body}));

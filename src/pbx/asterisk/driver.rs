@@ -120,6 +120,8 @@ impl Driver<'_> {
                 return Ok(());
             }
             for action in actions {
+                let order = action.order().map(|order| order.0);
+                tracing::debug!(order, action = action.name(), id = action.action_id(), "to Asterisk");
                 if let Err(full) = self.actions.try_send(action) {
                     let action = full.into_inner();
                     tracing::warn!(action = action.name(), "not sent: {ACTIONS} actions wait for Asterisk");
@@ -165,7 +167,13 @@ impl Driver<'_> {
             }
             Told::Up { .. } => self.connected(),
             Told::Message(message) if message.action_id() == DEVICES => self.device(&message),
-            Told::Message(message) => self.machine.heard(now, &message, &mut self.out),
+            Told::Message(message) => {
+                if !message.response().is_empty() {
+                    let (id, response, why) = (message.action_id(), message.response(), message.get("Message"));
+                    tracing::debug!(id, response, why, "from Asterisk");
+                }
+                self.machine.heard(now, &message, &mut self.out);
+            }
             Told::Down(_) => {
                 self.reading = None;
                 // An attempt that failed takes nothing away.

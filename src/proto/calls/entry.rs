@@ -91,7 +91,8 @@ pub enum Outcome {
 }
 
 impl Outcome {
-    const ALL: [Self; 9] = [
+    /// Every outcome.
+    pub const ALL: [Self; 9] = [
         Self::Answered,
         Self::Abandoned,
         Self::Cancelled,

@@ -60,10 +60,35 @@ pub struct JournalQuery {
     pub number: Option<Text>,
     /// Whether there was no talk.
     pub missed: Option<bool>,
+    /// Only with this outcome.
+    pub outcome: Option<Outcome>,
+    /// Only those that waited last in this queue.
+    pub queue: Option<Text>,
+    /// Only rows that come after this one in the order of the journal: the older ones.
+    pub after: Option<JournalPlace>,
     /// At most so many.
     pub limit: usize,
     /// So many of the newest are passed over.
     pub offset: usize,
+}
+
+/// Where a row stands in the journal, which is told from the greatest place to the least.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+pub struct JournalPlace {
+    /// When the talk or the conversation began, milliseconds since 1970.
+    pub began_ms: i64,
+    /// The conversation.
+    pub call: Text,
+    /// The talk; empty for a conversation without one.
+    pub talk: Text,
+}
+
+impl JournalRow {
+    /// Its place.
+    pub fn place(&self) -> JournalPlace {
+        let talk = self.talk.as_ref().map(|talk| talk.0.clone()).unwrap_or_default();
+        JournalPlace { began_ms: self.began_ms, call: self.call.0.clone(), talk }
+    }
 }
 
 impl JournalQuery {
@@ -79,6 +104,9 @@ impl JournalQuery {
             && self.length_ms.is_none_or(|length| row.length_ms >= length)
             && self.number.as_ref().is_none_or(|number| numbers().any(|n| n == number))
             && self.missed.is_none_or(|missed| missed == row.talk.is_none())
+            && self.outcome.is_none_or(|outcome| outcome == row.outcome)
+            && self.queue.as_ref().is_none_or(|queue| *queue == row.queue)
+            && self.after.as_ref().is_none_or(|after| row.place() < *after)
     }
 }
 

@@ -17,6 +17,7 @@ mod fax;
 mod journal;
 mod keeping;
 mod line;
+mod live;
 mod queue;
 mod trace;
 
@@ -31,8 +32,9 @@ pub use change::{Change, Flash, changes};
 pub use conference::{ConferenceView, Member, MemberState};
 pub use entry::{Direction, Entry, EntryFax, EntryLeg, EntryQueue, EntryTalk, Outcome};
 pub use fax::ArrivedFax;
-pub use journal::{JournalQuery, JournalRow};
+pub use journal::{JournalPlace, JournalQuery, JournalRow};
 pub use line::{Line, Party, Phase};
+pub use live::LiveParty;
 pub use queue::Waiting;
 pub use trace::Step;
 
@@ -66,6 +68,8 @@ pub struct Calls {
     ended: VecDeque<(Time, CallId)>,
     forgotten: VecDeque<CallId>,
     forgotten_set: HashSet<CallId>,
+    /// How many have begun.
+    begun: u64,
 }
 
 /// Whom facts touch.
@@ -130,6 +134,9 @@ impl Calls {
 
     /// Takes one fact; whether it was news.
     fn apply_one(&mut self, now: Time, call: &CallId, fact: Fact, touched: &mut Touched) -> bool {
+        if !self.calls.contains_key(call) {
+            self.begun += 1;
+        }
         let conversation = self.calls.entry(call.clone()).or_default();
         match fact {
             Fact::Call(about) => conversation.tell_about(about),

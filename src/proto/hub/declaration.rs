@@ -38,7 +38,7 @@ pub enum Kind {
 }
 
 /// One parameter.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Parameter {
     /// Its name.
     pub name: Text,
@@ -89,7 +89,7 @@ pub enum Target {
 }
 
 /// A dynamic method.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Method {
     /// Its name.
     pub name: Text,
@@ -276,7 +276,7 @@ impl Kind {
     }
 
     /// The word of a card's field.
-    pub(super) const fn type_word(self) -> &'static str {
+    pub const fn type_word(self) -> &'static str {
         match self {
             Self::Datetime => "datetime",
             other => other.word(),

@@ -202,7 +202,7 @@ pub enum By {
 /// A method that a program runs by HTTP.
 #[derive(Clone, Debug, Default, serde::Serialize, serde::Deserialize)]
 pub struct Run {
-    /// The program: a user, whose password was checked.
+    /// The program: a user, whose password was checked; empty: an operator, who holds every right.
     pub login: Text,
     /// In whose name, by id, login or number; empty: in its own.
     pub user: Text,

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::message::{Body, CallError, Code, Text};
+use crate::message::{Body, CallError, Code, Qid, Text};
 use crate::telephony::{Act, Command, OrderId, Refusal};
 
 use super::Hub;
-use super::output::Output;
+use super::output::{Notice, Output};
 use super::route::{Caller, Handled};
 use super::timer::{Key, Timer};
 use super::trace::{About, What, act_word};
@@ -81,6 +81,13 @@ impl Hub {
         self.orders.last += 1;
         let order = OrderId(self.orders.last);
         let key = self.timers.set(self.now + wait, Timer::Order(order));
+        self.out.push_back(Output::Notice(Notice::Ordered {
+            order: order.0,
+            peer: caller.ask.is_none().then_some(caller.peer),
+            qid: caller.qid.as_ref().and_then(Qid::to_text).unwrap_or_default(),
+            who: self.who(caller),
+            method,
+        }));
         let (caller, method) = (caller.clone(), Text::from_static(method));
         self.orders.open.insert(order, Order { caller, method, reply, key });
         Ok(order)
@@ -113,18 +120,24 @@ impl Hub {
     fn take_order(&mut self, id: OrderId, result: Result<(), Refusal>) -> Option<(Order, Result<(), CallError>)> {
         let order = self.orders.open.remove(&id)?;
         self.timers.cancel(order.key);
+        let result = result.map_err(refused);
+        self.order_told(id, result.as_ref().err());
         // Who asked may be gone.
-        self.listens(&order.caller).then_some((order, result.map_err(refused)))
+        self.listens(&order.caller).then_some((order, result))
     }
 
     /// The telephone system said nothing.
     pub(super) fn order_unanswered(&mut self, id: OrderId) {
-        if let Some(order) = self.orders.open.remove(&id)
-            && self.listens(&order.caller)
-        {
-            let error = CallError::new(Code::Timeout, "the telephone system did not answer");
+        let Some(order) = self.orders.open.remove(&id) else { return };
+        let error = CallError::new(Code::Timeout, "the telephone system did not answer");
+        self.order_told(id, Some(&error));
+        if self.listens(&order.caller) {
             self.fail(&order.caller, &order.method, &error);
         }
+    }
+
+    fn order_told(&mut self, order: OrderId, error: Option<&CallError>) {
+        self.out.push_back(Output::Notice(Notice::OrderDone { order: order.0, error: error.cloned() }));
     }
 }
 

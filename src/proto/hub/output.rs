@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::auth::Attempt;
 use crate::calls::Entry;
-use crate::message::{Body, CloseReason, Code, PeerId, Shared, Text};
+use crate::message::{Body, CallError, CloseReason, Code, PeerId, Shared, Text};
 use crate::telephony;
 
 use super::archive::{ChatText, Fetch};
@@ -161,7 +161,7 @@ pub enum Answer {
     /// Done.
     Done,
     /// It could not be done: why.
-    Refused(crate::message::CallError),
+    Refused(CallError),
     /// The reply of a method that was run.
     Ran(Body),
     /// The file of a recording, relative to the folder of recordings.
@@ -221,6 +221,26 @@ pub enum Notice {
         error: Option<Code>,
         /// How long whoever called has waited, microseconds.
         micros: u64,
+    },
+    /// An order goes to the telephone system; its number stands in every line about it from here on.
+    Ordered {
+        /// The order.
+        order: u64,
+        /// The peer that wants it; `None`: a question from outside.
+        peer: Option<PeerId>,
+        /// The `qid` of its call, or empty.
+        qid: Text,
+        /// Who wants it, in words.
+        who: String,
+        /// The method.
+        method: &'static str,
+    },
+    /// The telephone system has said how an order went, or has said nothing in time.
+    OrderDone {
+        /// The order.
+        order: u64,
+        /// The error whoever wanted it is told; `None`: it went well.
+        error: Option<CallError>,
     },
     /// A circuit opened or closed.
     Circuit {

@@ -1,5 +1,9 @@
 //! A read-only picture for console, commands and metrics.
 
+use std::sync::Arc;
+
+use super::declaration::Method;
+use crate::calls::LiveParty;
 use crate::message::Text;
 
 /// What a node looks like at one moment. Plain data; the shell writes it as JSON.
@@ -17,6 +21,8 @@ pub struct Snapshot {
     pub calls: Vec<CallView>,
     /// Programs with the key of a service, oldest first.
     pub services: Vec<ServiceView>,
+    /// How many calls have begun since the start.
+    pub calls_begun: u64,
 }
 
 /// One program with the key of a service.
@@ -47,6 +53,8 @@ pub struct LinkView {
     pub crm: String,
     /// Names of the methods it offers.
     pub methods: Vec<Text>,
+    /// The methods as it declares them.
+    pub declared: Vec<Arc<Method>>,
     /// Names of the forms it offers.
     pub forms: Vec<Text>,
     /// Calls to it that wait for an answer.
@@ -138,4 +146,10 @@ pub struct CallView {
     pub number: Text,
     /// Since when, milliseconds since 1970.
     pub since_ms: i64,
+    /// Who takes part now, in the order in which they came. The name of somebody inside is that of the number's user.
+    pub parties: Vec<LiveParty>,
+    /// The queue in which somebody waits; empty for none.
+    pub queue: Text,
+    /// Whether a talk that goes on is recorded.
+    pub recording: bool,
 }

@@ -1,6 +1,8 @@
 //! Makes the picture for console and commands.
 
+use crate::calls::LiveParty;
 use crate::message::Text;
+use crate::telephony::CallId;
 
 use super::snapshot::{CallView, ExecutionView, FormView, LinkView, Snapshot, TabView, UserView};
 use super::user::UserIx;
@@ -43,6 +45,7 @@ impl Hub {
                 .into_iter()
                 .map(|call| {
                     let parties = self.calls.parties(call).cloned().unwrap_or_default();
+                    let took_part = self.parties_of(call);
                     CallView {
                         chain: call.0.clone(),
                         caller: parties.caller,
@@ -50,11 +53,25 @@ impl Hub {
                         state: self.calls.word(call),
                         number: self.calls.numbers_of(call).first().cloned().unwrap_or_default(),
                         since_ms: self.calls.began_ms(call).unwrap_or_default(),
+                        queue: queue_of(&took_part),
+                        recording: self.calls.is_recorded(call),
+                        parties: took_part,
                     }
                 })
                 .collect(),
             services: self.services_view(),
+            calls_begun: self.calls.begun(),
         }
+    }
+
+    fn parties_of(&self, call: &CallId) -> Vec<LiveParty> {
+        let mut parties = self.calls.live_parties(call);
+        for party in parties.iter_mut().filter(|party| party.inside) {
+            if let Some(user) = self.users.by_number(&party.number) {
+                party.name = self.users[user].account.name.clone();
+            }
+        }
+        parties
     }
 
     fn user_view(&self, user: UserIx) -> UserView {
@@ -102,7 +119,12 @@ fn link_view(l: &super::link::Link) -> LinkView {
         detail: l.detail.clone(),
         crm: l.introduction.as_ref().map(|i| format!("{} {}", i.name, i.version).trim().to_owned()).unwrap_or_default(),
         methods: l.methods.iter().map(|m| m.name.clone()).collect(),
+        declared: l.methods.clone(),
         forms: l.forms.iter().map(|f| f.name.clone()).collect(),
         in_flight: l.in_flight.len(),
     }
+}
+
+fn queue_of(parties: &[LiveParty]) -> Text {
+    parties.iter().find(|party| party.place == "queue").map(|party| party.place_name.clone()).unwrap_or_default()
 }

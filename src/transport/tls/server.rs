@@ -35,6 +35,8 @@ pub struct Certificates {
     digest: Mutex<[u8; 32]>,
     /// When the first of the chain ends, seconds since 1970.
     expires: AtomicI64,
+    /// Whose the first of the chain is.
+    subject: Mutex<String>,
 }
 
 impl Certificates {
@@ -43,13 +45,14 @@ impl Certificates {
     /// # Errors
     /// When a file cannot be read, holds no certificate or key, or the two do not belong together.
     pub fn load(certificate: &Path, key: &Path) -> Result<Arc<Self>, TlsError> {
-        let Read { config, digest, expires } = read(certificate, key)?;
+        let Read { config, digest, expires, subject } = read(certificate, key)?;
         Ok(Arc::new(Self {
             certificate: certificate.to_owned(),
             key: key.to_owned(),
             config: ArcSwap::from_pointee(config),
             digest: Mutex::new(digest),
             expires: AtomicI64::new(expires),
+            subject: Mutex::new(subject),
         }))
     }
 
@@ -58,7 +61,7 @@ impl Certificates {
     /// # Errors
     /// As [`Self::load`]; then everything stays as it was.
     pub fn reload(&self) -> Result<bool, TlsError> {
-        let Read { config, digest, expires } = read(&self.certificate, &self.key)?;
+        let Read { config, digest, expires, subject } = read(&self.certificate, &self.key)?;
         let mut last = self.digest.lock().unwrap_or_else(PoisonError::into_inner);
         if *last == digest {
             return Ok(false);
@@ -66,12 +69,18 @@ impl Certificates {
         *last = digest;
         self.config.store(Arc::new(config));
         self.expires.store(expires, Ordering::Relaxed);
+        *self.subject.lock().unwrap_or_else(PoisonError::into_inner) = subject;
         Ok(true)
     }
 
     /// When the first certificate of the chain in use ends, seconds since 1970.
     pub fn expires(&self) -> i64 {
         self.expires.load(Ordering::Relaxed)
+    }
+
+    /// Whose certificate it is, as it says itself: RFC 5280 section 4.1.2.6.
+    pub fn subject(&self) -> String {
+        self.subject.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// What accepts the next handshake.
@@ -164,6 +173,7 @@ struct Read {
     config: ServerConfig,
     digest: [u8; 32],
     expires: i64,
+    subject: String,
 }
 
 fn read(certificate: &Path, key: &Path) -> Result<Read, TlsError> {
@@ -175,8 +185,8 @@ fn read(certificate: &Path, key: &Path) -> Result<Read, TlsError> {
     if chain.is_empty() {
         return Err(TlsError::new(format!("{}: no certificate in PEM", certificate.display())));
     }
-    let expires = chain.iter().map(|one| expiry(one)).collect::<Result<Vec<_>, _>>();
-    let expires = expires.map_err(|e| TlsError::new(format!("{}: {e}", certificate.display())))?;
+    let about = chain.iter().map(|one| about(one)).collect::<Result<Vec<_>, _>>();
+    let about = about.map_err(|e| TlsError::new(format!("{}: {e}", certificate.display())))?;
     let private = PrivateKeyDer::from_pem_slice(&key_pem)
         .map_err(|e| TlsError::new(format!("{}: no private key in PEM: {e}", key.display())))?;
     let mut config = ServerConfig::builder_with_provider(provider())
@@ -191,14 +201,16 @@ fn read(certificate: &Path, key: &Path) -> Result<Read, TlsError> {
     // Who comes back is spared half the handshake, and we need not remember anybody for it.
     config.ticketer = Ticketer::new().map_err(|e| TlsError::new(e.to_string()))?;
     let digest = Sha256::new().chain_update(&chain_pem).chain_update([0]).chain_update(&key_pem).finalize();
-    Ok(Read { config, digest: digest.into(), expires: expires.into_iter().min().unwrap_or_default() })
+    let expires = about.iter().map(|(expires, _)| *expires).min().unwrap_or_default();
+    let subject = about.into_iter().next().map(|(_, subject)| subject).unwrap_or_default();
+    Ok(Read { config, digest: digest.into(), expires, subject })
 }
 
-/// Until when a certificate is valid, seconds since 1970. RFC 5280 section 4.1.2.5.
-fn expiry(certificate: &[u8]) -> Result<i64, String> {
+/// Until when a certificate is valid, seconds since 1970 (RFC 5280 section 4.1.2.5), and whose it is.
+fn about(certificate: &[u8]) -> Result<(i64, String), String> {
     let (_, parsed) =
         x509_parser::parse_x509_certificate(certificate).map_err(|e| format!("no X.509 certificate: {e}"))?;
-    Ok(parsed.validity().not_after.timestamp())
+    Ok((parsed.validity().not_after.timestamp(), parsed.subject().to_string()))
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@
 
 use std::fmt;
 
+use ctigate_proto::telephony::OrderId;
 use thiserror::Error;
 
 /// The longest line that is read, its end included, bytes.
@@ -29,6 +30,7 @@ pub struct Message {
 pub struct Action {
     name: &'static str,
     id: String,
+    order: Option<OrderId>,
     fields: Vec<(&'static str, String)>,
 }
 
@@ -120,7 +122,19 @@ impl fmt::Debug for Message {
 impl Action {
     /// An action without anything but its name.
     pub fn new(name: &'static str) -> Self {
-        Self { name, id: String::new(), fields: Vec::new() }
+        Self { name, id: String::new(), order: None, fields: Vec::new() }
+    }
+
+    /// As a part of an order; this is for our log and never sent.
+    #[must_use]
+    pub fn part_of(mut self, order: Option<OrderId>) -> Self {
+        self.order = order;
+        self
+    }
+
+    /// The order that it is a part of.
+    pub fn order(&self) -> Option<OrderId> {
+        self.order
     }
 
     /// With one more line. What would end the line early becomes a blank, so that a value never says more than itself.

@@ -75,9 +75,14 @@ pub(super) struct Jobs {
 impl Machine {
     /// Gives an action an id and sends it.
     pub(super) fn send(&mut self, action: Action, out: &mut Out) -> String {
+        self.send_for(None, action, out)
+    }
+
+    /// The same for an order.
+    fn send_for(&mut self, order: Option<OrderId>, action: Action, out: &mut Out) -> String {
         self.jobs.last_action += 1;
         let id = format!("{ACTIONS}{}", self.jobs.last_action);
-        out.actions.push(action.id(id.clone()));
+        out.actions.push(action.id(id.clone()).part_of(order));
         id
     }
 
@@ -120,9 +125,10 @@ impl Machine {
             let Some(step) = self.jobs.jobs.get_mut(&key).and_then(|job| job.steps.pop_front()) else {
                 return self.finish(now, key, Ok(()));
             };
+            let order = self.jobs.jobs.get(&key).and_then(|job| job.order);
             for action in step.actions {
                 let name = action.name();
-                let id = self.send(action, out);
+                let id = self.send_for(order, action, out);
                 self.jobs.by_action.insert(id.clone(), key);
                 if let Some(job) = self.jobs.jobs.get_mut(&key) {
                     job.open.insert(id, name);

@@ -66,6 +66,9 @@ impl Hub {
             length_ms: filter.minduration.filter(|s| *s > 0).map(|s| s.saturating_mul(1000)),
             number: full(filter.number),
             missed: filter.missed,
+            outcome: None,
+            queue: None,
+            after: None,
             limit: count(range("limit", filter.limit, 1, LIMIT.1, LIMIT.0)?),
             offset: count(range("offset", filter.offset, 0, FURTHEST, 0)?),
         })

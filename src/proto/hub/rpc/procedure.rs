@@ -30,12 +30,13 @@ const WRONG: (usize, Duration) = (5, Duration::from_secs(60));
 const SHORTEST_PASSWORD: usize = 6;
 
 /// What a program may run by HTTP in a user's name.
-const RUNNABLE: [&str; 9] = [
+const RUNNABLE: [&str; 10] = [
     "execsvcscript",
     "getchaincontent",
     "getextendedlineinfo",
     "gettotalqueue",
     "getuserstate",
+    "pbxabortcall",
     "pbxautocallabort",
     "pbxautocallstart",
     "pbxmakeflash",
@@ -226,7 +227,13 @@ impl Hub {
         user: &str,
         method: &str,
     ) -> Result<(Caller, &'static method::Message), CallError> {
-        let (mut caller, program) = self.program(ticket, login)?;
+        let (mut caller, program) = match login {
+            "" => (self.operator(ticket), None),
+            login => {
+                let (caller, program) = self.program(ticket, login)?;
+                (caller, Some(program))
+            }
+        };
         if !caller.rights.has(Right::WebApi) {
             return Err(CallError::new(Code::AccessDenied, "the right webapi is missing"));
         }
@@ -239,7 +246,7 @@ impl Hub {
                 CallError::new(Code::NotFound, "user names no user, expected an id, a login or a number")
             })?;
             let calls = message.right == Some(Right::Call);
-            if calls && found != program && !self.users[found].account.api_calls {
+            if calls && Some(found) != program && !self.users[found].account.api_calls {
                 let detail = format!("programs may not call for {}: api_call_enabled", self.users[found].account.login);
                 return Err(CallError::new(Code::AccessDenied, detail));
             }

@@ -201,7 +201,7 @@ pub(crate) async fn ask(router: &Router, request: Request<Body>) -> Seen {
 const TOKEN: &str = "0123456789abcdef0123456789abcdef";
 
 /// Everybody comes from this machine.
-pub(crate) fn source(_: &axum::http::Extensions) -> Source {
+pub(crate) fn source(_: &Extensions) -> Source {
     Source { address: IpAddr::from([127, 0, 0, 1]), tls: false }
 }
 

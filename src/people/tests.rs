@@ -232,7 +232,7 @@ fn the_page_of_rights_is_the_one_of_the_code() {
     const MARK: &str = "<!-- what follows is made from the code: CTIGATE_WRITE_RIGHTS=1 cargo test --lib rights -->\n";
     let kept = std::fs::read_to_string(PAGE).unwrap_or_default();
     let (head, tables) = kept.split_once(MARK).expect("the mark");
-    let made = format!("\n{}\n{}", crate::people::rights::page(), crate::admin::rights_page());
+    let made = format!("\n{}\n{}", rights::page(), crate::admin::rights_page());
     if std::env::var_os("CTIGATE_WRITE_RIGHTS").is_some() {
         std::fs::write(PAGE, format!("{head}{MARK}{made}")).unwrap();
         return;

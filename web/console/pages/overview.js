@@ -12,6 +12,11 @@ import { say, sayOr } from "../words.js";
 
 const EVERY_MS = 5000;
 const SOON_DAYS = 21;
+const GIB = 2 ** 30;
+
+/** How pressing it is that a disk fills up. */
+const pressing = ({ free_bytes: free }, full) =>
+  free < GIB || full > 0.97 ? "bad" : free < 5 * GIB || full > 0.92 ? "warn" : "";
 
 export function Overview() {
   const load = useLoad("overview", { about: ["links", "users", "calls", "forms"], every: EVERY_MS });
@@ -42,7 +47,7 @@ function Picture({ node = {}, counts = {}, parts = [], certificates = [], disk, 
       <${Tile} page="logs" icon="warn" name=${say("tile.errors")} tone=${rates.errors_minute > 0 ? "warn" : ""} value=${count(rates.errors_minute, 1)} under=${say("tile.errors.minute")} />
       <${Tile} page="doctor" icon="audit" name=${say("tile.certificate")} tone=${first && first.days < SOON_DAYS ? (first.days < 7 ? "bad" : "warn") : ""}
         value=${first ? say("unit.d", { n: count(first.days) }) : "—"} under=${first ? first.subject || first.key : say("tile.certificate.none")} />
-      <${Tile} page="doctor" icon="save" name=${say("tile.disk")} tone=${full > 0.9 ? "bad" : full > 0.8 ? "warn" : ""}
+      <${Tile} page="doctor" icon="save" name=${say("tile.disk")} tone=${disked ? pressing(disk, full) : ""}
         value=${disked ? size(disk.free_bytes) : "—"} under=${disk?.store_bytes ? say("tile.store", { n: size(disk.store_bytes) }) : ""} />
     </ul>
     <section class="charts" aria-label=${say("overview.hour")}>

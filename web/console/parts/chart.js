@@ -14,10 +14,12 @@ import { say } from "../words.js";
 export function Chart({ title, times, lines, unit = (n) => count(n, 1), summary, height = 150 }) {
   const place = useRef();
   const plot = useRef(null);
-  const wanted = `${colours.value} ${language.value} ${lines.map(({ label, tone }) => label + tone).join()}`;
+  const early = times.length < 2;
+  const wanted = `${early} ${colours.value} ${language.value} ${lines.map(({ label, tone }) => label + tone).join()}`;
   const data = [times.map((ms) => ms / 1000), ...lines.map(({ values }) => values)];
 
   useEffect(() => {
+    if (early) return undefined;
     const node = place.current;
     const colour = (name) => colourOf(node, name);
     const quiet = colour("quiet");
@@ -63,7 +65,8 @@ export function Chart({ title, times, lines, unit = (n) => count(n, 1), summary,
 
   return html`<figure class="card chart">
     <figcaption class="row"><h2 class="grow">${title}</h2><span class="quiet small number">${summary}</span></figcaption>
-    <div class="plot" ref=${place} aria-hidden="true"></div>
+    <div class="plot" ref=${place} aria-hidden="true" hidden=${early}></div>
+    ${early && html`<p class="quiet small early">${say("chart.early")}</p>`}
   </figure>`;
 }
 

@@ -30,6 +30,7 @@ export const system = {
   "chart.tabs": ["Tabs", "Вкладки"],
   "chart.errors": ["Errors", "Ошибки"],
   "chart.time": ["Time", "Время"],
+  "chart.early": ["The first figures come within twenty seconds.", "Первые данные появятся через двадцать секунд."],
   "chart.now": ["now {n}", "сейчас {n}"],
   "begin.title": ["Begin here", "Начните отсюда"],
   "begin.text": [
@@ -99,7 +100,7 @@ export const system = {
   "inspector.out": ["from the gateway", "от шлюза"],
   "inspector.record": ["Record", "Записать"],
   "inspector.stop": ["Stop and save", "Остановить и сохранить"],
-  "inspector.saved": ["Saved. Play it with ctigate replay.", "Сохранено. Воспроизводится командой ctigate replay."],
+  "inspector.saved": ["Saved. ctigate replay --show shows it.", "Сохранено. Показывает команда ctigate replay --show."],
 
   "settings.search": ["Search by key or meaning", "Поиск по ключу или смыслу"],
   "settings.filter": ["Which settings", "Какие параметры"],

@@ -37,6 +37,7 @@ const SERVER: &[(&str, &[&str])] = &[
             "store",
             "telemetry",
             "transport",
+            "trial",
             "web",
         ],
     ),

@@ -23,6 +23,7 @@ mod audit;
 mod calls;
 mod captures;
 mod console;
+mod doctor;
 pub mod door;
 mod events;
 pub mod explain;
@@ -30,6 +31,7 @@ mod forms;
 mod health;
 mod journal;
 mod keys;
+mod links;
 mod logs;
 mod methods;
 mod openapi;
@@ -40,6 +42,7 @@ mod picture;
 mod read;
 mod routes;
 mod settings;
+mod setup;
 mod signin;
 mod tail;
 mod users;
@@ -101,7 +104,7 @@ pub fn router(door: Arc<dyn Door>, settings: Settings) -> Router {
     let hosts = access::Hosts::new(hosts);
     let guard = access::Guard::new(Some(hosts), Some(&token), desk.clone(), Arc::clone(&door), source);
     let guard = Arc::new(guard);
-    let (guarded, open, document) = described();
+    let (guarded, open, coded, document) = described();
     let (tails, streams) = (Tails::new(stop.clone()), tail::Streams::new(stop));
     let shared = Shared { door, desk, tails, streams, document: openapi::text(&document) };
     guarded
@@ -109,6 +112,7 @@ pub fn router(door: Arc<dyn Door>, settings: Settings) -> Router {
         .method_not_allowed_fallback(wrong_method)
         .layer(middleware::from_fn_with_state(Arc::clone(&guard), access::check))
         .merge(openapi::pages().layer(middleware::from_fn_with_state(Arc::clone(&guard), access::check_names)))
+        .merge(coded.layer(middleware::from_fn_with_state(Arc::clone(&guard), access::check_names)))
         .merge(open)
         .layer(middleware::map_response(answer::harden))
         .merge(console::routes().layer(middleware::from_fn_with_state(guard, access::check_names)))
@@ -124,7 +128,7 @@ pub fn for_programs(
     stop: CancellationToken,
 ) -> Router {
     let guard = access::Guard::new(None, None, Some(Arc::clone(&desk)), Arc::clone(&door), source);
-    let (guarded, _, _) = described();
+    let (guarded, _, _, _) = described();
     let (tails, streams) = (Tails::new(stop.clone()), tail::Streams::new(stop));
     let shared = Shared { door, desk: Some(desk), tails, streams, document: Bytes::new() };
     guarded.layer(middleware::from_fn_with_state(Arc::new(guard), access::check)).with_state(shared)
@@ -151,14 +155,18 @@ fn guarded() -> OpenApiRouter<Shared> {
         .merge(users::routes())
         .merge(keys::routes())
         .merge(audit::routes())
+        .merge(links::routes())
+        .merge(doctor::routes())
 }
 
-/// What asks for the token, what does not, and the document of both.
-fn described() -> (Router<Shared>, Router<Shared>, utoipa::openapi::OpenApi) {
+/// What asks for the token, what does not, what asks for the code of the first run, and the document of all.
+fn described() -> (Router<Shared>, Router<Shared>, Router<Shared>, utoipa::openapi::OpenApi) {
     let (guarded, mut document) = guarded().split_for_parts();
-    let (open, of_open) = health::open_routes().split_for_parts();
+    let (open, mut of_open) = health::open_routes().split_for_parts();
+    let (coded, of_coded) = setup::open_routes().split_for_parts();
+    of_open.merge(of_coded);
     openapi::finish(&mut document, of_open);
-    (guarded, open, document)
+    (guarded, open, coded, document)
 }
 
 impl Shared {

@@ -125,6 +125,7 @@ pub(super) const ROUTES: &[(&str, &str, Need)] = &[
     ("GET", "/api/v1/settings", Need::Admin),
     ("PUT", "/api/v1/settings", Need::Admin),
     ("POST", "/api/v1/reload", Need::Admin),
+    ("GET", "/api/v1/drain", Need::Admin),
     ("POST", "/api/v1/drain", Need::Admin),
     ("DELETE", "/api/v1/drain", Need::Admin),
     ("GET", "/api/v1/logs", Need::Admin),

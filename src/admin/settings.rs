@@ -1,5 +1,7 @@
 //! `/api/v1/settings` and `/api/v1/reload`: the configuration of the node while it runs.
 
+use std::time::Duration;
+
 use axum::extract::{Extension, Query, Request, State};
 use axum::http::StatusCode;
 use axum::response::Response;
@@ -12,13 +14,16 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::access::Caller;
-use super::operator::{Changed, NotChanged, Operator};
+use super::operator::{Changed, Drain, Drained, NotChanged, Operator};
 use super::{Failure, Shared, body, ok, with};
 use crate::config::key::{self, KEYS, Key};
 use crate::config::{Change, Config, Finding};
 
 pub(super) fn routes() -> OpenApiRouter<Shared> {
-    OpenApiRouter::new().routes(routes!(settings, change_settings)).routes(routes!(reload))
+    OpenApiRouter::new()
+        .routes(routes!(settings, change_settings))
+        .routes(routes!(reload))
+        .routes(routes!(drained, drain, end_drain))
 }
 
 /// One key that is another.
@@ -228,7 +233,7 @@ async fn reload(State(shared): State<Shared>, Extension(caller): Extension<Calle
 }
 
 /// Notes what has changed, if anything has.
-async fn note(
+pub(super) async fn note(
     shared: &Shared,
     caller: &Caller,
     what: &str,
@@ -242,6 +247,75 @@ async fn note(
     let keys: Vec<&str> = changes.iter().map(|change| change.key.as_str()).take(3).collect();
     let detail = changes.iter().take(100).map(row).collect();
     desk.noted(&caller.doer(), what, &keys.join(", "), detail).await.map_err(|error| Failure::broken(&error))
+}
+
+/// How a node is emptied.
+#[derive(ToSchema)]
+#[schema(example = json!({"over_ms": 30000, "back_ms": 60000}))]
+#[expect(dead_code, reason = "describes the body, which is read field by field")]
+struct DrainWanted {
+    /// Over which time connections are closed, each at a moment of its own; without it 30 s.
+    #[schema(minimum = 0, maximum = 3600000)]
+    over_ms: Option<u64>,
+    /// After how long they should come back; without it 60 s.
+    #[schema(minimum = 1000, maximum = 86400000)]
+    back_ms: Option<u64>,
+}
+
+/// How emptying goes.
+#[derive(Serialize, ToSchema)]
+#[schema(example = json!({"draining": true, "left": 12, "takes_ms": 18000, "back_ms": 60000}))]
+struct DrainTold {
+    /// Whether it is under way.
+    draining: bool,
+    /// How many connections are left. 0: the gateway may be stopped.
+    left: usize,
+    /// How long it still takes, unless somebody waits for an answer for longer.
+    takes_ms: u64,
+    /// After how long those who went should come back.
+    back_ms: u64,
+}
+
+fn drain_told(drained: Drained) -> Response {
+    let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+    let Drained { draining, left, takes, back } = drained;
+    ok(&DrainTold { draining, left, takes_ms: millis(takes), back_ms: millis(back) })
+}
+
+/// How the emptying goes
+#[utoipa::path(
+    get, path = "/api/v1/drain", tag = "settings",
+    responses((status = 200, description = "How it goes", body = DrainTold)),
+)]
+async fn drained(State(shared): State<Shared>) -> Result<Response, Failure> {
+    Ok(drain_told(operator(&shared)?.drained()))
+}
+
+/// Empty the node
+///
+/// Nobody new is taken (`/readyz` says so with 503, upgrades are answered with 503 and `Retry-After`), and whoever is here goes, one after
+/// the other. Whoever waits for an answer gets it first.
+#[utoipa::path(
+    post, path = "/api/v1/drain", tag = "settings", request_body = DrainWanted,
+    responses((status = 200, description = "It has begun", body = DrainTold)),
+)]
+async fn drain(State(shared): State<Shared>, request: Request) -> Result<Response, Failure> {
+    let mut fields = body(request).await?;
+    let over = fields.millis("over_ms", 0..=3_600_000)?.unwrap_or(Duration::from_secs(30));
+    let back = fields.millis("back_ms", 1000..=86_400_000)?.unwrap_or(Duration::from_secs(60));
+    fields.finish()?;
+    Ok(drain_told(operator(&shared)?.drain(Some(Drain { over, back }))))
+}
+
+/// End the emptying
+///
+/// Newcomers are taken again; whoever has not gone yet stays.
+#[utoipa::path(
+    delete, path = "/api/v1/drain", tag = "settings",
+    responses((status = 200, description = "It is over", body = DrainTold)),
+)]
+async fn end_drain(State(shared): State<Shared>) -> Result<Response, Failure> {
+    Ok(drain_told(operator(&shared)?.drain(None)))
 }
 
 /// Whoever may change the node.
@@ -270,7 +344,7 @@ pub(super) fn told(result: Result<Changed, NotChanged>) -> Response {
     }
 }
 
-fn refused(why: NotChanged) -> Response {
+pub(super) fn refused(why: NotChanged) -> Response {
     let (status, code, text, findings) = match why {
         NotChanged::Refused(refused) => {
             let errors = refused.errors.iter().map(|finding| ConfigFinding::of(finding, "error"));

@@ -26,11 +26,20 @@ const CRM: Duration = Duration::from_secs(3);
 
 /// Examines everything that a start of this configuration would need. Changes nothing that lasts.
 pub async fn examine(config: &Config) -> Vec<Check> {
+    examine_with(config, ports(config)).await
+}
+
+/// The same for a gateway that runs: its own ports are in use, and by it.
+pub(super) async fn examine_running(config: &Config) -> Vec<Check> {
+    examine_with(config, Vec::new()).await
+}
+
+async fn examine_with(config: &Config, ports: Vec<Check>) -> Vec<Check> {
     let mut checks = vec![people(config)];
     checks.extend(certificates(config));
     checks.push(store(config).await);
     checks.extend(folders(config));
-    checks.extend(ports(config));
+    checks.extend(ports);
     for link in config.links.iter().filter(|link| !link.mode.accepts()) {
         checks.push(crm(&link.name, &link.url).await);
     }

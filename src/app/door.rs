@@ -166,6 +166,7 @@ impl Door for House {
                 certificates: self.certified.expires().into_iter().map(|(_, until)| until).collect(),
                 now: super::unix_ms() / 1000,
                 stopping: self.transport.is_stopping(),
+                draining: self.transport.draining().is_some(),
                 room: self.transport.room(),
             })
         })

@@ -27,6 +27,8 @@ pub(super) struct Facts {
     pub(super) now: i64,
     /// Whether the node stops.
     pub(super) stopping: bool,
+    /// Whether it is being emptied.
+    pub(super) draining: bool,
     /// Connections now, and how many there may be (0: no bound).
     pub(super) room: (usize, usize),
 }
@@ -81,6 +83,7 @@ fn web(facts: &Facts) -> (PartState, String) {
     let (now, most) = facts.room;
     match facts.stopping {
         true => (PartState::Down, "the node stops".to_owned()),
+        false if facts.draining => (PartState::Down, "draining".to_owned()),
         false if most != 0 && now >= most => (PartState::Degraded, format!("all {most} connections are taken")),
         false => (PartState::Ok, String::new()),
     }
@@ -134,6 +137,7 @@ mod tests {
             (Facts { certificates: vec![soon], ..well() }, "certificate", "degraded", "days left: 13"),
             (Facts { certificates: vec![1_799_999_999], ..well() }, "certificate", "down", "it has expired"),
             (Facts { stopping: true, ..well() }, "web", "down", "the node stops"),
+            (Facts { draining: true, ..well() }, "web", "down", "draining"),
             (Facts { room: (10, 10), ..well() }, "web", "degraded", "all 10 connections are taken"),
         ] {
             assert_eq!(ill(&facts), [(part, state, detail.to_owned())]);

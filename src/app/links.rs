@@ -32,6 +32,9 @@ pub(super) const RELINK: CloseReason = CloseReason::new(1012, "the settings of t
 /// What those of a link are told that is no more, if the Hub does not know them yet.
 pub(super) const REMOVED: CloseReason = CloseReason::new(1001, "the link was removed from the configuration");
 
+/// What those of a link are told that somebody wants connected anew.
+pub(super) const RECONNECT: CloseReason = CloseReason::new(1012, "an operator wants this link anew; connect again");
+
 /// A link that can run: nothing about it can fail any more.
 pub(super) struct Ready {
     link: Link,
@@ -144,6 +147,20 @@ impl Links {
         if late > 0 {
             tracing::info!(late, "links still say goodbye while the next begin");
         }
+    }
+
+    /// Closes the connections of a link, which then is opened anew as it was. False: there is no such link.
+    pub(super) fn reconnect(&self, name: &str, reason: &CloseReason) -> bool {
+        let there = self.running.iter().any(|running| running.link.name == name);
+        if there {
+            self.transport.close_link(name, reason);
+        }
+        there
+    }
+
+    /// Forgets them all, with their ports: the node has stopped.
+    pub(super) fn forget(&mut self) {
+        self.running.clear();
     }
 
     /// What the configuration allows, for links that go on as they are; it counts from their next connection on.

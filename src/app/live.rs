@@ -12,15 +12,16 @@ use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 
 use crate::admin::Door;
-use crate::admin::door::Later;
 use crate::admin::operator::{self, Changed};
 use crate::config::key::{self, Key};
 use crate::config::{Change, Config, Effect, Finding, Layer, Loaded, Place, Refused, Row, Sources, difference};
 use crate::engine::Engine;
 use crate::files::Files;
+use crate::pbx::Handle;
 use crate::people::Desk;
 use crate::shutdown::Shutdown;
 use crate::store::{Procedures, Store, StoreError};
+use crate::telemetry::Telemetry;
 use crate::transport::browser::Browsers;
 use crate::transport::listen::Security;
 use crate::transport::{Transport, limit};
@@ -28,6 +29,7 @@ use crate::web;
 
 use super::certified::Certified;
 use super::links::{Links, RELINK, REMOVED};
+use super::setup::Setup;
 use super::{StartError, people, settings, unix_ms};
 
 /// Why nothing was changed.
@@ -70,6 +72,9 @@ pub(super) struct Live {
     pub(super) started: Config,
     pub(super) parts: Parts,
     pub(super) links: Mutex<Links>,
+    pub(super) setup: Setup,
+    /// Itself, for what goes on after a call.
+    pub(super) own: Weak<Self>,
 }
 
 /// What a change reaches.
@@ -77,6 +82,8 @@ pub(super) struct Parts {
     pub(super) demo: bool,
     pub(super) engine: Arc<Engine>,
     pub(super) transport: Arc<Transport>,
+    pub(super) telemetry: Telemetry,
+    pub(super) phone: Handle,
     pub(super) store: Arc<Store>,
     pub(super) desk: Arc<Desk>,
     pub(super) procedures: Arc<ArcSwap<Procedures>>,
@@ -91,6 +98,10 @@ pub(super) struct Parts {
 }
 
 impl Live {
+    pub(super) fn store(&self) -> &Store {
+        &self.parts.store
+    }
+
     /// The configuration in effect.
     pub(super) fn config(&self) -> Arc<Loaded> {
         self.loaded.load_full()
@@ -115,6 +126,12 @@ impl Live {
     pub(super) fn read(&self, layer: Layer) -> Result<Loaded, NotChanged> {
         let sources = self.sources.clone().ok_or(NotChanged::NoSources)?;
         Config::load(&sources.with_store(layer)).map_err(NotChanged::Refused)
+    }
+
+    /// The node has stopped: nothing of it is held any more.
+    pub(super) async fn end(&self) {
+        self.links.lock().await.forget();
+        self.parts.routes.set(axum::Router::new());
     }
 
     /// What counts only after a restart and is another than at the start.
@@ -257,28 +274,6 @@ impl Live {
         for (security, browsers) in &parts.browsers {
             browsers.store(Arc::new(Browsers::new(config, security.clone(), parts.routes.router())));
         }
-    }
-}
-
-impl operator::Operator for Live {
-    fn reload(&self) -> Later<'_, Result<Changed, operator::NotChanged>> {
-        Box::pin(async move { Ok(Self::reload(self).await?) })
-    }
-
-    fn configuration(&self) -> Arc<Loaded> {
-        self.config()
-    }
-
-    fn waits_for_restart(&self) -> Vec<Change> {
-        Self::waits_for_restart(self)
-    }
-
-    fn set(
-        &self,
-        settings: Vec<(String, Option<Value>)>,
-        only_try: bool,
-    ) -> Later<'_, Result<Changed, operator::NotChanged>> {
-        Box::pin(async move { Ok(Self::set(self, settings, only_try).await?) })
     }
 }
 

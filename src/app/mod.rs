@@ -3,14 +3,17 @@
 mod admin_port;
 mod archive;
 mod certified;
+mod diagnosis;
 mod doctor;
 mod door;
 mod explain;
 mod health;
 mod links;
 mod live;
+mod operate;
 mod people;
 mod settings;
+mod setup;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -58,6 +61,7 @@ use door::{About, House};
 use explain::Explainer;
 use links::Links;
 use live::{Live, Parts};
+use setup::Setup;
 
 /// How many orders to the telephone system, and events from it, may wait.
 const PBX_QUEUE: usize = 4096;
@@ -409,8 +413,8 @@ pub async fn start_begun(
     let house = Arc::new(House {
         explainer: Explainer { engine: Arc::clone(&engine), store: Arc::clone(&store) },
         engine: Arc::clone(&engine),
-        phone,
-        telemetry,
+        phone: phone.clone(),
+        telemetry: telemetry.clone(),
         desk: Arc::clone(&desk),
         transport: Arc::clone(&transport),
         certified: Arc::clone(&certified),
@@ -438,6 +442,8 @@ pub async fn start_begun(
         demo,
         engine: Arc::clone(&engine),
         transport: Arc::clone(&transport),
+        telemetry,
+        phone,
         store: Arc::clone(&store),
         desk: Arc::clone(&desk),
         procedures,
@@ -448,14 +454,16 @@ pub async fn start_begun(
         browsers,
         routes,
     };
-    let live = Live {
+    let live = Arc::new_cyclic(|own| Live {
         sources,
         started: loaded.config.clone(),
         loaded: ArcSwap::from_pointee(loaded),
         parts,
         links: Mutex::new(links),
-    };
-    let live = Arc::clone(house.live.get_or_init(|| Arc::new(live)));
+        setup: Setup::default(),
+        own: own.clone(),
+    });
+    house.live.get_or_init(|| Arc::clone(&live));
     if live.sources.is_some() {
         shutdown.spawn("reload on SIGHUP", live::on_hangup(Arc::clone(&live), shutdown.token()));
     }
@@ -539,6 +547,14 @@ impl Node {
         self.live.config().config.limits.stop_grace
     }
 
+    /// Begins the first run when there is nobody who could administer this node: no file, and no account anywhere. Gives its one-time
+    /// code, once.
+    pub fn first_run(&self) -> Option<String> {
+        let bare = self.live.sources.as_ref().is_some_and(Sources::is_without_file);
+        let wanted = bare && self.live.config().config.users.is_empty() && !self.live.setup.is_open();
+        wanted.then(|| self.live.setup.begin())
+    }
+
     /// Reads the configuration again and applies what is another: see [`Changed`].
     ///
     /// # Errors
@@ -561,6 +577,7 @@ impl Node {
         let drained = self.transport.drain(stagger, grace).await;
         self.engine.end_tape();
         let ended = self.shutdown.drain(grace).await == Drained::Clean;
+        self.live.end().await;
         let unwritten = self.store.close(grace).await;
         if unwritten > 0 {
             tracing::error!(unwritten, "facts could not be written");

@@ -167,6 +167,18 @@ impl FromStr for Setting {
     }
 }
 
+/// A length of time as the configuration writes it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Time(pub(super) Duration);
+
+impl FromStr for Time {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        duration::parse(text).map(Self)
+    }
+}
+
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
     /// Run the gateway
@@ -332,6 +344,31 @@ Examples:
         target: Target,
         #[command(subcommand)]
         order: Order,
+    },
+    /// Empty a running gateway before it is stopped
+    #[command(after_help = "\
+Nobody new is taken: /readyz says so, newcomers get 503 with Retry-After. Whoever is there goes, each at a moment of its own within
+the time of --over, told to come back after --back-in. Calls and methods that wait for an answer get it first.
+
+Examples:
+  ctigate drain                                       over 30 s, back in 1 minute
+  ctigate drain --over 2m --back-in 5m --wait && systemctl stop ctigate
+  ctigate drain --cancel                              take everybody again")]
+    Drain {
+        #[command(flatten)]
+        target: Target,
+        /// Over which time connections are closed
+        #[arg(long, value_name = "TIME", default_value = "30s")]
+        over: Time,
+        /// After how long they should come back
+        #[arg(long, value_name = "TIME", default_value = "1m")]
+        back_in: Time,
+        /// Take newcomers again
+        #[arg(long)]
+        cancel: bool,
+        /// Come back when nobody is left
+        #[arg(long, conflicts_with = "cancel")]
+        wait: bool,
     },
     /// Let a running gateway read its configuration again, and show what is another
     #[command(after_help = "\

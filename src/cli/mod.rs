@@ -10,6 +10,7 @@ mod check_crm;
 mod convert;
 mod db;
 mod doctor;
+mod drain;
 mod explain;
 mod key;
 mod manual;
@@ -125,6 +126,10 @@ fn run(args: Args, terminal: &mut Terminal) -> Result<(), Failure> {
         Command::Man { folder } => manual::man(folder.as_deref(), terminal),
         Command::Call(call) => call::call(&call, terminal),
         Command::Sim { target, order } => sim::sim(&target, &order, terminal),
+        Command::Drain { target, over, back_in, cancel, wait } => {
+            let wanted = drain::Wanted { over: over.0, back: back_in.0, cancel, wait };
+            drain::drain(&target, &wanted, terminal)
+        }
         Command::Reload { target } => reload::reload(&target, terminal),
         Command::Status { target } => status::status(&target, terminal),
         Command::Explain { target, kind, id, last, lang } => {

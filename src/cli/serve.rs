@@ -8,7 +8,7 @@ use std::process::{Child, Command};
 use super::args::{Choice, DemoCrm, Setting};
 use super::terminal::{Cell, Style, Terminal};
 use super::{Exit, Failure, sources, unusable, with_settings};
-use crate::app::{self, Addresses, BeginError, Begun, StartError};
+use crate::app::{self, Addresses, BeginError, Begun, Node, StartError};
 use crate::config::{Auth, Config, Finding, Link, LinkMode, Log, Secret, Sources};
 use crate::demo;
 use crate::service::{self, Manager};
@@ -19,7 +19,10 @@ use crate::telemetry::logging;
 pub(super) const CRM_PASSWORD: &str = "CTIGATE_CRM_PASSWORD";
 
 pub(super) fn serve(choice: &Choice, log: Option<String>, record: Option<PathBuf>) -> Result<(), Failure> {
-    run(with_log(sources(choice), log), false, record, |_, _| Ok(()))
+    run(with_log(sources(choice), log), false, record, |_, node| match node.first_run() {
+        Some(code) => Ok(invite(node, &code)?),
+        None => Ok(()),
+    })
 }
 
 pub(super) fn demo(
@@ -30,11 +33,11 @@ pub(super) fn demo(
     terminal: &mut Terminal,
 ) -> Result<(), Failure> {
     let mut crm = None;
-    run(with_log(with_settings(Sources::demo(), set), log), true, record, |config, addresses| {
+    run(with_log(with_settings(Sources::demo(), set), log), true, record, |config, node| {
         if !alone {
-            crm = Some(Companion::start(config, addresses)?);
+            crm = Some(Companion::start(config, &node.addresses)?);
         }
-        Ok(welcome(config, addresses, terminal)?)
+        Ok(welcome(config, &node.addresses, terminal)?)
     })
 }
 
@@ -86,7 +89,7 @@ fn run(
     sources: Sources,
     demo: bool,
     record: Option<PathBuf>,
-    ready: impl FnOnce(&Config, &Addresses) -> Result<(), Failure>,
+    ready: impl FnOnce(&Config, &Node) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
     // Before there are threads.
     let manager = Manager::from_environment();
@@ -100,7 +103,7 @@ fn run(
         let shutdown = Shutdown::on_signals().map_err(no_signals)?;
         let node = app::start_begun(begun, demo, shutdown, inherited).await.map_err(not_started)?;
         tracing::info!(addresses = ?node.addresses, "ready");
-        let told = ready(&config, &node.addresses);
+        let told = ready(&config, &node);
         if told.is_ok() {
             manager.tell("READY=1\nSTATUS=ready");
             manager.guard(node.stop_requested(), || node.is_alive()).await;
@@ -146,6 +149,17 @@ impl Drop for Companion {
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
+}
+
+/// Where the first run goes on. Asked for by nobody and printed once: whoever sees it may make the administrator.
+fn invite(node: &Node, code: &str) -> io::Result<()> {
+    let Some(admin) = node.addresses.admin else { return Ok(()) };
+    let mut errors = Terminal::errors();
+    let title = errors.paint("Nobody administers this gateway yet.", Style::Good);
+    errors.line(&format!("{title} Open this address once, in a browser on this machine:"))?;
+    let address = errors.paint(&format!("http://{admin}/setup?code={code}"), Style::Bold);
+    errors.line(&format!("  {address}"))?;
+    errors.line("It makes the administrator and connects the first CRM. It ends when it is used, or at the next start.")
 }
 
 /// What to open.

@@ -410,6 +410,11 @@ impl Engine {
         all
     }
 
+    /// Whether anybody waits for an answer that this peer is to give or to get.
+    pub fn is_busy(&self, peer: PeerId) -> bool {
+        self.hub().is_some_and(|hub| hub.is_busy(peer))
+    }
+
     /// Closes one peer after what waits for it was sent.
     pub fn close(&self, peer: PeerId, reason: CloseReason) {
         let outbox = self.peers.get(&peer).map(|e| Arc::clone(&e.outbox));

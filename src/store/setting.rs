@@ -20,6 +20,24 @@ impl Store {
         })
     }
 
+    /// Keeps an account as the row it is: the keys of `[[user]]` as JSON, under its login in lower case. Done when it is on disk.
+    ///
+    /// # Errors
+    /// When the database cannot be written.
+    pub async fn put_account_row(&self, login: &str, body: &str, now_ms: i64) -> Result<(), StoreError> {
+        const PUT: &str = "INSERT INTO account (login, body, changed_ms, last_sign_in_ms) VALUES ($1, $2, $3, 0)
+             ON CONFLICT (login) DO UPDATE SET body = excluded.body, changed_ms = excluded.changed_ms";
+        self.db.run(sql(PUT).bind(login).bind(body).bind(now_ms)).await.map(drop)
+    }
+
+    /// Takes the row of an account out.
+    ///
+    /// # Errors
+    /// When the database cannot be written.
+    pub async fn remove_account_row(&self, login: &str) -> Result<(), StoreError> {
+        self.db.run(sql("DELETE FROM account WHERE login = $1").bind(login)).await.map(drop)
+    }
+
     /// Keeps settings, all or none; `None` takes one out. Done when it is on disk.
     ///
     /// # Errors

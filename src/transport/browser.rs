@@ -94,6 +94,7 @@ async fn attend(transport: Arc<Transport>, door: Arc<Door>, open: bool, router: 
         let judged = match counted {
             Err(_) => Err(listen::too_many()),
             Ok(()) if !upgrade::is_meant(&head) => Ok(None),
+            Ok(()) if transport.draining().is_some() => Err(transport.turned_away().unwrap_or_else(listen::too_many)),
             Ok(()) if !open => Err(Refusal::new(StatusCode::FORBIDDEN, "browsers are switched off: web.browsers")),
             Ok(()) => upgrade::judge(&head, &door.origins)
                 .and_then(|wanted| Ok((wanted, program(&transport, &head, caller)?)))

@@ -233,6 +233,9 @@ impl Dialed {
 pub async fn run(transport: Arc<Transport>, mut link: Dialed, stop: CancellationToken) {
     let mut retry = Retry::default();
     loop {
+        if stop.run_until_cancelled(transport.taking()).await.is_none() {
+            return;
+        }
         transport.link_state(&link.name, LinkState::Dialing);
         let opened = tokio::select! {
             () = stop.cancelled() => return,

@@ -356,6 +356,9 @@ async fn attend(transport: Arc<Transport>, gate: Arc<Gate>, stop: CancellationTo
         async move {
             let admitted = match counted {
                 Err(_) => Err(too_many().closing()),
+                Ok(()) if transport.draining().is_some() => {
+                    Err(transport.turned_away().unwrap_or_else(too_many).closing())
+                }
                 Ok(()) if !upgrade::is_meant(&head) => {
                     Err(upgrade::upgrade_required("this is a link of ctigate: a CRM connects here by WebSocket"))
                 }

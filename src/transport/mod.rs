@@ -16,6 +16,7 @@ pub mod client;
 mod connection;
 mod credentials;
 pub mod dial;
+mod drain;
 mod frames;
 pub mod gate;
 mod guard;
@@ -38,6 +39,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwapOption;
 use ctigate_proto::dialog::CloseReason;
 use ctigate_proto::hub::Input;
 use ctigate_proto::hub::input::LinkState;
@@ -51,6 +53,7 @@ use tokio_util::task::TaskTracker;
 use crate::engine::{Engine, Outbox};
 use crate::telemetry::Telemetry;
 
+pub use drain::Draining;
 pub use upgrade::Origins;
 
 /// What all transports share: the engine, the counters, the tasks, and the way to stop.
@@ -60,6 +63,8 @@ pub struct Transport {
     limits: Arc<limit::Counters>,
     stop: CancellationToken,
     tasks: TaskTracker,
+    /// Set while nobody new is taken.
+    draining: ArcSwapOption<Draining>,
     /// Every connection that runs now, open or not, so that all can be told to end.
     running: DashMap<PeerId, Running>,
 }
@@ -85,6 +90,7 @@ impl Transport {
             limits: limit::Counters::new(limits),
             stop,
             tasks: TaskTracker::new(),
+            draining: ArcSwapOption::empty(),
             running: DashMap::new(),
         })
     }

@@ -5,11 +5,12 @@
 //! - `conversation` speaks with a CRM by WebSocket, `exchange` by POST; `talk` is either. Both use the Dialog and the codecs of
 //!   the gateway, so that a CRM that passes here is understood there.
 //! - `opening`, `questions`, `execution` and `long` are the checks themselves; each is a function that ends in a bounded time.
-//! - `course` makes them one after the other.
+//! - `course` makes them one after the other; `brief` makes a few of them, and tells each as it goes.
 //!
 //! Nothing here touches a running gateway: no Hub, no store, no telephone system. What it does to the CRM it does as a
 //! gateway would: it runs a method and opens a form, so it is for a CRM that may be tried.
 
+mod brief;
 pub mod check;
 mod conversation;
 mod course;
@@ -28,6 +29,7 @@ use ctigate_proto::message::{Format, Object};
 
 use crate::config::{Link, LinkMode};
 
+pub use brief::{Step, briefly};
 pub use check::{CHECKS, Check, Outcome, Verdict};
 pub use course::{accepting, reaching};
 pub use finding::{FINDINGS, Finding};

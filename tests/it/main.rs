@@ -17,6 +17,8 @@ mod agi;
 mod cli;
 mod config;
 mod store;
+// What an operator does to a gateway that runs: links, emptying, the first run, the doctor.
+mod operate;
 // The configuration read again while the gateway runs.
 mod reload;
 // Who may come in, and how they prove it.

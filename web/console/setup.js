@@ -100,7 +100,7 @@ function Wizard({ modes }) {
     ${at.value === 2 && html`<${Fields} modes=${modes} values=${link.value} set=${set} done=${() => go(3)} next=${say("setup.try")}><button type="button" onClick=${() => go(1)}>${say("back")}</button><//>`}
     ${
       at.value === 3 &&
-      html`<${Test} path=${`links/test${query({ code })}`} body=${bodyOf(link.value, modes)} back=${() => go(2)} ended=${(end) => (tried.value = end)}>
+      html`<${Test} path=${`setup/test${query({ code })}`} body=${bodyOf(link.value, modes)} back=${() => go(2)} ended=${(end) => (tried.value = end)}>
       <button type="button" class="main" disabled=${busy.value} onClick=${() => finish(true)}>${say(tried.value?.ok ? "setup.save" : "setup.save.anyway")}</button>
     <//>`
     }

@@ -91,6 +91,13 @@ const SCOPES: &[Scope] = &[
     },
 ];
 
+impl Link {
+    /// Whether a key counts for a mode.
+    pub fn has_key(mode: LinkMode, key: &str) -> bool {
+        SCOPES.iter().find(|scope| scope.keys.contains(&key)).is_none_or(|scope| (scope.counts)(mode))
+    }
+}
+
 impl Rules<'_> {
     fn key(&self, name: &str) -> String {
         format!("link[{}].{name}", self.index)

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::message::{Body, CallError, Code, Text};
+use crate::message::{Body, CallError, Code, PeerId, Text};
 
 use super::Hub;
 use super::archive::{FETCH_WAIT, Fetch, FetchResult, Fetched};
@@ -25,6 +25,11 @@ pub(super) struct Fetches {
 impl Fetches {
     pub(super) fn len(&self) -> usize {
         self.open.len()
+    }
+
+    /// Whether a call of this peer waits.
+    pub(super) fn any_of(&self, peer: PeerId) -> bool {
+        self.open.values().any(|waiting| waiting.caller.peer == peer)
     }
 }
 

@@ -305,6 +305,23 @@ impl Hub {
         }
     }
 
+    /// Whether anybody waits for an answer that this peer is to give or to get.
+    pub fn is_busy(&self, peer: PeerId) -> bool {
+        let waits = match self.peers.get(&peer) {
+            Some(Peer::Tab(tab)) => !tab.asked.is_empty() || !tab.serving.is_empty(),
+            Some(Peer::Link(link)) => {
+                let l = &self.links[*link];
+                l.peer == Some(peer) && !(l.in_flight.is_empty() && l.asked.is_empty())
+            }
+            Some(Peer::Service(_)) => false,
+            None => return false,
+        };
+        waits
+            || self.orders.any_of(peer)
+            || self.fetches.any_of(peer)
+            || self.logins.values().any(|login| login.is_of(peer))
+    }
+
     /// Puts back what was kept ([`output::Kept`]). False when it cannot be read or what it belongs to is gone.
     pub fn restore_kept(&mut self, kind: &str, key: &str, body: &Text) -> bool {
         let Some(object) = (self.settings.notation.read)(body) else { return false };

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::message::{Body, CallError, Code, Qid, Text};
+use crate::message::{Body, CallError, Code, PeerId, Qid, Text};
 use crate::telephony::{Act, Command, OrderId, Refusal};
 
 use super::Hub;
@@ -36,6 +36,11 @@ struct Order {
 impl Orders {
     pub(super) fn len(&self) -> usize {
         self.open.len()
+    }
+
+    /// Whether a call of this peer waits.
+    pub(super) fn any_of(&self, peer: PeerId) -> bool {
+        self.open.values().any(|order| order.caller.peer == peer)
     }
 }
 

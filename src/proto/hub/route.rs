@@ -61,6 +61,13 @@ pub(super) struct PendingLogin {
     key: Key,
 }
 
+impl PendingLogin {
+    /// Whether it came by this peer.
+    pub(super) fn is_of(&self, peer: PeerId) -> bool {
+        self.caller.peer == peer
+    }
+}
+
 impl Hub {
     /// A peer's dialog is open.
     pub(super) fn opened(&mut self, peer: PeerId, identity: &Identity, opening: Opening) {

@@ -72,6 +72,9 @@ impl Posted {
 pub async fn run(transport: Arc<Transport>, link: Posted, stop: CancellationToken) {
     let mut retry = Retry::default();
     loop {
+        if stop.run_until_cancelled(transport.taking()).await.is_none() {
+            return;
+        }
         transport.link_state(&link.name, LinkState::Dialing);
         let ended = life::live(&transport, &link).await;
         if stop.is_cancelled() {

@@ -148,6 +148,8 @@ export const links = {
   "check.ping": ["Ping and pong", "Ping и pong"],
   "check.methods": ["Dynamic methods", "Динамические методы"],
   "check.forms": ["Forms", "Формы"],
+  "check.users": ["Active users", "Активные пользователи"],
+  "check.sub_protocol": ["Sub-protocol", "Подпротокол"],
   "check.post": ["POST is answered", "POST получает ответ"],
 
   "setup.title": ["First run", "Первый запуск"],

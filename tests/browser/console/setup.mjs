@@ -8,7 +8,7 @@ import { pythonServer } from "../../peers/support/crms.mjs";
 import { PROGRAM } from "../../peers/support/gateway.mjs";
 import { freePorts, start } from "../../peers/support/processes.mjs";
 import { story, until } from "../../peers/support/stories.mjs";
-import { consoleOf } from "../support/console.mjs";
+import { consoleOf, dialPython } from "../support/console.mjs";
 
 /** A gateway without any configuration, and the address that it prints. */
 async function newborn(ending) {
@@ -53,10 +53,7 @@ story(
     await desk.picture("setup-2");
     await tab.locator(".way", { hasText: "dial-ws" }).filter({ hasNotText: "dial-wss" }).click();
     await tab.getByLabel("Name").first().fill("mycrm");
-    await tab
-      .locator(".field:has(label:text-matches('address|url', 'i')) input")
-      .first()
-      .fill(`ws://127.0.0.1:${node.crm}/`);
+    await dialPython(tab, node.crm);
     await desk.picture("setup-3");
     await next("Try it");
     await tab.locator(".test .note.good").waitFor();

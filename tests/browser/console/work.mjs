@@ -8,7 +8,7 @@ import { nodeCrm, pythonServer } from "../../peers/support/crms.mjs";
 import { acceptLink, PROGRAM, RING_FORM } from "../../peers/support/gateway.mjs";
 import { freePorts, output } from "../../peers/support/processes.mjs";
 import { story, until } from "../../peers/support/stories.mjs";
-import { consoleOf, managed, PROBE } from "../support/console.mjs";
+import { consoleOf, dialPython, managed, PROBE } from "../support/console.mjs";
 import { direct } from "../support/tabs.mjs";
 import { xmlCrm } from "../support/xml-crm.mjs";
 
@@ -125,10 +125,7 @@ story("console: a link is added step by step, tried, changed and removed", async
   await tab.locator(".way", { hasText: "dial-ws" }).filter({ hasNotText: "dial-wss" }).click();
   assert.equal(await tab.locator("label", { hasText: /ticket/i }).count(), 0, "only the fields that this way has");
   await tab.getByLabel("Name").first().fill("backoffice");
-  await tab
-    .locator(".field:has(label:text-matches('address|url', 'i')) input")
-    .first()
-    .fill(`ws://127.0.0.1:${crmPort}/`);
+  await dialPython(tab, crmPort);
   await desk.accessible("the fields of a link");
   await tab.getByRole("button", { name: "Next" }).click();
   await tab.locator(".test .note.good", { hasText: "All is well" }).waitFor();

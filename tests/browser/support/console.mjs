@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { mkdir, readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { join } from "node:path";
-import { acceptLink, gateway, REPOSITORY } from "../../peers/support/gateway.mjs";
+import { gateway, REPOSITORY } from "../../peers/support/gateway.mjs";
 import { until } from "../../peers/support/stories.mjs";
 import { browserOf } from "./chromium.mjs";
 
@@ -14,6 +14,14 @@ const RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "best-practice"];
 
 /** The field of a form with a label that holds one of these words. */
 export const fieldOf = (tab, words) => tab.locator(`.field:has(label:text-matches('${words}', 'i')) input`).first();
+
+/** Fills in how the CRM in Python is dialed: its address, and the Basic that it demands. */
+export async function dialPython(tab, port) {
+  await fieldOf(tab, "address|url").fill(`ws://127.0.0.1:${port}/`);
+  await tab.getByLabel("Authorization").selectOption("basic");
+  await fieldOf(tab, "^login").fill("crm");
+  await fieldOf(tab, "^password").fill("secret");
+}
 
 /** What a peer might send in place of a name. Whoever shows it as anything but text sets `window.pierced`. */
 export const PROBE = `<img src=x onerror="window.pierced=1"><script>window.pierced=1</script>'"&{{7*7}}`;
@@ -47,8 +55,6 @@ export async function managed(ending, more = "") {
   };
   return gate;
 }
-
-export const withLink = acceptLink;
 
 /** A tab with the console of this gateway; `by` is `token`, `password`, or nothing for somebody who has not signed in. */
 export async function consoleOf(ending, gate, { by = "password", at = "", ...options } = {}) {

@@ -253,6 +253,8 @@ export function Test({ body, back, children, path = "links/test", ended, extra =
 
   function hear(_, data) {
     if (data?.done) {
+      // What was begun and not ended has been overtaken by what came after it.
+      lines.value = lines.peek().map((line) => (line.state === "running" ? { ...line, state: "left" } : line));
       end.value = data;
       ended?.(data);
       return;

@@ -1,6 +1,7 @@
 // node run.mjs [part of a page's path]: follows the documentation, and looks whether it is true. tests/docs/README.md says how a
 // page is written. `CTIGATE` names the program, by default the debug build. Needs what scripts/install.sh installs.
 
+import { stale } from "./keys.mjs";
 import { broken, pages } from "./support/pages.mjs";
 import { counts, play } from "./support/play.mjs";
 import { looks, truths } from "./support/truths.mjs";
@@ -27,6 +28,7 @@ async function seen(page) {
 }
 
 if (!wanted) for (const page of broken) told(`the mistake of ${page.name} is seen`, await seen(page));
+if (!wanted) told("the pages of the configuration say what the program says", await stale());
 if (!wanted) for (const [name, look] of Object.entries(truths)) told(name, look());
 
 const queue = pages.filter(({ name, steps }) => name.includes(wanted) && steps.length > 0);

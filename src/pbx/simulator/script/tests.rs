@@ -32,8 +32,12 @@ fn the_demonstration_reads() {
 #[test]
 fn the_examples_of_the_book_read() {
     let book = include_str!("../../../../docs/scenarios.md");
-    let examples: Vec<&str> =
-        book.split("```").skip(1).step_by(2).filter(|example| example.contains("on 500")).collect();
+    let examples: Vec<&str> = book
+        .split("```timeline\n")
+        .skip(1)
+        .filter_map(|rest| rest.split("```").next())
+        .filter(|e| e.contains("on 500"))
+        .collect();
     assert_eq!(examples.len(), 2);
     for example in examples {
         parse(example).unwrap_or_else(|e| panic!("{e}\n{}", e.excerpt()));

@@ -178,7 +178,7 @@ impl Scribe {
     fn who(&self, identity: &Identity) -> WhoIs {
         match identity.who() {
             Who::Link(name) => WhoIs::Link(name.clone()),
-            Who::Program(grant) => WhoIs::ByKey(grant.clone()),
+            Who::Program(grant) => WhoIs::ByKey((**grant).clone()),
             Who::User { login, by: LoginBy::Password } => WhoIs::ByPassword(login.clone()),
             Who::User { login, by: LoginBy::Session(id) } => {
                 WhoIs::BySession { login: login.clone(), session: self.instead(id) }

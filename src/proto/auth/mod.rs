@@ -80,7 +80,7 @@ pub enum Who {
         by: LoginBy,
     },
     /// A program with an integration key.
-    Program(Grant),
+    Program(Box<Grant>),
 }
 
 /// How a person was recognised.
@@ -104,8 +104,8 @@ impl Identity {
     }
 
     /// A program, once its key was found.
-    pub const fn program(grant: Grant, _proof: Proof) -> Self {
-        Self { who: Who::Program(grant) }
+    pub fn program(grant: Grant, _proof: Proof) -> Self {
+        Self { who: Who::Program(Box::new(grant)) }
     }
 
     /// Whom it names.

@@ -113,6 +113,7 @@ pub struct Wanted {
     tab: String,
     /// `json` (the default): the text in JSON; `wire`: as it went.
     #[serde(default)]
+    #[param(inline, required = false)]
     format: Shown,
 }
 

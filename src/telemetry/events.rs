@@ -13,26 +13,29 @@ use super::series::Series;
 /// How many notices wait for one who follows; a slower one loses the oldest and is told.
 const NOTICES: usize = 256;
 
-/// Logs and counts. Clones are the same.
-#[derive(Clone, Debug)]
-pub struct Telemetry {
-    metrics: Arc<Metrics>,
-    store_trouble: Arc<Mutex<Option<String>>>,
-    series: Arc<Mutex<Series>>,
+/// Logs and counts. Clones are the same, and as small as a reference: every connection holds one.
+#[derive(Clone, Debug, Default)]
+pub struct Telemetry(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    metrics: Metrics,
+    store_trouble: Mutex<Option<String>>,
+    series: Mutex<Series>,
     notices: broadcast::Sender<Told>,
     #[cfg(feature = "otel")]
-    spans: Option<Arc<super::spans::Spans>>,
+    spans: std::sync::OnceLock<Arc<super::spans::Spans>>,
 }
 
-impl Default for Telemetry {
+impl Default for Inner {
     fn default() -> Self {
         Self {
-            metrics: Arc::default(),
-            store_trouble: Arc::default(),
-            series: Arc::default(),
+            metrics: Metrics::default(),
+            store_trouble: Mutex::default(),
+            series: Mutex::default(),
             notices: broadcast::Sender::new(NOTICES),
             #[cfg(feature = "otel")]
-            spans: None,
+            spans: std::sync::OnceLock::new(),
         }
     }
 }
@@ -129,7 +132,7 @@ pub enum Event<'a> {
 impl Telemetry {
     /// The figures.
     pub fn metrics(&self) -> &Metrics {
-        &self.metrics
+        &self.0.metrics
     }
 
     /// Why the store cannot write, in a few words; `None`: it can.
@@ -138,7 +141,7 @@ impl Telemetry {
     }
 
     fn trouble(&self) -> MutexGuard<'_, Option<String>> {
-        self.store_trouble.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.store_trouble.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The same, with spans of what ends sent to where the environment says. Call it inside a runtime.
@@ -147,32 +150,36 @@ impl Telemetry {
     /// What the environment says cannot be used.
     #[cfg(feature = "otel")]
     pub fn with_spans(self) -> Result<Self, String> {
-        Ok(Self { spans: super::spans::Spans::from_environment()?.map(Arc::new), ..self })
+        if let Some(spans) = super::spans::Spans::from_environment()? {
+            // Asked for once, at the start.
+            let _ = self.0.spans.set(Arc::new(spans));
+        }
+        Ok(self)
     }
 
     /// What sends spans, if anything does.
     #[cfg(feature = "otel")]
     pub fn spans(&self) -> Option<&Arc<super::spans::Spans>> {
-        self.spans.as_ref()
+        self.0.spans.get()
     }
 
     /// Works on the figures of the last hour. Held for a moment only.
     pub fn series<T>(&self, work: impl FnOnce(&mut Series) -> T) -> T {
-        work(&mut self.series.lock().unwrap_or_else(PoisonError::into_inner))
+        work(&mut self.0.series.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Follows the notices from now on.
     pub fn notices(&self) -> broadcast::Receiver<Told> {
-        self.notices.subscribe()
+        self.0.notices.subscribe()
     }
 
     /// Tells those who follow. Costs nothing when nobody does.
     pub fn tell(&self, level: &'static str, what: &'static str, text: impl FnOnce() -> String) {
-        if self.notices.receiver_count() > 0 {
+        if self.0.notices.receiver_count() > 0 {
             let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
             let at_ms = i64::try_from(since.as_millis()).unwrap_or(i64::MAX);
             // The last of them may just have gone.
-            let _ = self.notices.send(Told { at_ms, level, what, text: text() });
+            let _ = self.0.notices.send(Told { at_ms, level, what, text: text() });
         }
     }
 
@@ -259,7 +266,7 @@ impl Telemetry {
     pub fn notice(&self, notice: &Notice) {
         self.tell_notice(notice);
         #[cfg(feature = "otel")]
-        if let Some(spans) = &self.spans {
+        if let Some(spans) = self.0.spans.get() {
             spans.notice(notice);
         }
         let metrics = self.metrics();

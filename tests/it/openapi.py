@@ -27,8 +27,13 @@ def closed(schema):
         return [closed(one) for one in schema]
     if not isinstance(schema, dict):
         return schema
-    made = {name: closed(part) if name != "example" else part for name, part in schema.items()}
-    if "properties" in made and "additionalProperties" not in made:
+    # What several schemas say together is closed as a whole: none of them knows the fields of the others.
+    kept = ("example", "allOf")
+    made = {name: part if name in kept else closed(part) for name, part in schema.items()}
+    if "allOf" in made:
+        made["allOf"] = [{"$ref": one["$ref"].replace("/schemas/", "/open/")} if "$ref" in one else one for one in made["allOf"]]
+        made["unevaluatedProperties"] = False
+    elif "properties" in made and "additionalProperties" not in made:
         made["additionalProperties"] = False
     return made
 
@@ -56,6 +61,7 @@ def contents(content, where):
             fits(media["schema"], example, f"{where}: example")
 
 
+document["components"]["open"] = document["components"]["schemas"]
 document["components"]["schemas"] = {name: closed(schema) for name, schema in document["components"]["schemas"].items()}
 for name, schema in document["components"]["schemas"].items():
     schemas(schema, name)

@@ -15,13 +15,19 @@ async function picture(desk, name) {
   if (FOLDER) await desk.tab.screenshot({ path: join(FOLDER, `${name}.png`), fullPage: true });
 }
 
-story("a client calls: the card, the talk, hold, a question to a colleague, and three in conference", async (ending) => {
+/** A CRM that opens a card on each ring, two desks, and a client whose call rings at the first. */
+async function clientCalls(ending) {
   const gate = await office(ending, ({ port }) => acceptLink({ port }) + RING_FORM);
   await nodeCrm(ending, gate);
   await gate.linked("crm");
   const { ivanov, petrov } = await desks(ending, gate, "ivanov", "petrov");
   await gate.incoming(CALLER, "101");
   await ivanov.says("Incoming call", CALLER);
+  return { gate, ivanov, petrov };
+}
+
+story("a client calls: the card, the talk, hold, a question to a colleague, and three in conference", async (ending) => {
+  const { gate, ivanov, petrov } = await clientCalls(ending);
   const card = ivanov.tab.locator("article.form:not(.ended)");
   await card.waitFor();
   assert.match(await card.textContent(), /Anna Orlova/);
@@ -63,12 +69,7 @@ story("a client calls: the card, the talk, hold, a question to a colleague, and 
 });
 
 story("a call is handed over with its card", async (ending) => {
-  const gate = await office(ending, ({ port }) => acceptLink({ port }) + RING_FORM);
-  await nodeCrm(ending, gate);
-  await gate.linked("crm");
-  const { ivanov, petrov } = await desks(ending, gate, "ivanov", "petrov");
-  await gate.incoming(CALLER, "101");
-  await ivanov.says("Incoming call", CALLER);
+  const { gate, ivanov, petrov } = await clientCalls(ending);
   await ivanov.press("answer");
   await ivanov.says("Talking", CALLER);
   await ivanov.press("transfer");

@@ -64,13 +64,20 @@ impl Asterisk {
         Peer { stream, reader: Reader::default() }
     }
 
-    /// Accepts, and lets the gateway log in.
-    async fn accept_login(&self) -> Peer {
+    /// Accepts, greets, answers the wish for a challenge so, and gives the login that comes next.
+    async fn accept_challenged(&self, answer: &str) -> (Peer, Message) {
         let mut peer = self.accept().await;
         peer.greet().await;
         let challenge = peer.action("Challenge").await;
-        peer.answer(&challenge, "Response: Success\r\nChallenge: 840415273\r\n").await;
+        assert_eq!(challenge.get("AuthType"), "MD5");
+        peer.answer(&challenge, answer).await;
         let login = peer.action("Login").await;
+        (peer, login)
+    }
+
+    /// Accepts, and lets the gateway log in.
+    async fn accept_login(&self) -> Peer {
+        let (mut peer, login) = self.accept_challenged("Response: Success\r\nChallenge: 840415273\r\n").await;
         peer.answer(&login, "Response: Success\r\nMessage: Authentication accepted\r\n").await;
         peer.say("Event: FullyBooted\r\nStatus: Fully Booted\r\n\r\n").await;
         peer
@@ -142,12 +149,7 @@ impl Line {
 async fn it_logs_in_without_showing_the_secret_and_both_ends_speak() {
     let asterisk = Asterisk::new().await;
     let mut line = asterisk.run();
-    let mut peer = asterisk.accept().await;
-    peer.greet().await;
-    let challenge = peer.action("Challenge").await;
-    assert_eq!(challenge.get("AuthType"), "MD5");
-    peer.answer(&challenge, "Response: Success\r\nChallenge: 840415273\r\n").await;
-    let login = peer.action("Login").await;
+    let (mut peer, login) = asterisk.accept_challenged("Response: Success\r\nChallenge: 840415273\r\n").await;
     assert_eq!((login.get("Username"), login.get("Secret")), ("ctigate", ""));
     // md5("840415273" + "hush")
     assert_eq!(login.get("Key"), "11e3de9a02761bd4b962e7eac4c82d56");
@@ -173,11 +175,7 @@ async fn it_logs_in_without_showing_the_secret_and_both_ends_speak() {
 async fn a_wrong_secret_is_told_with_what_to_do() {
     let asterisk = Asterisk::new().await;
     let mut line = asterisk.run();
-    let mut peer = asterisk.accept().await;
-    peer.greet().await;
-    let challenge = peer.action("Challenge").await;
-    peer.answer(&challenge, "Response: Success\r\nChallenge: 1\r\n").await;
-    let login = peer.action("Login").await;
+    let (mut peer, login) = asterisk.accept_challenged("Response: Success\r\nChallenge: 1\r\n").await;
     peer.answer(&login, "Response: Error\r\nMessage: Authentication failed\r\n").await;
     let fault = line.down().await;
     assert!(fault.is_refusal());
@@ -192,11 +190,7 @@ async fn a_wrong_secret_is_told_with_what_to_do() {
 async fn an_asterisk_without_challenges_gets_the_secret_on_this_machine_only() {
     let asterisk = Asterisk::new().await;
     let mut line = asterisk.run();
-    let mut peer = asterisk.accept().await;
-    peer.greet().await;
-    let challenge = peer.action("Challenge").await;
-    peer.answer(&challenge, "Response: Error\r\nMessage: Must specify AuthType\r\n").await;
-    let login = peer.action("Login").await;
+    let (mut peer, login) = asterisk.accept_challenged("Response: Error\r\nMessage: Must specify AuthType\r\n").await;
     assert_eq!((login.get("Secret"), login.get("Key")), ("hush", ""));
     peer.answer(&login, "Response: Success\r\n").await;
     peer.say("Event: FullyBooted\r\n\r\n").await;
@@ -207,11 +201,7 @@ async fn an_asterisk_without_challenges_gets_the_secret_on_this_machine_only() {
 async fn an_account_that_may_not_see_the_boot_is_used_all_the_same() {
     let asterisk = Asterisk::new().await;
     let mut line = asterisk.run();
-    let mut peer = asterisk.accept().await;
-    peer.greet().await;
-    let challenge = peer.action("Challenge").await;
-    peer.answer(&challenge, "Response: Success\r\nChallenge: 1\r\n").await;
-    let login = peer.action("Login").await;
+    let (mut peer, login) = asterisk.accept_challenged("Response: Success\r\nChallenge: 1\r\n").await;
     peer.answer(&login, "Response: Success\r\n").await;
     line.up().await;
 }

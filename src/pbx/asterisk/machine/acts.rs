@@ -1,7 +1,7 @@
 //! What the people of inside numbers do with their own phones, as actions for Asterisk.
 
 use ctigate_proto::message::Text;
-use ctigate_proto::telephony::{Act, End, EndCause, LegState, OrderId, Place, Refusal, Sequence};
+use ctigate_proto::telephony::{Act, ConferenceFact, End, EndCause, LegState, OrderId, Place, Refusal, Sequence};
 
 use super::super::ami::Action;
 use super::actions::{and, bridge, hang_up, redirect, set, shown_as};
@@ -55,14 +55,7 @@ impl Machine {
             Act::DropHeld => self.drop_held(number),
             Act::Transfer { to } => self.transfer(number, &to),
             Act::Confer { id, name, description, room, record, members } => {
-                let fact = ctigate_proto::telephony::ConferenceFact {
-                    id,
-                    name,
-                    description,
-                    room,
-                    record,
-                    ..Default::default()
-                };
+                let fact = ConferenceFact { id, name, description, room, record, ..ConferenceFact::default() };
                 self.confer(number, fact, &members)
             }
             Act::Widen { id, room } => self.widen(number, &id, room),

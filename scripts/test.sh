@@ -25,7 +25,7 @@ suite() {
   table+=("$name $((SECONDS - began))")
   if [ "$bad" != 0 ]; then
     echo "--- what failed in $name (whole log: $log)"
-    grep -nE 'panicked at|^error|FAILED|not ok|✗|counted nothing' "$log" | head -20
+    grep -nE -A4 'panicked at|^error|FAILED|not ok|✗|counted nothing' "$log" | grep -v 'stack backtrace' | head -60
     tail -25 "$log"
     echo "---"
   fi

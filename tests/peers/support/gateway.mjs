@@ -75,10 +75,10 @@ export async function gateway(ending, more = "") {
     incoming: (caller, called) => me.sim({ op: "incoming", caller, called }),
     /** Links, users, forms, executions and calls as they are now. */
     picture: async () => (await me.api("snapshot")).body,
-    /** Waits until a link is up. */
+    /** Waits until a link is up, and its CRM has said what it can do. */
     async linked(name) {
-      const up = async () => (await me.picture()).links.find((link) => link.name === name && link.state === "up");
-      return until(up, `the link ${name} to be up`);
+      const up = (link) => link.name === name && link.state === "up" && link.methods.length > 0;
+      return until(async () => (await me.picture()).links.find(up), `the link ${name} to be up`);
     },
     /** Asks the interface of the admin port, by GET or, with a body, by POST; gives status and body. */
     async api(path, body) {

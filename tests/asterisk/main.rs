@@ -7,6 +7,7 @@
 
 // A real Asterisk, and what it is told.
 mod dialplan;
+mod ports;
 mod server;
 // Telephones by SIP.
 mod phones;

@@ -24,7 +24,7 @@ use tokio::time::Instant;
 use crate::SOON;
 use crate::desk::Desk;
 use crate::dialplan::{self, LOAD, PEOPLE, TEAMS};
-use crate::server::free_tcp;
+use crate::ports::free_port;
 
 /// What the world does to a telephone system: people inside with their hands, people outside.
 pub(crate) trait Pbx: Send + Sync + 'static {
@@ -69,7 +69,7 @@ pub(crate) static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {
 pub(crate) fn configuration(folder: &Path) -> Config {
     let mut config = Config::default();
     // Not of the system's choice: a node that starts again is found where it was.
-    let here = || SocketAddr::from((Ipv4Addr::LOCALHOST, free_tcp()));
+    let here = || SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()));
     config.web.bind = here();
     config.web.tls_bind = None;
     config.web.admin_bind = here();
@@ -114,7 +114,7 @@ pub(crate) fn configuration(folder: &Path) -> Config {
     config.links.push(Link {
         name: "crm".to_owned(),
         mode: LinkMode::AcceptWs,
-        bind: Some((Ipv4Addr::LOCALHOST, free_tcp()).into()),
+        bind: Some((Ipv4Addr::LOCALHOST, free_port()).into()),
         ..Link::default()
     });
     config.forms.push(Form {

@@ -1,7 +1,7 @@
 //! A real Asterisk on ports of its own, below a folder of its own. `install.sh` has put the program below `target/asterisk`.
 
 use std::io::{BufRead, BufReader};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Mutex;
@@ -12,6 +12,7 @@ use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader as AsyncReader};
 use tokio::net::TcpStream;
 
 use crate::dialplan;
+use crate::ports::free_port;
 
 /// Who may do everything by AMI: the tests.
 const ROOT: &str = "root";
@@ -64,16 +65,6 @@ pub(crate) fn sipp() -> Command {
     command
 }
 
-/// A port that nobody has now.
-pub(crate) fn free_tcp() -> u16 {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port()
-}
-
-/// The same for datagrams.
-pub(crate) fn free_udp() -> u16 {
-    UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port()
-}
-
 /// A range of ports for sound, another for each Asterisk of this process, and hardly that of another process.
 fn sound_ports() -> u16 {
     static NEXT: AtomicU16 = AtomicU16::new(0);
@@ -84,8 +75,8 @@ fn sound_ports() -> u16 {
 impl Ports {
     /// Free ports; what else stands where is the test's business.
     pub(crate) fn free(trunk: SocketAddr) -> Self {
-        let load = SocketAddr::from((dialplan::LOAD_IP, free_udp()));
-        Self { sip: free_udp(), ami: free_tcp(), rtp: sound_ports(), agi: free_tcp(), trunk, load }
+        let load = SocketAddr::from((dialplan::LOAD_IP, free_port()));
+        Self { sip: free_port(), ami: free_port(), rtp: sound_ports(), agi: free_port(), trunk, load }
     }
 }
 

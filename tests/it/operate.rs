@@ -12,6 +12,7 @@ use tokio::net::TcpStream;
 use crate::support::admin::Admin;
 use crate::support::http::ask;
 use crate::support::peers::{HASH, text};
+use crate::support::process::free_address;
 use crate::support::ws::request;
 use crate::support::{FakeCrm, FakeTab, soon};
 
@@ -35,10 +36,6 @@ async fn bare(folder: &Path) -> Node {
 fn admin(node: &Node, folder: &Path) -> Admin {
     let token = std::fs::read_to_string(folder.join("admin.token")).unwrap().trim().to_owned();
     Admin { address: node.addresses.admin.unwrap(), token }
-}
-
-fn free_port() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
 }
 
 /// The first run with this administrator; his password is `Secret1-admin`.
@@ -69,7 +66,7 @@ async fn a_first_run_makes_the_administrator_and_the_link_and_its_code_counts_on
     assert_eq!((status, &asked["needed"]), (200, &json!(true)));
     assert_eq!(asked["schema"]["items"].as_array().unwrap().len(), 6);
 
-    let bind = free_port();
+    let bind = free_address();
     let link = json!({"name": "crm", "mode": "accept-ws", "bind": bind.to_string()});
     let short = json!({"code": code, "admin": {"login": "anna", "password": "short"}, "link": link});
     assert_eq!(stranger.ask("POST", "/api/v1/setup", Some(&short)).await.0, 400);
@@ -97,7 +94,7 @@ async fn links_are_added_changed_tried_and_removed_while_it_runs() {
     let node = bare(folder.path()).await;
     assert_eq!(with_administrator(&node, None).await.0, 200);
     let admin = admin(&node, folder.path());
-    let bind = free_port();
+    let bind = free_address();
     let wanted = json!({"name": "crm", "mode": "accept-ws", "bind": bind.to_string(), "login": "crm", "password": "the-secret", "auth": "basic"});
     let (status, done) = admin.ask("POST", "/api/v1/links", Some(&wanted)).await;
     assert_eq!((status, &done["changes"][0]["key"]), (201, &json!("link[crm]")), "{done}");
@@ -113,12 +110,12 @@ async fn links_are_added_changed_tried_and_removed_while_it_runs() {
     let check = async |query: String| admin.get(&format!("/api/v1/ports/check?{query}")).await;
     assert_eq!(check(format!("address={bind}")).await, json!({"free": false, "why": "link crm has it"}));
     assert_eq!(check(format!("address={bind}&except=crm")).await["free"], true);
-    assert_eq!(check(format!("address={}", free_port())).await["free"], true);
+    assert_eq!(check(format!("address={}", free_address())).await["free"], true);
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     assert_eq!(check(format!("address={}", taken.local_addr().unwrap())).await["free"], false);
 
     // With the secret kept, and another port.
-    let other = free_port();
+    let other = free_address();
     let changed = json!({"name": "crm", "mode": "accept-ws", "bind": other.to_string(), "login": "crm", "password": "***", "auth": "basic"});
     let (status, done) = admin.ask("PUT", "/api/v1/links/crm", Some(&changed)).await;
     assert_eq!(
@@ -236,7 +233,7 @@ async fn trial(admin: &Admin, link: &Value) -> Vec<Value> {
 async fn a_node_is_emptied_and_whoever_waits_gets_the_answer_first() {
     let folder = tempfile::tempdir().unwrap();
     let node = bare(folder.path()).await;
-    let bind = free_port();
+    let bind = free_address();
     let link = json!({"name": "crm", "mode": "accept-ws", "bind": bind.to_string()});
     assert_eq!(with_administrator(&node, Some(link)).await.0, 200);
     let admin = admin(&node, folder.path());
@@ -286,7 +283,7 @@ async fn a_node_is_emptied_and_whoever_waits_gets_the_answer_first() {
 async fn the_doctor_says_of_everything_how_it_is_in_two_languages() {
     let folder = tempfile::tempdir().unwrap();
     let node = bare(folder.path()).await;
-    let nobody_there = json!({"name": "crm", "mode": "dial-ws", "url": format!("ws://{}/", free_port())});
+    let nobody_there = json!({"name": "crm", "mode": "dial-ws", "url": format!("ws://{}/", free_address())});
     assert_eq!(with_administrator(&node, Some(nobody_there)).await.0, 200);
     let admin = admin(&node, folder.path());
     let found = admin.get("/api/v1/doctor").await;

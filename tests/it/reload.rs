@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use crate::support::admin::Admin;
 use crate::support::peers::text;
+use crate::support::process::free_address;
 use crate::support::{FakeCrm, FakeTab, soon};
 
 /// A gateway of a file that a test writes anew.
@@ -74,11 +75,6 @@ impl Office {
     }
 }
 
-/// A port that is free now.
-fn free_port() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_call_goes_on_through_a_reload_and_nothing_else_drops() {
     let office = Office::open(&[&user("ivanov", 101), &user("petrov", 102), &link("crm"), &link("other")]).await;
@@ -90,7 +86,7 @@ async fn a_call_goes_on_through_a_reload_and_nothing_else_drops() {
     let id = text(&crm.0.hear_named("executemethod").await, "executionid");
 
     // Another comes, one goes, one gets another number, a bound is lower; the link that is called stays.
-    let new = free_port();
+    let new = free_address();
     let limits = "[limits]\nin_flight_tab = 8\n";
     office.write(&[limits, &user("ivanov", 111), &user("sidorova", 103), &link("crm"), &accepting("third", new)]);
     assert_eq!(

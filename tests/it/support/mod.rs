@@ -12,6 +12,8 @@ pub(crate) mod gateway;
 pub(crate) mod http;
 pub(crate) mod node;
 pub(crate) mod peers;
+#[path = "../../asterisk/ports.rs"]
+pub(crate) mod ports;
 pub(crate) mod post_crm;
 pub(crate) mod postgres;
 pub(crate) mod process;

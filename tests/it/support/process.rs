@@ -1,12 +1,13 @@
 //! A gateway in a process of its own.
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::process::{Child, Command};
 use std::time::Duration;
 
 use tokio::net::TcpStream;
 
+use super::ports::free_port;
 use super::soon;
 
 /// Killed when it is dropped, as by `kill -9`.
@@ -55,9 +56,12 @@ pub(crate) async fn serve(folder: &Path, web: SocketAddr) -> Process {
     process
 }
 
-/// Addresses that are free now.
+/// Addresses that are free now, and that nobody else is given.
 pub(crate) fn free_addresses<const N: usize>() -> [SocketAddr; N] {
-    let bound: [std::net::TcpListener; N] =
-        std::array::from_fn(|_| std::net::TcpListener::bind("127.0.0.1:0").unwrap());
-    bound.map(|listener| listener.local_addr().unwrap())
+    std::array::from_fn(|_| free_address())
+}
+
+/// One of them.
+pub(crate) fn free_address() -> SocketAddr {
+    (Ipv4Addr::LOCALHOST, free_port()).into()
 }

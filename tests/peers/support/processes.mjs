@@ -73,15 +73,40 @@ export async function output(command, args, options = {}) {
   return process.said;
 }
 
-/** Ports that were free a moment ago. */
+// Below the ports that the system hands out: nobody else takes one between the asking and its use. A process claims a
+// block by listening at its first port for as long as it lives.
+const FIRST = 7100;
+const BEYOND = 9900;
+const BLOCK = 400;
+const block = { next: 0, end: 0 };
+
+/** Listens; gives the server, or null when somebody else does. */
+function listens(port) {
+  const server = createServer();
+  return new Promise((resolve) => {
+    server.once("error", () => resolve(null));
+    server.listen(port, "127.0.0.1", () => resolve(server));
+  });
+}
+
+async function nextPort() {
+  for (let first = FIRST; block.next === block.end && first < BEYOND; first += BLOCK) {
+    const claim = await listens(first);
+    if (claim) Object.assign(block, { next: first + 1, end: first + BLOCK }, { claim: claim.unref() });
+  }
+  if (block.next === block.end) throw new Error("too many processes want ports of their own");
+  return block.next++;
+}
+
+/** Ports that are free, and given to nobody else. */
 export async function freePorts(count) {
-  const servers = await Promise.all(
-    Array.from({ length: count }, () => {
-      const server = createServer();
-      return new Promise((resolve) => server.listen(0, "127.0.0.1", () => resolve(server)));
-    }),
-  );
-  const ports = servers.map((server) => server.address().port);
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
+  const ports = [];
+  while (ports.length < count) {
+    const port = await nextPort();
+    const server = await listens(port);
+    if (!server) continue;
+    await new Promise((resolve) => server.close(resolve));
+    ports.push(port);
+  }
   return ports;
 }

@@ -181,6 +181,11 @@ impl Desk {
         self.shared.inner().client.talks
     }
 
+    /// The page was opened during a talk: whether it was told of its begin is not counted.
+    pub(crate) fn came_during_a_talk(&self) {
+        self.shared.inner().client.talks = 1;
+    }
+
     async fn until<T>(&self, what: &str, mut yes: impl FnMut(&mut Inner) -> Option<T>) -> T {
         let until = Instant::now() + SOON;
         loop {

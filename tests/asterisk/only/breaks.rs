@@ -81,6 +81,7 @@ fn the_gateway_starts_again_during_calls() {
         let b = s.desk_as_it_is(2).await;
         a.is(&format!("talk {b}")).await;
         b.is(&format!("talk {a}")).await;
+        [&a, &b].into_iter().for_each(Desk::came_during_a_talk);
         assert_eq!(a.chain(), chain, "the same conversation");
         a.does("pbxmakeflash", serde_json::json!({ "mode": "switch" })).await;
         a.is(&format!("ready + {b}")).await;

@@ -105,8 +105,12 @@ fn reply(name: &str, body: &Value, says: &Mutex<BTreeMap<String, Says>>) -> Opti
     Some(match name {
         "whoareyou" => json!(["iam", { "qid": qid, "type": "test", "name": "test", "version": "1" }]),
         "getavailablemethods" => {
-            let route = |n: &str, out: &str| json!({ "name": n, "inputparameters": [text("phone")], "outputparameters": [text(out)] });
-            let methods = json!([route("GetManager", "manager"), route("GetRoute", "route")]);
+            let method = |n: &str, input: &[&str], out: &str| {
+                let input: Vec<Value> = input.iter().map(|n| text(n)).collect();
+                json!({ "name": n, "inputparameters": input, "outputparameters": [text(out)] })
+            };
+            let route = method("GetRoute", &["phone", "called"], "route");
+            let methods = json!([method("GetManager", &["phone"], "manager"), route]);
             json!(["availablemethods", { "qid": qid, "result": 1, "methods": methods }])
         }
         "getavailableforms" => {

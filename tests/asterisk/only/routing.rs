@@ -96,6 +96,7 @@ fn the_card_is_filled_in_before_the_phone_rings() {
         s.pbx.phones.answer(&b.number).await;
         b.is(&format!("talk {client}")).await;
         assert_eq!(card["chainid"], json!(b.chain()), "one conversation");
+        assert_eq!(a.states(), ["ready"], "nobody else was rung");
         s.pbx.world.hang_up(&client).await;
         s.closes(&[&a, &b]).await;
     });

@@ -58,6 +58,7 @@ pub(super) async fn run(stream: TcpStream, settings: Arc<Settings>, wishes: Wish
         channel,
         script = header.get("network_script"),
         status = session.variables.get("status"),
+        error = session.variables.get("error"),
         "answered the dialplan"
     );
     let Session { mut wire, variables, .. } = session;

@@ -1,6 +1,6 @@
 //! What owns the Hub. A task that has read a batch from its peer locks the Hub once, hands the batch in, moves what came out
-//! into the outboxes (so that order is kept), lets go, and only then anybody writes. Nothing is awaited under the lock, and
-//! no outlet can make it wait.
+//! into the outboxes (so that order is kept), lets go, and only then has them emptied: mostly by writing to the sockets itself
+//! ([`outbox::Taker`]). Nothing is awaited under the lock, and no outlet can make it wait.
 //!
 //! A panic under the lock may leave the Hub half changed. Nobody touches it again: every input from then on is dropped, every
 //! question refused, [`Engine::fallen`] ends, and the node stops and is to be started anew with what the store kept.
@@ -516,12 +516,12 @@ impl Engine {
 
     fn push(&self, to: PeerId, message: &Arc<Shared>, after: &mut After) {
         let Some(entry) = self.peers.get(&to) else { return };
-        let dropped = entry.outbox.push(message);
-        if dropped > 0 {
-            self.dropped.fetch_add(dropped as u64, Ordering::Relaxed);
+        let pushed = entry.outbox.push(message);
+        if pushed.dropped > 0 {
+            self.dropped.fetch_add(pushed.dropped as u64, Ordering::Relaxed);
         }
-        // One wake per peer and batch: neighbours in the batch are usually for the same peer.
-        if !after.wake.last().is_some_and(|last| Arc::ptr_eq(last, &entry.outbox)) {
+        // One wake per peer and batch.
+        if pushed.wake {
             after.wake.push(Arc::clone(&entry.outbox));
         }
         drop(entry);
@@ -543,7 +543,7 @@ impl Engine {
     }
 
     fn finish(self: &Arc<Self>, after: After) {
-        after.wake.iter().for_each(|outbox| outbox.wake());
+        wake(after.wake);
         if let Some(changed) = after.changed {
             self.pulse.mark(changed);
         }
@@ -603,7 +603,7 @@ impl Engine {
                 Promise::Answer(ticket, answer) => self.answer(ticket, answer),
             }
         }
-        after.wake.iter().for_each(|outbox| outbox.wake());
+        wake(after.wake);
     }
 
     /// The link and the user of a peer.
@@ -635,6 +635,23 @@ impl Engine {
     fn hub(&self) -> Option<MutexGuard<'_, Hub>> {
         self.hub.lock().ok()
     }
+}
+
+/// How many outboxes one task has emptied in one go. To empty one is mostly a write to a socket; a message to everybody must
+/// not hold up whoever caused it, and may use all threads.
+const AT_ONCE: usize = 64;
+
+/// Has everything sent that was put into these outboxes.
+fn wake(mut all: Vec<Arc<Outbox>>) {
+    if all.len() > 2 * AT_ONCE
+        && let Ok(runtime) = tokio::runtime::Handle::try_current()
+    {
+        while all.len() > AT_ONCE {
+            let some = all.split_off(all.len() - AT_ONCE);
+            runtime.spawn(async move { some.iter().for_each(|outbox| outbox.wake()) });
+        }
+    }
+    all.iter().for_each(|outbox| outbox.wake());
 }
 
 impl std::fmt::Debug for Engine {

@@ -1,19 +1,42 @@
 //! The bounded queue towards one peer. Whoever fills it never waits: full means that the peer is too slow and is closed.
+//!
+//! It is emptied in one of two ways. A [`Taker`] takes in the task of whoever filled it, so that a lone message wakes nobody; what
+//! the taker leaves, and everything where there is none, is for the connection's own task, which [`Outbox::ready`] wakes.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::fmt;
+use std::future::poll_fn;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::task::{Context, Poll};
 
 use ctigate_proto::dialog::CloseReason;
 use ctigate_proto::message::Shared;
-use tokio::sync::Notify;
+use futures_util::task::AtomicWaker;
 
 /// What waits to be sent to one peer. Shared between the engine, which fills it while it holds the Hub (so order is kept),
-/// and the connection's task, which empties it.
-#[derive(Debug)]
+/// and whoever empties it.
 pub struct Outbox {
     queue: Mutex<Queue>,
-    filled: Notify,
+    filled: AtomicBool,
+    owner: AtomicWaker,
+    taker: OnceLock<Arc<dyn Taker>>,
     limit: Limit,
+}
+
+/// Takes from an outbox at once and without waiting, in the task of whoever filled it.
+pub trait Taker: Send + Sync {
+    /// Takes what it can. False when something is left, or may be left, that the connection's own task must see to.
+    fn take_now(&self, outbox: &Outbox) -> bool;
+}
+
+/// What came of [`Outbox::push`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pushed {
+    /// How many messages were dropped.
+    pub dropped: usize,
+    /// Whether [`Outbox::wake`] is due from whoever pushed this; else somebody who pushed before owes it already.
+    pub wake: bool,
 }
 
 /// How much may wait.
@@ -32,21 +55,35 @@ struct Queue {
     close: Option<CloseReason>,
     /// How many wait for a promise to be kept, and how many messages before the first of them may go meanwhile.
     held: Option<(usize, usize)>,
+    /// Whether somebody who pushed owes a wake since this was emptied last.
+    owed: bool,
 }
 
 impl Outbox {
     /// An empty one.
     pub fn new(limit: Limit) -> Arc<Self> {
-        Arc::new(Self { queue: Mutex::default(), filled: Notify::new(), limit })
+        Arc::new(Self {
+            queue: Mutex::default(),
+            filled: AtomicBool::new(false),
+            owner: AtomicWaker::new(),
+            taker: OnceLock::new(),
+            limit,
+        })
+    }
+
+    /// From now on whoever fills it has this take from it. The first one stays.
+    pub fn attach(&self, taker: Arc<dyn Taker>) {
+        let _ = self.taker.set(taker);
     }
 
     /// Appends a message. When that would pass the limit the peer is marked for closing as slow instead, and what waited is
-    /// dropped: it would not read it anyway. Call [`Self::wake`] when the batch is done. Says how many messages were dropped.
-    pub fn push(&self, message: &Arc<Shared>) -> usize {
+    /// dropped: it would not read it anyway. Call [`Self::wake`] when the batch is done, if the answer says so.
+    pub fn push(&self, message: &Arc<Shared>) -> Pushed {
         let mut q = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
         if q.close.is_some() {
-            return 0;
+            return Pushed { dropped: 0, wake: false };
         }
+        let wake = !std::mem::replace(&mut q.owed, true);
         let bytes = q.bytes + message.weight();
         if q.messages.len() >= self.limit.messages || bytes > self.limit.bytes {
             let dropped = q.messages.len() + 1;
@@ -54,11 +91,11 @@ impl Outbox {
             q.bytes = 0;
             q.close = Some(CloseReason::SLOW);
             q.held = None;
-            return dropped;
+            return Pushed { dropped, wake: true };
         }
         q.bytes = bytes;
         q.messages.push_back(Arc::clone(message));
-        0
+        Pushed { dropped: 0, wake }
     }
 
     /// Holds back what is pushed from now on, and a close, until [`Self::release`] was called as often as this.
@@ -79,19 +116,38 @@ impl Outbox {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner).close.get_or_insert(reason);
     }
 
-    /// Wakes the connection's task.
+    /// Has what waits taken: at once where there is a taker, else by the connection's own task, which is woken.
     pub fn wake(&self) {
-        self.filled.notify_one();
+        if !self.taker.get().is_some_and(|taker| taker.take_now(self)) {
+            self.wake_owner();
+        }
     }
 
-    /// Waits until there may be something to take. Cancel safe.
+    /// Wakes the connection's own task.
+    pub fn wake_owner(&self) {
+        self.filled.store(true, Ordering::Release);
+        self.owner.wake();
+    }
+
+    /// Waits until there may be something for the connection's own task. One task waits at a time. Cancel safe.
     pub async fn ready(&self) {
-        self.filled.notified().await;
+        poll_fn(|cx| self.poll_ready(cx)).await;
+    }
+
+    /// The same, for whoever waits for several things.
+    pub fn poll_ready(&self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.filled.load(Ordering::Relaxed) && self.filled.swap(false, Ordering::Acquire) {
+            return Poll::Ready(());
+        }
+        self.owner.register(cx.waker());
+        // It may have been filled just before the waker was there to be woken.
+        if self.filled.swap(false, Ordering::Acquire) { Poll::Ready(()) } else { Poll::Pending }
     }
 
     /// Takes all that waits and is not held back, in order, and whether the peer is to be closed after it. Returns at once.
-    pub fn take(&self, into: &mut Vec<Arc<Shared>>) -> Option<CloseReason> {
+    pub fn take(&self, into: &mut impl Extend<Arc<Shared>>) -> Option<CloseReason> {
         let mut q = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
+        q.owed = false;
         if let Some((holders, free)) = q.held {
             let Queue { messages, bytes, .. } = &mut *q;
             into.extend(messages.drain(..free).inspect(|message| *bytes -= message.weight()));
@@ -114,6 +170,12 @@ impl Outbox {
     /// Whether nothing waits.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+}
+
+impl fmt::Debug for Outbox {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Outbox").field("messages", &self.len()).finish_non_exhaustive()
     }
 }
 
@@ -155,9 +217,43 @@ mod tests {
     fn who_is_too_slow_is_closed_whatever_is_held_back() {
         let outbox = Outbox::new(Limit { messages: 2, bytes: 10_000 });
         outbox.hold();
-        let dropped: Vec<usize> = (0..4).map(|_| outbox.push(&message("a"))).collect();
+        let dropped: Vec<usize> = (0..4).map(|_| outbox.push(&message("a")).dropped).collect();
         assert_eq!(dropped, [0, 0, 3, 0]);
         assert_eq!(taken(&outbox), (vec![], Some(CloseReason::SLOW.code)));
         outbox.release();
+    }
+
+    #[test]
+    fn one_wake_is_owed_until_somebody_has_taken() {
+        let outbox = Outbox::new(Limit { messages: 10, bytes: 10_000 });
+        let owed = |name| outbox.push(&message(name)).wake;
+        assert_eq!([owed("a"), owed("b")], [true, false]);
+        taken(&outbox);
+        assert_eq!([owed("c"), owed("d")], [true, false]);
+    }
+
+    /// Takes one message and leaves the rest.
+    struct One;
+
+    impl Taker for One {
+        fn take_now(&self, outbox: &Outbox) -> bool {
+            let all = taken(outbox).0;
+            all.len() < 2
+        }
+    }
+
+    #[test]
+    fn the_owner_is_woken_for_what_a_taker_leaves() {
+        let outbox = Outbox::new(Limit { messages: 10, bytes: 10_000 });
+        outbox.attach(Arc::new(One));
+        let woken = || outbox.poll_ready(&mut Context::from_waker(std::task::Waker::noop())).is_ready();
+        outbox.push(&message("a"));
+        outbox.wake();
+        assert!(!woken(), "all was taken");
+        outbox.push(&message("b"));
+        outbox.push(&message("c"));
+        outbox.wake();
+        assert!(woken());
+        assert!(!woken(), "once");
     }
 }

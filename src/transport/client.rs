@@ -59,7 +59,7 @@ impl Client {
     /// # Errors
     /// [`Ended`] when the gateway does not read.
     pub async fn send(&mut self, text: &str) -> Result<(), Ended> {
-        self.socket.put_text(text.as_bytes());
+        self.socket.put_text(&Text::from(text));
         self.flush().await
     }
 

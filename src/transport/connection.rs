@@ -1,8 +1,12 @@
 //! The pump: one task for each connection, socket ⇄ Dialog ⇄ engine. It decides nothing: what a message means is the
-//! Dialog's business and the Hub's. It reads a batch, hands it in at once, and writes what came of it at once.
+//! Dialog's business and the Hub's. It reads a batch and hands it in at once; what comes of it is written at once, to whichever
+//! socket it is for. What a socket did not take is written by its own pump.
 
+use std::future::poll_fn;
 use std::net::IpAddr;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use ctigate_proto::Time;
@@ -10,7 +14,7 @@ use ctigate_proto::auth::{Attempt, LoginError, Who};
 use ctigate_proto::codec;
 use ctigate_proto::dialog::{self, CloseReason, Dialog, Opened, Output, Role};
 use ctigate_proto::hub::input::Opening;
-use ctigate_proto::message::{Body, Envelope, Format, PeerId, Qid, Shared, Text};
+use ctigate_proto::message::{Body, Envelope, Format, PeerId, Qid, Text};
 use tokio::time::{Instant, Sleep, sleep_until, timeout};
 
 use crate::engine::{Engine, Outbox, outbox};
@@ -18,10 +22,9 @@ use crate::telemetry::metrics::Traffic;
 use crate::telemetry::{Event, Telemetry};
 
 use super::Transport;
-use super::frames::Side;
 use super::limit::Permit;
+use super::line::{Serves, Stuck};
 use super::socket::{Heard, Socket};
-use super::wire::{GATHER, Stuck};
 
 /// How many messages of one peer are taken in one turn, so that no peer holds up the others of its thread.
 const BATCH: usize = 64;
@@ -38,8 +41,6 @@ const GOODBYE: Duration = Duration::from_secs(3);
 /// What a connection begins with, once its handshake is done.
 #[derive(Debug)]
 pub(super) struct Start {
-    /// Which end we are.
-    pub side: Side,
     /// Whose connection it is.
     pub role: Role,
     /// The format, if the sub-protocol named one.
@@ -71,22 +72,23 @@ pub(super) struct Ended {
 /// and little else: what is large and rare (a login, the end) is boxed when it comes.
 pub(super) fn run(
     transport: &Arc<Transport>,
-    socket: Socket,
+    mut socket: Socket,
     start: Start,
 ) -> impl Future<Output = Ended> + Send + use<> {
     let engine = Arc::clone(&transport.engine);
     let peer = engine.next_peer();
     let outbox = Outbox::new(start.outbox);
     let is_link = matches!(start.role, Role::Link(_));
-    let side = start.side;
     let link = is_link.then(|| start.name.clone());
     let kept = (transport.register(peer, &outbox, link), start.permit);
     let telemetry = transport.telemetry.clone();
     let kind = if is_link { "link" } else { "tab" };
     let told = Told::new(telemetry.clone(), kind);
+    let dialog = Dialog::new(engine.now(), start.role, start.format, start.dialog);
+    socket.serve(Serves { writer: dialog.writer(), telemetry: telemetry.clone(), is_link }, &outbox);
     let mut pump = Pump {
         telemetry,
-        dialog: Dialog::new(engine.now(), start.role, start.format, start.dialog),
+        dialog,
         socket,
         open: Open::new(engine, peer),
         outbox,
@@ -96,7 +98,6 @@ pub(super) fn run(
         tls: start.tls,
         name: start.name,
         batch: Vec::new(),
-        sending: Vec::new(),
         heard: 0,
     };
     async move {
@@ -109,7 +110,6 @@ pub(super) fn run(
             }
             match pump.turn(alarm.as_mut()).await {
                 Turn::Again => {}
-                Turn::Slim => pump.socket = Box::pin(pump.socket.slim(side)).await,
                 Turn::End(end) => break end,
             }
         };
@@ -150,9 +150,15 @@ impl Drop for Told {
 /// What one turn of the loop ends in.
 enum Turn {
     Again,
-    /// All was handled, and a buffer that grew may be given back.
-    Slim,
     End(End),
+}
+
+/// What the loop was woken by.
+enum Woken {
+    Heard(Heard),
+    /// Something is left in the outbox.
+    Filled,
+    Time,
 }
 
 /// Why the loop ends.
@@ -221,14 +227,13 @@ struct Pump {
     tls: bool,
     name: Text,
     batch: Vec<Envelope>,
-    sending: Vec<Arc<Shared>>,
     heard: u64,
 }
 
 impl Pump {
-    /// Writes what waits, then waits for something and handles it.
-    async fn turn(&mut self, mut alarm: std::pin::Pin<&mut Sleep>) -> Turn {
-        match self.send_waiting().await {
+    /// Writes what is left to write, then waits for something and handles it.
+    async fn turn(&mut self, mut alarm: Pin<&mut Sleep>) -> Turn {
+        match self.socket.send(&self.outbox).await {
             Ok(None) => {}
             Ok(Some(reason)) => return Turn::End(End::Ours(reason)),
             Err(stuck) => return Turn::End(stuck.into()),
@@ -240,16 +245,20 @@ impl Pump {
             return Turn::End(end);
         }
         self.set_alarm(alarm.as_mut());
-        tokio::select! {
-            biased;
-            heard = self.socket.next() => return self.read(heard).await,
-            () = self.outbox.ready() => {
-                if self.is_link {
-                    // Many write to a link: let them, once, so that one write takes it all.
-                    tokio::task::yield_now().await;
-                }
+        let woken = poll_fn(|cx| {
+            if let Poll::Ready(heard) = self.socket.poll_next(cx) {
+                return Poll::Ready(Woken::Heard(heard));
             }
-            () = alarm.as_mut() => {}
+            if self.outbox.poll_ready(cx).is_ready() {
+                return Poll::Ready(Woken::Filled);
+            }
+            alarm.as_mut().poll(cx).map(|()| Woken::Time)
+        });
+        match woken.await {
+            Woken::Heard(heard) => return self.read(heard).await,
+            // Many write to a link: let them, once, so that one write takes it all.
+            Woken::Filled if self.is_link => tokio::task::yield_now().await,
+            Woken::Filled | Woken::Time => {}
         }
         Turn::Again
     }
@@ -276,7 +285,7 @@ impl Pump {
 
     /// Arms the alarm for the dialog's next deadline. An alarm that is too early is left alone: it costs one empty call, moving
     /// it with every message would cost more.
-    fn set_alarm(&self, alarm: std::pin::Pin<&mut Sleep>) {
+    fn set_alarm(&self, alarm: Pin<&mut Sleep>) {
         let wait = self.dialog.poll_timeout().map_or(FAR, |due| due.since(self.now()));
         let due = Instant::now() + wait;
         if alarm.is_elapsed() || due < alarm.deadline() {
@@ -305,7 +314,6 @@ impl Pump {
         self.deliver();
         match end {
             Some(end) => Turn::End(end),
-            None if taken < BATCH && self.socket.is_fat() => Turn::Slim,
             None => Turn::Again,
         }
     }
@@ -338,7 +346,7 @@ impl Pump {
         while let Some(output) = self.dialog.poll_output() {
             match output {
                 Output::Deliver(envelope) => self.batch.push(envelope),
-                Output::Transmit(text) => self.socket.put_text(text.as_bytes()),
+                Output::Transmit(text) => self.socket.put_text(&text),
                 Output::Ping => self.ping(),
                 Output::Authenticate(attempt) => return Some(Step::Login(attempt)),
                 Output::Opened(opened) => self.opened(*opened),
@@ -358,7 +366,7 @@ impl Pump {
             && let Some(format) = self.format
         {
             let ping = Envelope::new("ping", Body::new().with("qid", Qid::ours("alive")));
-            self.socket.put_text(codec::encode(&ping, format).as_bytes());
+            self.socket.put_text(&codec::encode(&ping, format));
         }
     }
 
@@ -411,56 +419,6 @@ impl Pump {
         }
     }
 
-    /// Writes everything that waits: what the dialog said, what the library answered, what the Hub sends. Says whether the peer
-    /// is to be closed now.
-    async fn send_waiting(&mut self) -> Result<Option<CloseReason>, Stuck> {
-        let close = self.outbox.take(&mut self.sending);
-        if !self.sending.is_empty() {
-            let mut sending = std::mem::take(&mut self.sending);
-            self.traffic().sent.add(sending.len() as u64);
-            let sent = self.write(&sending).await;
-            sending.clear();
-            if sending.capacity() <= 8 {
-                self.sending = sending;
-            }
-            sent?;
-        }
-        if self.socket.waiting() > 0 {
-            self.socket.flush().await?;
-        }
-        Ok(close)
-    }
-
-    /// Frames messages, and writes whenever enough has gathered.
-    async fn write(&mut self, messages: &[Arc<Shared>]) -> Result<(), Stuck> {
-        let Some(writer) = self.dialog.writer() else { return Ok(()) };
-        let mut long = Vec::new();
-        for message in messages {
-            let socket = &mut self.socket;
-            writer.write(message, guid, |text| {
-                if long.is_empty() && text.len() <= GATHER && socket.waiting() <= GATHER {
-                    socket.put_text(text.as_bytes());
-                } else {
-                    long.push(text);
-                }
-            });
-            for text in long.drain(..) {
-                if text.len() > GATHER {
-                    Box::pin(self.socket.send_long(text.as_bytes())).await?;
-                } else {
-                    self.socket.put_text(text.as_bytes());
-                }
-                if self.socket.waiting() > GATHER {
-                    self.socket.flush().await?;
-                }
-            }
-            if self.socket.waiting() > GATHER {
-                self.socket.flush().await?;
-            }
-        }
-        Ok(())
-    }
-
     /// Tells the engine and the log, then says goodbye as the end demands it.
     async fn end(self, end: End) -> Ended {
         let reason = match &end {
@@ -475,13 +433,13 @@ impl Pump {
         drop(open);
         drop(outbox);
         drop(dialog);
-        socket.set_patience(GOODBYE);
+        socket.retire(GOODBYE);
         match end {
-            End::Ours(reason) if reason.code == 0 => socket.stream().abandon(),
+            End::Ours(reason) if reason.code == 0 => socket.abandon(),
             End::Ours(reason) => {
                 socket.put_close(&reason);
                 if socket.flush().await.is_err() {
-                    socket.stream().abandon();
+                    socket.abandon();
                 } else {
                     // What the peer still says before its own close is of no interest.
                     let answered = async {
@@ -504,10 +462,10 @@ impl Pump {
             }
             End::Slow => {
                 // It will hardly read this either: one short try, then what waits is thrown away.
-                socket.set_patience(Duration::from_millis(200));
+                socket.retire(Duration::from_millis(200));
                 socket.put_close(&reason);
                 let _ = socket.flush().await;
-                socket.stream().abandon();
+                socket.abandon();
             }
             End::Gone(_) => {}
         }
@@ -535,12 +493,6 @@ impl Pump {
             _ => tracing::debug!(peer, %address, code, why, open, by, "connection closed"),
         }
     }
-}
-
-/// A GUID for a set of packets.
-fn guid() -> Text {
-    let id = uuid::Builder::from_random_bytes(rand::random()).into_uuid();
-    id.hyphenated().encode_upper(&mut uuid::Uuid::encode_buffer()).to_owned().into()
 }
 
 /// When the dialog has no deadline.

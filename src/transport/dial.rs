@@ -215,7 +215,7 @@ impl Dialed {
                 handshake::Answer::Open { early } => {
                     let socket = match self.version {
                         WebSocketVersion::V0 => Socket::Hixie(Hixie::new(io, early, limit, PATIENCE)),
-                        _ => Socket::new(io, early, Side::Client, limit, PATIENCE).await,
+                        _ => Socket::new(io, early, Side::Client, limit, PATIENCE),
                     };
                     return Ok((socket, address));
                 }
@@ -245,7 +245,6 @@ pub async fn run(transport: Arc<Transport>, mut link: Dialed, stop: Cancellation
             Ok((socket, address)) => {
                 tracing::debug!(link = &*link.name, %address, "dialed");
                 let start = Start {
-                    side: Side::Client,
                     role: Role::Link(Identity::link(link.name.clone(), Proof::configured_url())),
                     format: Some(link.format),
                     dialog: link.allowance.now(),

@@ -4,9 +4,10 @@
 //!
 //! It unmasks in place and hands the library frames with a mask of zeros, so that nothing is copied and whatever must see
 //! payloads (compression, one day) can live here. What is wrong is withheld: the library sees the good frames before it, and
-//! then an error.
+//! then an error. A text that is here as one whole frame never comes to the library: [`Guard::whole_text`] gives it.
 
 use ctigate_proto::dialog::CloseReason;
+use ctigate_proto::message::Text;
 
 use super::frames::{self, LONGEST_HEAD, Side};
 
@@ -20,7 +21,6 @@ pub(super) struct Guard {
     message: Option<Message>,
     violation: Option<CloseReason>,
     heard: u64,
-    longest: u64,
 }
 
 #[derive(Debug)]
@@ -45,7 +45,7 @@ struct Message {
 impl Guard {
     /// For a new connection. `side` is ours; a message is at most `limit` bytes.
     pub(super) fn new(side: Side, limit: usize) -> Self {
-        Self { side, limit, at: START, message: None, violation: None, heard: 0, longest: 0 }
+        Self { side, limit, at: START, message: None, violation: None, heard: 0 }
     }
 
     /// Changes the size limit for what begins from now on.
@@ -68,9 +68,28 @@ impl Guard {
         matches!(self.at, At::Head { len: 0, .. }) && self.message.is_none() && self.violation.is_none()
     }
 
-    /// The longest message since this was asked last.
-    pub(super) fn take_longest(&mut self) -> u64 {
-        std::mem::take(&mut self.longest)
+    /// The text at the front, if it is here as one whole frame without fault, and how many bytes it took. Whatever else is
+    /// there is left for [`Self::inspect`].
+    pub(super) fn whole_text(&mut self, bytes: &mut [u8]) -> (usize, Option<Text>) {
+        if !self.is_between_messages() {
+            return (0, None);
+        }
+        let Some((start, size)) = whole_frame(self.side, bytes).filter(|(_, size)| *size <= self.limit) else {
+            return (0, None);
+        };
+        let (head, rest) = bytes.split_at_mut(start);
+        let body = &mut rest[..size];
+        if self.side == Side::Server {
+            frames::mask(body, std::array::from_fn(|i| head[start - 4 + i]), 0);
+        }
+        self.heard = self.heard.wrapping_add((start + size) as u64);
+        match std::str::from_utf8(body) {
+            Ok(text) => (start + size, Some(text.into())),
+            Err(_) => {
+                self.violation = Some(NOT_UTF8);
+                (0, None)
+            }
+        }
     }
 
     /// Looks at the bytes that came, unmasks them in place, and says how many from the start may be handed on.
@@ -148,7 +167,6 @@ impl Guard {
                     let limit = self.limit;
                     return Err(CloseReason::with_text(1009, format!("a message may be {limit} bytes long now")));
                 }
-                self.longest = self.longest.max(whole);
                 if opcode != 0 {
                     self.message = Some(Message { size: 0, text: (opcode == 1).then(Utf8::default) });
                 }
@@ -207,6 +225,23 @@ impl Guard {
 
 const START: At = At::Head { bytes: [0; LONGEST_HEAD], len: 0 };
 const NOT_UTF8: CloseReason = CloseReason::new(1007, "a text is not UTF-8");
+
+/// Where the body begins and how long it is, of a text that is one plain frame and here as a whole.
+fn whole_frame(side: Side, bytes: &[u8]) -> Option<(usize, usize)> {
+    let [0x81, second, ..] = *bytes else { return None };
+    if (second & 0x80 != 0) != (side == Side::Server) {
+        return None;
+    }
+    let size = match second & 0x7f {
+        126 => usize::from(u16::from_be_bytes([*bytes.get(2)?, *bytes.get(3)?])),
+        // Longer than is read at once.
+        127 => return None,
+        short => usize::from(short),
+    };
+    let start = head_length(second);
+    let shortest = (size <= 125) == (second & 0x7f <= 125);
+    (shortest && bytes.len() >= start + size).then_some((start, size))
+}
 
 fn head_length(second: u8) -> usize {
     let length = match second & 0x7f {
@@ -389,7 +424,6 @@ mod tests {
         let mut input = frame(0x81, &[b'a'; 500]);
         let all = input.len();
         assert_eq!(guard.inspect(&mut input), all);
-        assert_eq!(guard.take_longest(), 500);
         assert!(guard.is_between_messages());
     }
 
@@ -403,6 +437,44 @@ mod tests {
         cut.extend(frame(0x80, b""));
         assert_eq!(run(&cut, 64, 100).1, Some(1007), "a character that never ends");
         assert_eq!(run(&frame(0x82, &[0xff; 50]), 7, 100).1, None, "binary is not looked into");
+    }
+
+    #[test]
+    fn a_whole_text_is_taken_and_all_else_is_left() {
+        let take = |input: &[u8], limit: usize| {
+            let mut guard = Guard::new(Side::Server, limit);
+            let (taken, text) = guard.whole_text(&mut input.to_vec());
+            (taken, text.map(|t| t.to_string()), guard.violation().map(|v| v.code))
+        };
+        for length in [0, 1, 125, 126, 127, 1000, 65_535] {
+            let text = "x".repeat(length);
+            let mut input = frame(0x81, text.as_bytes());
+            let whole = input.len();
+            input.extend(frame(0x81, b"next"));
+            assert_eq!(take(&input, 1 << 20), (whole, Some(text), None), "{length}");
+            assert_eq!(take(&input[..whole - 1], 1 << 20), (0, None, None), "{length}, cut");
+        }
+        let left = [
+            frame(0x01, b"begins"),
+            frame(0x80, b"goes on"),
+            frame(0x82, b"binary"),
+            frame(0x89, b"ping"),
+            frame(0x88, b""),
+            frame(0xc1, b"rsv1"),
+            frame(0x81, &[b'a'; 65_536]),
+            vec![0x81, 1, b'a'],
+            vec![0x81, 0x80 | 126, 0, 1, 0, 0, 0, 0, b'a'],
+            vec![0x81],
+            Vec::new(),
+        ];
+        for input in left {
+            assert_eq!(take(&input, 1 << 20), (0, None, None), "{:?}", &input[..input.len().min(8)]);
+        }
+        assert_eq!(take(&frame(0x81, &[b'a'; 11]), 10), (0, None, None), "its head is refused by the other way");
+        assert_eq!(take(&frame(0x81, &[0xd0]), 10), (0, None, Some(1007)));
+        let mut guard = Guard::new(Side::Server, 100);
+        guard.inspect(&mut frame(0x01, b"begun"));
+        assert_eq!(guard.whole_text(&mut frame(0x81, b"a")), (0, None), "not inside a message");
     }
 
     #[test]

@@ -11,9 +11,12 @@ use rand::{Rng, RngExt};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::timeout;
 
+use crate::engine::Outbox;
+
+use super::line::{GATHER, Serves, Stuck};
 use super::socket::Heard;
 use super::stream::Stream;
-use super::wire::{self, GATHER, Stuck};
+use super::wire;
 
 /// How much is read at once.
 const READ: usize = 4096;
@@ -26,6 +29,7 @@ pub(super) struct Hixie {
     /// How much of the buffer was looked at for the end of the frame it begins with.
     looked: usize,
     out: Vec<u8>,
+    serves: Option<Serves>,
     limit: usize,
     patience: Duration,
     heard: u64,
@@ -35,7 +39,7 @@ pub(super) struct Hixie {
 impl Hixie {
     /// `early` is what the server sent behind the proof.
     pub(super) fn new(io: Stream, early: Vec<u8>, limit: usize, patience: Duration) -> Self {
-        Self { io, buffer: early, looked: 0, out: Vec::new(), limit, patience, heard: 0, closed: false }
+        Self { io, buffer: early, looked: 0, out: Vec::new(), serves: None, limit, patience, heard: 0, closed: false }
     }
 
     pub(super) fn stream(&self) -> &Stream {
@@ -46,8 +50,8 @@ impl Hixie {
         self.heard
     }
 
-    pub(super) fn waiting(&self) -> usize {
-        self.out.len()
+    pub(super) fn serve(&mut self, serves: Serves) {
+        self.serves = Some(serves);
     }
 
     pub(super) fn set_limit(&mut self, limit: usize) {
@@ -59,9 +63,7 @@ impl Hixie {
     }
 
     pub(super) fn put_text(&mut self, text: &[u8]) {
-        self.out.push(0x00);
-        self.out.extend_from_slice(text);
-        self.out.push(0xff);
+        frame(&mut self.out, text);
     }
 
     pub(super) fn put_close(&mut self) {
@@ -78,6 +80,24 @@ impl Hixie {
             within(self.patience, self.io.write_all(piece)).await?;
         }
         within(self.patience, self.io.flush()).await
+    }
+
+    /// Writes what waits here and in the outbox. Says whether the peer is to be closed now.
+    pub(super) async fn send(&mut self, outbox: &Outbox) -> Result<Option<CloseReason>, Stuck> {
+        let mut messages = Vec::new();
+        let close = outbox.take(&mut messages);
+        for message in &messages {
+            let Some(serves) = &self.serves else { break };
+            serves.count(1);
+            serves.texts(message, |text| frame(&mut self.out, text.as_bytes()));
+            if self.out.len() > GATHER {
+                self.flush().await?;
+            }
+        }
+        if !self.out.is_empty() {
+            self.flush().await?;
+        }
+        Ok(close)
     }
 
     pub(super) async fn linger(&mut self, time: Duration) {
@@ -168,6 +188,13 @@ impl Hixie {
     fn too_long(&self) -> CloseReason {
         CloseReason::with_text(1009, format!("a message may be {} bytes long now", self.limit))
     }
+}
+
+/// Appends the frame of a text.
+fn frame(out: &mut Vec<u8>, text: &[u8]) {
+    out.push(0x00);
+    out.extend_from_slice(text);
+    out.push(0xff);
 }
 
 async fn within<T>(patience: Duration, what: impl Future<Output = io::Result<T>>) -> Result<T, Stuck> {

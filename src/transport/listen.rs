@@ -325,9 +325,8 @@ pub(super) async fn connect(transport: &Arc<Transport>, door: &Door, left: http:
         return;
     }
     let settings = if caller.tls { &door.tls } else { &door.plain };
-    let socket = Socket::new(io, early, Side::Server, settings.max_message_guest, PATIENCE).await;
+    let socket = Socket::new(io, early, Side::Server, settings.max_message_guest, PATIENCE);
     let start = Start {
-        side: Side::Server,
         role,
         format: wanted.format,
         dialog: Arc::clone(settings),

@@ -3,8 +3,8 @@
 //! - [`listen`] accepts connections for browsers and for links; `http` answers what is no WebSocket, `upgrade` judges what
 //!   wants to become one, [`gate`] who may come in.
 //! - [`dial`] opens links, [`post`] speaks to CRMs that only answer POSTs, [`rpc`] serves those that post to us.
-//! - `connection` is the pump of one connection: socket ⇄ Dialog ⇄ engine. `socket`, `wire`, `guard`, `frames` and `hixie76`
-//!   lie below it.
+//! - `connection` is the pump of one connection: socket ⇄ Dialog ⇄ engine. `socket` lies below it; below that `wire` and `guard` on
+//!   the way in, `line` and `frames` on the way out, `sink` where the bytes leave, and `hixie76` for the oldest.
 //! - [`client`] is the other end of a link, for the demo's CRM; [`trial`] our end of one, for whoever tries a CRM out.
 //! - [`tls`] holds certificates, [`limit`] counts connections.
 //!
@@ -24,10 +24,12 @@ mod handshake;
 mod hixie76;
 mod http;
 pub mod limit;
+mod line;
 pub mod listen;
 pub mod post;
 mod retry;
 pub mod rpc;
+mod sink;
 mod socket;
 mod stream;
 pub mod tls;

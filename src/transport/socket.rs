@@ -1,6 +1,10 @@
 //! A WebSocket as the pump sees it: messages come out, frames go in, whichever version of the protocol it is. The only place
 //! that names the WebSocket library.
 
+use std::future::poll_fn;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -13,17 +17,16 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Error, Message};
 
+use crate::engine::Outbox;
+
 use super::frames::{self, Opcode, Side};
 use super::hixie76::Hixie;
+use super::line::{Line, Serves, Stuck};
 use super::stream::Stream;
-use super::wire::{Stuck, Wire};
+use super::wire::Wire;
 
-/// How much the library asks for at once, and how much memory a quiet connection holds for reading. The wire reads from the
-/// kernel in larger pieces.
+/// How much the library asks for at once. The wire reads from the kernel in larger pieces.
 const READ_BUFFER: usize = 1024;
-
-/// Messages above this make the library's buffer grow; it is given back when the connection is quiet.
-const GROWN: u64 = 16 << 10;
 
 /// What came from the peer.
 #[derive(Debug)]
@@ -47,72 +50,156 @@ pub(super) enum Heard {
 #[expect(clippy::large_enum_variant, reason = "nearly every socket is of the large kind")]
 pub(super) enum Socket {
     /// RFC 6455, or the draft hybi-10 that frames alike.
-    Frames(WebSocketStream<Wire>),
+    Frames(Frames),
     /// The draft hixie-76.
     Hixie(Hixie),
 }
 
-impl Socket {
-    /// A WebSocket whose handshake is done. `early` is what the peer sent behind its head.
-    pub(super) async fn new(io: Stream, mut early: Vec<u8>, side: Side, limit: usize, patience: Duration) -> Self {
-        let mut wire = Wire::new(io, side, limit, patience);
-        let good = wire.guard().inspect(&mut early);
-        early.truncate(good);
-        let role = match side {
-            Side::Server => Role::Server,
-            Side::Client => Role::Client,
+/// A socket of RFC 6455. The library comes into being for what is no whole text, and goes when that is over: its buffers with it.
+#[derive(Debug)]
+pub(super) struct Frames {
+    reader: Reader,
+    patience: Duration,
+}
+
+#[derive(Debug)]
+enum Reader {
+    /// All that came was whole texts.
+    Wire(Wire),
+    /// Something else came.
+    Library(Box<WebSocketStream<Wire>>),
+    /// On the way from one to the other.
+    Moving,
+}
+
+impl Frames {
+    fn wire(&self) -> &Wire {
+        match &self.reader {
+            Reader::Wire(wire) => wire,
+            Reader::Library(library) => library.get_ref(),
+            Reader::Moving => unreachable!("it moves within one function"),
+        }
+    }
+
+    fn wire_mut(&mut self) -> &mut Wire {
+        match &mut self.reader {
+            Reader::Wire(wire) => wire,
+            Reader::Library(library) => library.get_mut(),
+            Reader::Moving => unreachable!("it moves within one function"),
+        }
+    }
+
+    fn line(&self) -> &Arc<Line> {
+        self.wire().line()
+    }
+
+    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Heard> {
+        loop {
+            if let Some(text) = ready!(self.wire_mut().poll_text(cx)) {
+                return Poll::Ready(Heard::Text(text));
+            }
+            let library = self.library();
+            match library.poll_next_unpin(cx) {
+                Poll::Ready(item) => {
+                    if matches!(item, Some(Ok(Message::Ping(_) | Message::Close(_)))) {
+                        // Its answer goes into the outgoing buffer now, not when the library is asked for more. Into memory, so
+                        // at once; that the connection is closed then is no error here.
+                        let _ = library.flush().now_or_never();
+                    }
+                    return Poll::Ready(heard(item, library.get_ref()));
+                }
+                Poll::Pending if library.get_ref().is_lent() => return Poll::Pending,
+                Poll::Pending => self.without_library(),
+            }
+        }
+    }
+
+    fn library(&mut self) -> &mut WebSocketStream<Wire> {
+        self.reader = match std::mem::replace(&mut self.reader, Reader::Moving) {
+            Reader::Wire(wire) => {
+                let role = match wire.line().side() {
+                    Side::Server => Role::Server,
+                    Side::Client => Role::Client,
+                };
+                let made = WebSocketStream::from_raw_socket(wire, role, Some(library_config())).now_or_never();
+                Reader::Library(Box::new(made.expect("without a handshake it waits for nothing")))
+            }
+            reader => reader,
         };
-        Self::Frames(WebSocketStream::from_partially_read(wire, early, role, Some(library_config())).await)
+        match &mut self.reader {
+            Reader::Library(library) => library,
+            Reader::Wire(_) | Reader::Moving => unreachable!("made above"),
+        }
+    }
+
+    /// Only when the library has handled all that it was given.
+    fn without_library(&mut self) {
+        self.reader = match std::mem::replace(&mut self.reader, Reader::Moving) {
+            Reader::Library(library) => Reader::Wire(library.into_inner()),
+            reader => reader,
+        };
+    }
+}
+
+impl Socket {
+    /// A WebSocket whose handshake is done. `early` is what the peer sent behind its head; `patience` is how long the peer may
+    /// take nothing while something is to be written.
+    pub(super) fn new(io: Stream, early: Vec<u8>, side: Side, limit: usize, patience: Duration) -> Self {
+        Self::Frames(Frames { reader: Reader::Wire(Wire::new(io, early, side, limit)), patience })
+    }
+
+    /// Says how messages of the Hub become frames, once, before [`Self::send`]. Where it can, what fills the outbox is written by
+    /// whoever fills it; not on links, where what many have to say is gathered by the connection's own task.
+    pub(super) fn serve(&mut self, serves: Serves, outbox: &Outbox) {
+        match self {
+            Self::Frames(frames) => {
+                let line = frames.line();
+                if !serves.is_link {
+                    outbox.attach(Arc::clone(line) as _);
+                }
+                line.serve(serves);
+            }
+            Self::Hixie(hixie) => hixie.serve(serves),
+        }
     }
 
     /// The next thing from the peer. Cancel safe.
-    pub(super) async fn next(&mut self) -> Heard {
+    pub(super) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Heard> {
         match self {
-            Self::Frames(ws) => {
-                let item = ws.next().await;
-                if matches!(item, Some(Ok(Message::Ping(_) | Message::Close(_)))) {
-                    // Its answer goes into the outgoing buffer now, not when the library is asked for more. Into memory, so at
-                    // once; that the connection is closed then is no error here.
-                    let _ = ws.flush().now_or_never();
-                }
-                heard(item, ws.get_ref())
-            }
-            Self::Hixie(hixie) => hixie.next().await,
+            Self::Frames(frames) => frames.poll_next(cx),
+            Self::Hixie(hixie) => pin!(hixie.next()).poll(cx),
         }
+    }
+
+    /// The same, to be awaited. Cancel safe.
+    pub(super) async fn next(&mut self) -> Heard {
+        poll_fn(|cx| self.poll_next(cx)).await
     }
 
     /// The next thing from the peer, if it is here already.
     pub(super) fn next_if_here(&mut self) -> Option<Heard> {
-        self.next().now_or_never()
-    }
-
-    /// Appends a text to what is written next.
-    pub(super) fn put_text(&mut self, text: &[u8]) {
-        match self {
-            Self::Frames(ws) => ws.get_mut().put(Opcode::Text, text),
-            Self::Hixie(hixie) => hixie.put_text(text),
+        if matches!(self, Self::Frames(frames) if frames.wire().is_dry()) {
+            return None;
+        }
+        match self.poll_next(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(heard) => Some(heard),
+            Poll::Pending => None,
         }
     }
 
-    /// Writes a long text in pieces.
-    ///
-    /// # Errors
-    /// When the peer takes nothing, or is gone.
-    pub(super) async fn send_long(&mut self, text: &[u8]) -> Result<(), Stuck> {
+    /// Appends a text to what is written next.
+    pub(super) fn put_text(&mut self, text: &Text) {
         match self {
-            Self::Frames(ws) => ws.get_mut().send_long(text).await,
-            Self::Hixie(hixie) => {
-                hixie.put_text(text);
-                hixie.flush().await
-            }
+            Self::Frames(frames) => frames.line().put_text(text),
+            Self::Hixie(hixie) => hixie.put_text(text.as_bytes()),
         }
     }
 
     /// Appends a ping. False when this version has none.
     pub(super) fn put_ping(&mut self) -> bool {
         match self {
-            Self::Frames(ws) => {
-                ws.get_mut().put(Opcode::Ping, b"");
+            Self::Frames(frames) => {
+                frames.line().put(Opcode::Ping, b"");
                 true
             }
             Self::Hixie(_) => false,
@@ -122,36 +209,42 @@ impl Socket {
     /// Appends a close.
     pub(super) fn put_close(&mut self, reason: &CloseReason) {
         match self {
-            Self::Frames(ws) => {
-                ws.get_mut().put(Opcode::Close, &frames::close_payload(reason.code, &reason.text));
+            Self::Frames(frames) => {
+                frames.line().put(Opcode::Close, &frames::close_payload(reason.code, &reason.text));
             }
             Self::Hixie(hixie) => hixie.put_close(),
         }
     }
 
-    /// How many bytes wait to be written.
-    pub(super) fn waiting(&self) -> usize {
+    /// Writes everything that waits here and in the outbox. Says whether the peer is to be closed now. Not cancel safe.
+    ///
+    /// # Errors
+    /// When the peer takes nothing, or is gone.
+    pub(super) async fn send(&mut self, outbox: &Outbox) -> Result<Option<CloseReason>, Stuck> {
         match self {
-            Self::Frames(ws) => ws.get_ref().waiting(),
-            Self::Hixie(hixie) => hixie.waiting(),
+            Self::Frames(frames) => frames.line().send(Some(outbox), frames.patience).await,
+            Self::Hixie(hixie) => hixie.send(outbox).await,
         }
     }
 
-    /// Writes what waits. Not cancel safe.
+    /// Writes what waits here. Not cancel safe.
     ///
     /// # Errors
     /// When the peer takes nothing, or is gone.
     pub(super) async fn flush(&mut self) -> Result<(), Stuck> {
         match self {
-            Self::Frames(ws) => ws.get_mut().flush().await,
+            Self::Frames(frames) => frames.line().send(None, frames.patience).await.map(drop),
             Self::Hixie(hixie) => hixie.flush().await,
         }
     }
 
-    /// Sets how long the peer may take nothing.
-    pub(super) fn set_patience(&mut self, patience: Duration) {
+    /// From now on only last words are sent, by [`Self::flush`], and the peer may take nothing for so long.
+    pub(super) fn retire(&mut self, patience: Duration) {
         match self {
-            Self::Frames(ws) => ws.get_mut().set_patience(patience),
+            Self::Frames(frames) => {
+                frames.line().retire();
+                frames.patience = patience;
+            }
             Self::Hixie(hixie) => hixie.set_patience(patience),
         }
     }
@@ -159,7 +252,7 @@ impl Socket {
     /// Sets the largest message, for what begins from now on.
     pub(super) fn set_limit(&mut self, limit: usize) {
         match self {
-            Self::Frames(ws) => ws.get_mut().guard().set_limit(limit),
+            Self::Frames(frames) => frames.wire_mut().guard().set_limit(limit),
             Self::Hixie(hixie) => hixie.set_limit(limit),
         }
     }
@@ -167,55 +260,29 @@ impl Socket {
     /// How many bytes came so far: a sign of life in the middle of a long message.
     pub(super) fn heard(&mut self) -> u64 {
         match self {
-            Self::Frames(ws) => ws.get_mut().guard().heard(),
+            Self::Frames(frames) => frames.wire_mut().guard().heard(),
             Self::Hixie(hixie) => hixie.heard(),
         }
     }
 
-    /// The stream below.
-    pub(super) fn stream(&self) -> &Stream {
+    /// Lets the kernel forget what was not sent. For a peer that does not read.
+    pub(super) fn abandon(&self) {
         match self {
-            Self::Frames(ws) => ws.get_ref().stream(),
-            Self::Hixie(hixie) => hixie.stream(),
+            Self::Frames(frames) => frames.wire().abandon(),
+            Self::Hixie(hixie) => hixie.stream().abandon(),
         }
     }
 
     /// Ends our half and waits a little for the peer to end its own.
     pub(super) async fn linger(&mut self, time: Duration) {
         match self {
-            Self::Frames(ws) => ws.get_mut().linger(time).await,
+            Self::Frames(frames) => frames.wire_mut().linger(time).await,
             Self::Hixie(hixie) => hixie.linger(time).await,
-        }
-    }
-
-    /// Whether a long message has left a big buffer behind that may go now.
-    pub(super) fn is_fat(&mut self) -> bool {
-        match self {
-            Self::Frames(ws) => {
-                let guard = ws.get_mut().guard();
-                guard.is_between_messages() && guard.take_longest() > GROWN
-            }
-            Self::Hixie(_) => false,
-        }
-    }
-
-    /// The same socket with fresh buffers. Only when [`Self::is_fat`] said so and nothing was heard since: the library's
-    /// buffer is empty then, and starting it anew loses nothing.
-    pub(super) async fn slim(self, side: Side) -> Self {
-        match self {
-            Self::Frames(ws) => {
-                let role = match side {
-                    Side::Server => Role::Server,
-                    Side::Client => Role::Client,
-                };
-                Self::Frames(WebSocketStream::from_raw_socket(ws.into_inner(), role, Some(library_config())).await)
-            }
-            hixie @ Self::Hixie(_) => hixie,
         }
     }
 }
 
-/// Sizes are the guard's business, writing is the wire's: both are without limit here.
+/// Sizes are the guard's business, writing is the line's: both are without limit here.
 fn library_config() -> WebSocketConfig {
     WebSocketConfig::default()
         .read_buffer_size(READ_BUFFER)

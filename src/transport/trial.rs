@@ -125,7 +125,7 @@ impl Wire {
 
     /// Appends a message to what is written next.
     pub fn put(&mut self, text: &Text) {
-        self.socket.put_text(text.as_bytes());
+        self.socket.put_text(text);
     }
 
     /// Appends a WebSocket ping.
@@ -355,7 +355,7 @@ async fn attend(tcp: TcpStream, door: Arc<Door>, open: mpsc::Sender<Wire>) {
     if left.io.write_all(&left.plan.answer()).await.is_err() || left.io.flush().await.is_err() {
         return;
     }
-    let socket = Socket::new(left.io, left.early, Side::Server, LARGEST, PATIENCE).await;
+    let socket = Socket::new(left.io, left.early, Side::Server, LARGEST, PATIENCE);
     // Nobody listens any more: then the connection ends here.
     let _ = open.send(Wire { socket, format }).await;
 }

@@ -1,68 +1,81 @@
-//! What stands between the socket and the WebSocket library.
+//! What stands between the socket and the WebSocket library, on the way in. The way out is the [`Line`].
 //!
-//! Reading takes all that the kernel has, into one large buffer of the thread, lets the [`Guard`] look at it, and hands the
-//! library its small pieces: so a burst is one call to the kernel, and a quiet connection holds no large buffer.
-//!
-//! Writing goes into one buffer, the library's own frames (pongs, the echo of a close) and ours alike, and leaves in one write
-//! when [`Wire::flush`] is called: so nothing is ever half written by one and overtaken by the other.
+//! Reading takes all that the kernel has, into a large buffer of the thread: so a burst is one call to the kernel, and a quiet
+//! connection holds no buffer at all. A text that is here as one whole frame is taken out at once ([`Wire::poll_text`]), after
+//! the [`Guard`]'s checks. Everything else (control frames, fragments, what is cut by the end of a read) goes by the guard to
+//! whoever reads the wire as an [`AsyncRead`]: the library. What the library writes by itself (pongs, the echo of a close) is
+//! framed already and goes to the line.
 
 use std::cell::RefCell;
 use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use ctigate_proto::dialog::CloseReason;
-use futures_util::FutureExt;
+use ctigate_proto::message::Text;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
+use tokio::net::tcp::OwnedReadHalf;
 use tokio::time::timeout;
 
-use super::frames::{self, LONGEST_HEAD, Opcode, Side};
+use super::frames::Side;
 use super::guard::Guard;
+use super::line::Line;
+use super::sink;
 use super::stream::Stream;
-
-/// How many bytes are gathered before they are written.
-pub(super) const GATHER: usize = 64 << 10;
 
 /// How many bytes are read at once.
 const READ: usize = 64 << 10;
 
+/// Where the kernel's bytes are read into, and what TLS makes of them.
+struct Scratch {
+    received: Vec<u8>,
+    opened: Vec<u8>,
+}
+
 thread_local! {
-    /// What the kernel's bytes are read into, by whichever connection reads on this thread.
-    static SCRATCH: RefCell<Vec<u8>> = RefCell::new(vec![0; READ]);
+    /// Of whichever connection reads on this thread.
+    static SCRATCH: RefCell<Scratch> = RefCell::new(Scratch { received: vec![0; READ], opened: Vec::new() });
 }
 
-/// A buffer above this is given back when it is empty.
-const KEEP: usize = 512;
-
-/// Why nothing could be written.
-#[derive(Debug)]
-pub(super) enum Stuck {
-    /// The peer took nothing for as long as it may.
-    Slow,
-    /// The socket failed.
-    Broken(io::Error),
-}
-
-/// A socket with its guard and its outgoing buffer.
+/// The way in, with its guard.
 #[derive(Debug)]
 pub(super) struct Wire {
-    io: Stream,
-    side: Side,
+    source: OwnedReadHalf,
+    line: Arc<Line>,
+    tls: bool,
     guard: Guard,
-    /// What was read and looked at, and did not fit into what the library asked for. Empty but in a burst.
-    held: Vec<u8>,
-    given: usize,
-    out: Vec<u8>,
-    sent: usize,
-    patience: Duration,
+    /// What was read and nobody has looked at, and how much of it was. Empty but in a burst.
+    raw: Vec<u8>,
+    looked: usize,
+    /// Whether whoever reads the wire may hold bytes: set when it was given some, until it asks for more between two messages.
+    lent: bool,
+    /// Whether TLS may hold something from before the wire began.
+    before: bool,
+    end: Option<End>,
+}
+
+/// Nothing follows.
+#[derive(Debug)]
+enum End {
+    Ended,
+    Failed(Option<io::Error>),
 }
 
 impl Wire {
-    /// `patience` is how long the peer may take nothing while something is to be written.
-    pub(super) fn new(io: Stream, side: Side, limit: usize, patience: Duration) -> Self {
+    /// `early` is what was read from the stream already. A message is at most `limit` bytes.
+    pub(super) fn new(io: Stream, early: Vec<u8>, side: Side, limit: usize) -> Self {
+        let tls = io.is_tls();
+        let (source, sink) = sink::split(io);
+        let line = Line::new(sink, side);
         let guard = Guard::new(side, limit);
-        Self { io, side, guard, held: Vec::new(), given: 0, out: Vec::new(), sent: 0, patience }
+        Self { source, line, tls, guard, raw: early, looked: 0, lent: false, before: tls, end: None }
+    }
+
+    /// The way out.
+    pub(super) fn line(&self) -> &Arc<Line> {
+        &self.line
     }
 
     /// The rules for what comes in.
@@ -70,147 +83,169 @@ impl Wire {
         &mut self.guard
     }
 
-    /// The stream itself.
-    pub(super) fn stream(&self) -> &Stream {
-        &self.io
-    }
-
     /// What the peer did wrong, if it did.
     pub(super) fn violation(&self) -> Option<&CloseReason> {
         self.guard.violation()
     }
 
-    /// Appends a whole frame to what is written next.
-    pub(super) fn put(&mut self, opcode: Opcode, payload: &[u8]) {
-        frames::put(&mut self.out, self.side, opcode, payload);
+    /// Whether whoever reads the wire may hold a piece of a message.
+    pub(super) fn is_lent(&self) -> bool {
+        self.lent
     }
 
-    /// How many bytes wait to be written.
-    pub(super) fn waiting(&self) -> usize {
-        self.out.len()
+    /// Whether all that was read has been handled; then nothing more is here before the kernel says so.
+    pub(super) fn is_dry(&self) -> bool {
+        self.raw.is_empty() && !self.lent && !self.before && self.end.is_none()
     }
 
-    /// Writes a long text: its bytes go past the buffer in pieces, each with its own time limit.
-    pub(super) async fn send_long(&mut self, text: &[u8]) -> Result<(), Stuck> {
-        let key = self.side.mask_key();
-        self.out.reserve(LONGEST_HEAD);
-        frames::put_head(&mut self.out, Opcode::Text, text.len(), key);
-        for (i, piece) in text.chunks(GATHER).enumerate() {
-            let start = self.out.len();
-            self.out.extend_from_slice(piece);
-            if let Some(key) = key {
-                frames::mask(&mut self.out[start..], key, i * GATHER);
-            }
-            self.flush().await?;
+    /// The next text, if it is here as one whole frame; waits for the kernel. `None`: what comes next is for whoever reads the
+    /// wire. Cancel safe.
+    pub(super) fn poll_text(&mut self, cx: &mut Context<'_>) -> Poll<Option<Text>> {
+        if self.lent || self.violation().is_some() {
+            return Poll::Ready(None);
         }
-        Ok(())
-    }
-
-    /// Writes what waits. Not cancel safe.
-    ///
-    /// # Errors
-    /// [`Stuck::Slow`] when nothing moved for as long as the peer may take.
-    pub(super) async fn flush(&mut self) -> Result<(), Stuck> {
-        // Nearly every write ends at once; only the others need a timer.
-        let flushed = match self.write_out().now_or_never() {
-            Some(flushed) => flushed,
-            None => {
-                let patience = self.patience;
-                Box::pin(timeout(patience, self.write_out())).await.map_err(|_| Stuck::Slow)?
-            }
-        };
-        self.sent = 0;
-        self.out.clear();
-        if self.out.capacity() > KEEP {
-            self.out = Vec::new();
+        if self.raw.is_empty() && self.end.is_none() {
+            return SCRATCH.with_borrow_mut(|scratch| {
+                let received = ready!(self.poll_receive(cx, scratch));
+                let (taken, text) = self.guard.whole_text(received);
+                self.raw.extend_from_slice(&received[taken..]);
+                Poll::Ready(text)
+            });
         }
-        flushed.map_err(Stuck::Broken)
+        let (taken, text) = self.guard.whole_text(&mut self.raw[self.looked..]);
+        self.looked += taken;
+        self.give_back();
+        Poll::Ready(text)
     }
 
-    /// Writes what is left. Cancel safe: `sent` says how far it came.
-    async fn write_out(&mut self) -> io::Result<()> {
-        while self.sent < self.out.len() {
-            match self.io.write(&self.out[self.sent..]).await? {
-                0 => return Err(io::ErrorKind::WriteZero.into()),
-                written => self.sent += written,
+    /// Reads once from the kernel. Nothing: that was the end.
+    fn poll_receive<'a>(&mut self, cx: &mut Context<'_>, scratch: &'a mut Scratch) -> Poll<&'a mut [u8]> {
+        let Scratch { received, opened } = scratch;
+        opened.clear();
+        loop {
+            let mut all = ReadBuf::new(received);
+            if !std::mem::take(&mut self.before) {
+                match ready!(Pin::new(&mut self.source).poll_read(cx, &mut all)) {
+                    Ok(()) if all.filled().is_empty() => self.end = Some(End::Ended),
+                    Ok(()) => {}
+                    Err(error) => self.end = Some(End::Failed(Some(error))),
+                }
+                if self.end.is_some() {
+                    return Poll::Ready(&mut []);
+                }
+                if !self.tls {
+                    let length = all.filled().len();
+                    return Poll::Ready(&mut received[..length]);
+                }
+            }
+            match self.line.open(all.filled(), opened) {
+                Ok(false) => {}
+                // An end of TLS is an end of all: frames know their own length.
+                Ok(true) => self.end = Some(End::Ended),
+                Err(error) => self.end = Some(End::Failed(Some(error))),
+            }
+            // A piece of a record is nothing yet.
+            if self.end.is_some() || !opened.is_empty() {
+                return Poll::Ready(opened);
             }
         }
-        self.io.flush().await
     }
 
-    /// Sets the patience for what is still to be written.
-    pub(super) fn set_patience(&mut self, patience: Duration) {
-        self.patience = patience;
+    fn give_back(&mut self) {
+        if self.looked >= self.raw.len() {
+            self.raw = Vec::new();
+            self.looked = 0;
+        }
+    }
+
+    /// Lets the kernel forget what was not sent. For a peer that does not read.
+    pub(super) fn abandon(&self) {
+        // Fails only on a socket that is dead already.
+        let _ = self.source.as_ref().set_zero_linger();
     }
 
     /// Ends our half and reads a little of what may still come, so that a reset does not eat our last words
     /// (RFC 9112 section 9.6).
     pub(super) async fn linger(&mut self, time: Duration) {
-        linger(&mut self.io, time).await;
+        if self.line.shutdown().is_ok() {
+            // Whatever happens, the connection is over.
+            let _ = timeout(time, drained(&mut self.source)).await;
+        }
+    }
+}
+
+/// The socket is closed when its connection's task is over, whoever still holds the line.
+impl Drop for Wire {
+    fn drop(&mut self) {
+        self.line.cut();
     }
 }
 
 /// Ends our half of a connection, then reads and drops what still comes until the peer's end, at most 64 KiB and `time` long.
 pub(super) async fn linger(io: &mut Stream, time: Duration) {
-    let drained = async {
+    let over = async {
         io.shutdown().await?;
-        let mut rest = [0; 2048];
-        for _ in 0..32 {
-            if io.read(&mut rest).await? == 0 {
-                break;
-            }
-        }
-        io::Result::Ok(())
+        drained(io).await
     };
     // Whatever happens, the connection is over.
-    let _ = timeout(time, drained).await;
+    let _ = timeout(time, over).await;
 }
 
-impl Wire {
-    /// Hands out of what is held.
-    fn give(&mut self, buf: &mut ReadBuf<'_>) {
-        let rest = &self.held[self.given..];
-        let given = rest.len().min(buf.remaining());
-        buf.put_slice(&rest[..given]);
-        self.given += given;
-        if self.given == self.held.len() {
-            self.held = Vec::new();
-            self.given = 0;
+async fn drained(io: &mut (impl AsyncRead + Unpin)) -> io::Result<()> {
+    let mut rest = [0; 2048];
+    for _ in 0..32 {
+        if io.read(&mut rest).await? == 0 {
+            break;
         }
     }
+    Ok(())
 }
 
+/// What is no whole text, unmasked and checked. Between two messages it gives nothing and wakes nobody: [`Wire::poll_text`] is to be
+/// asked then, which may find a text that whoever reads here never sees.
 impl AsyncRead for Wire {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let wire = &mut *self;
-        if wire.held.is_empty() && wire.guard.violation().is_none() {
-            let read = SCRATCH.with_borrow_mut(|scratch| {
-                let mut all = ReadBuf::new(scratch);
-                ready!(Pin::new(&mut wire.io).poll_read(cx, &mut all))?;
-                let good = wire.guard.inspect(all.filled_mut());
-                let good = &all.filled()[..good];
-                let (now, later) = good.split_at(good.len().min(buf.remaining()));
-                buf.put_slice(now);
-                wire.held.extend_from_slice(later);
-                Poll::Ready(io::Result::Ok(good.len()))
-            });
-            let good = ready!(read)?;
-            if good > 0 || wire.guard.violation().is_none() {
+        let is_over = wire.raw.is_empty() && wire.end.is_some();
+        if wire.lent && wire.guard.is_between_messages() && !is_over {
+            wire.lent = false;
+            return Poll::Pending;
+        }
+        if wire.raw.is_empty() && wire.end.is_none() && wire.violation().is_none() {
+            ready!(SCRATCH.with_borrow_mut(|scratch| {
+                let received = ready!(wire.poll_receive(cx, scratch));
+                wire.raw.extend_from_slice(received);
+                Poll::Ready(())
+            }));
+        }
+        if !wire.raw.is_empty() && wire.violation().is_none() {
+            let rest = &mut wire.raw[wire.looked..];
+            let length = rest.len().min(buf.remaining());
+            let good = wire.guard.inspect(&mut rest[..length]);
+            buf.put_slice(&rest[..good]);
+            wire.looked += length;
+            wire.lent = true;
+            wire.give_back();
+            if good > 0 {
                 return Poll::Ready(Ok(()));
             }
         }
-        if !wire.held.is_empty() {
-            wire.give(buf);
-            return Poll::Ready(Ok(()));
+        match &mut wire.end {
+            _ if wire.guard.violation().is_some() => {
+                Poll::Ready(Err(io::Error::new(io::ErrorKind::InvalidData, "the peer broke the rules of frames")))
+            }
+            Some(End::Failed(error)) => {
+                Poll::Ready(Err(error.take().unwrap_or_else(|| io::ErrorKind::NotConnected.into())))
+            }
+            Some(End::Ended) | None => Poll::Ready(Ok(())),
         }
-        Poll::Ready(Err(io::Error::new(io::ErrorKind::InvalidData, "the peer broke the rules of frames")))
     }
 }
 
-/// Takes what the library writes; it leaves with the next [`Wire::flush`].
+/// Takes what the library writes, whole frames; it leaves with what is sent next.
 impl AsyncWrite for Wire {
-    fn poll_write(mut self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        self.out.extend_from_slice(bytes);
+    fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        self.line.put_framed(bytes);
         Poll::Ready(Ok(bytes.len()))
     }
 

@@ -18,13 +18,13 @@ pub struct Writer {
 impl Writer {
     /// Hands the frames of `message` to `frame`, in order. Encodes at most once per format, however many peers share it.
     /// `id` names the set, when one has to be made: a GUID that this connection has not seen.
-    pub fn write(&self, message: &Shared, id: impl FnOnce() -> Text, mut frame: impl FnMut(Text)) {
+    pub fn write(&self, message: &Shared, id: impl FnOnce() -> Text, mut frame: impl FnMut(&Text)) {
         let text = codec::outgoing::text(message, self.format);
         if text.len() <= self.threshold || !(self.cut_events || is_reply(&message.envelope().name)) {
-            return frame(text.clone());
+            return frame(text);
         }
         for packet in multipart::split(text, self.format, &id(), multipart::PIECE) {
-            frame(codec::encode(&packet, self.format));
+            frame(&codec::encode(&packet, self.format));
         }
     }
 }

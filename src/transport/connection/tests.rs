@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::*;
 use crate::engine::{Accounts, Archive, Outlets};
+use crate::transport::frames::Side;
 use crate::transport::hixie76::Hixie;
 use crate::transport::limit;
 use crate::transport::stream::Stream;
@@ -99,9 +100,8 @@ async fn pair() -> (TcpStream, Stream) {
     (peer, Stream::Plain(listener.accept().await.unwrap().0))
 }
 
-fn start(side: Side) -> Start {
+fn start() -> Start {
     Start {
-        side,
         role: Role::Link(Identity::link("crm", Proof::open_listener())),
         format: Some(Format::Json),
         dialog: Arc::new(dialog::Settings {
@@ -143,8 +143,8 @@ const PONG: [u8; 6] = [0x8a, 0x80, 0, 0, 0, 0];
 async fn who_answers_pings_lives_and_who_is_silent_is_cut() {
     let transport = transport();
     let (mut peer, io) = pair().await;
-    let socket = Socket::new(io, Vec::new(), Side::Server, 1000, PATIENCE).await;
-    let running = tokio::spawn(run(&transport, socket, start(Side::Server)));
+    let socket = Socket::new(io, Vec::new(), Side::Server, 1000, PATIENCE);
+    let running = tokio::spawn(run(&transport, socket, start()));
     for _ in 0..8 {
         hears(&mut peer, &PING).await;
         peer.write_all(&PONG).await.unwrap();
@@ -161,8 +161,8 @@ async fn who_answers_pings_lives_and_who_is_silent_is_cut() {
 async fn a_long_message_in_small_pieces_is_a_sign_of_life() {
     let transport = transport();
     let (mut peer, io) = pair().await;
-    let socket = Socket::new(io, Vec::new(), Side::Server, 1000, PATIENCE).await;
-    let running = tokio::spawn(run(&transport, socket, start(Side::Server)));
+    let socket = Socket::new(io, Vec::new(), Side::Server, 1000, PATIENCE);
+    let running = tokio::spawn(run(&transport, socket, start()));
     peer.write_all(&[0x81, 0x80 | 60, 0, 0, 0, 0]).await.unwrap();
     for _ in 0..20 {
         peer.write_all(b" ").await.unwrap();
@@ -176,7 +176,7 @@ async fn where_the_websocket_has_no_ping_the_protocols_own_is_used() {
     let transport = transport();
     let (mut peer, io) = pair().await;
     let socket = Socket::Hixie(Hixie::new(io, Vec::new(), 1000, PATIENCE));
-    let running = tokio::spawn(run(&transport, socket, start(Side::Client)));
+    let running = tokio::spawn(run(&transport, socket, start()));
     for _ in 0..8 {
         hears(&mut peer, b"\x00[\"ping\",{\"qid\":\"alive\"}]\xff").await;
         peer.write_all(b"\x00[\"pong\",{\"qid\":\"alive\"}]\xff").await.unwrap();
@@ -189,8 +189,8 @@ async fn where_the_websocket_has_no_ping_the_protocols_own_is_used() {
 async fn the_engine_is_told_of_an_end_even_if_the_task_is_dropped() {
     let transport = transport();
     let (mut peer, io) = pair().await;
-    let socket = Socket::new(io, Vec::new(), Side::Server, 1000, PATIENCE).await;
-    let running = tokio::spawn(run(&transport, socket, start(Side::Server)));
+    let socket = Socket::new(io, Vec::new(), Side::Server, 1000, PATIENCE);
+    let running = tokio::spawn(run(&transport, socket, start()));
     peer.write_all(&text(r#"["iam",{"type":"t","name":"n","version":"1"}]"#)).await.unwrap();
     hears(&mut peer, b"getavailablemethods").await;
     assert_eq!(transport.engine.peers().len(), 1);
@@ -210,12 +210,12 @@ fn text(message: &str) -> Vec<u8> {
 #[tokio::test]
 async fn a_panic_ends_one_connection_and_is_counted() {
     let transport = transport();
-    let tab = || Start { role: Role::Tab, ..start(Side::Server) };
+    let tab = || Start { role: Role::Tab, ..start() };
     let mut running = Vec::new();
     let mut peers = Vec::new();
     for _ in 0..2 {
         let (peer, io) = pair().await;
-        let socket = Socket::new(io, Vec::new(), Side::Server, 1000, PATIENCE).await;
+        let socket = Socket::new(io, Vec::new(), Side::Server, 1000, PATIENCE);
         running.push(tokio::spawn(run(&transport, socket, tab())));
         peers.push(peer);
     }
@@ -235,9 +235,9 @@ async fn a_panic_ends_one_connection_and_is_counted() {
 async fn who_does_not_log_in_in_time_is_told_and_closed() {
     let transport = transport();
     let (mut peer, io) = pair().await;
-    let socket = Socket::new(io, Vec::new(), Side::Server, 1000, PATIENCE).await;
+    let socket = Socket::new(io, Vec::new(), Side::Server, 1000, PATIENCE);
     let dialog = Arc::new(dialog::Settings { opening: Duration::from_millis(200), ..dialog::Settings::tab() });
-    let running = tokio::spawn(run(&transport, socket, Start { role: Role::Tab, dialog, ..start(Side::Server) }));
+    let running = tokio::spawn(run(&transport, socket, Start { role: Role::Tab, dialog, ..start() }));
     // Being there is not enough.
     for _ in 0..3 {
         peer.write_all(&text(r#"["ping",{}]"#)).await.unwrap();

@@ -580,7 +580,11 @@ impl World {
         let Some(conn) = self.conns.get(&peer).filter(|c| c.closed.is_none()) else { return };
         let writer = conn.dialog.writer().expect("it has a format");
         let mut frames = Vec::new();
-        writer.write(message, || Text::from_static("11111111-0000-4000-8000-000000000001"), |frame| frames.push(frame));
+        writer.write(
+            message,
+            || Text::from_static("11111111-0000-4000-8000-000000000001"),
+            |frame| frames.push(frame.clone()),
+        );
         frames.iter().for_each(|frame| self.hear(peer, frame));
     }
 

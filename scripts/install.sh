@@ -46,6 +46,8 @@ for folder in tests/browser examples/crm-node; do
   fi
 done
 
+scripts/suites.sh
+
 needed=(examples/crm-python/requirements.txt tests/it/requirements.txt)
 if [ ! -e target/python/.ready ] || [ "${needed[0]}" -nt target/python/.ready ] || [ "${needed[1]}" -nt target/python/.ready ]; then
   echo "python packages of ${needed[*]}"

@@ -136,6 +136,37 @@ fn both_algorithms_and_every_spelling_are_understood() {
 }
 
 #[test]
+fn the_second_example_of_rfc_7616_asks_for_what_is_not_offered_and_is_told_so() {
+    // Section 3.9.2: SHA-512/256 and a hashed name.
+    const CHALLENGE: &str = "Digest realm=\"api@example.org\", qop=\"auth\", algorithm=SHA-512-256, \
+        nonce=\"5TsQWLVdgBdmrQ0XsxbDODV+57QdFR34I9HAbC/RVvkK\", opaque=\"HRPCssKJSGjCrkzDg8OhwpzCiGPChXYjwrI2QmXDnsOS\", \
+        charset=UTF-8, userhash=true";
+    const ANSWER: &str = "Digest username=\"488869477bf257147b804c45308cd62ac4e25eb717b12b298c79e62dcea254ec\", \
+        realm=\"api@example.org\", uri=\"/doe.json\", algorithm=SHA-512-256, \
+        nonce=\"5TsQWLVdgBdmrQ0XsxbDODV+57QdFR34I9HAbC/RVvkK\", nc=00000001, \
+        cnonce=\"NTg6RKcb9boFIAS3KrFK9BGeh+niz/sm\", qop=auth, \
+        response=\"ae66e67d6b427bd3f120414a82e4acff38e8ecd9101d6c861229025f607a79dd\", \
+        opaque=\"HRPCssKJSGjCrkzDg8OhwpzCiGPChXYjwrI2QmXDnsOS\", userhash=true";
+    let why = Client::new("Jäsøn Doe", "Secret, or not?").challenged([CHALLENGE]).unwrap_err();
+    assert!(why.to_string().contains("SHA-256 and MD5"), "{why}");
+    // Beside one that can be answered it is passed over, and the name is sent as it is.
+    let mut client = Client::new("Jäsøn Doe", "Secret, or not?");
+    let known = CHALLENGE.replace("SHA-512-256", "SHA-256");
+    client.challenged([CHALLENGE, &known]).unwrap();
+    let header = client.answer("GET", "/doe.json", [3; 16]).unwrap();
+    assert!(header.contains("username*=UTF-8''J%C3%A4s%C3%B8n%20Doe") && !header.contains("userhash=true"), "{header}");
+    let request = Request { method: "GET", target: "/doe.json" };
+    let secret = Secret::new("Jäsøn Doe", "Secret, or not?");
+    let refused = Gate::new([1; 32]).verify(at(1), request, ANSWER, |_| Some(&secret)).unwrap_err();
+    assert!(matches!(refused, Refusal::NotOffered(_)), "{refused:?}");
+    // The hashed name alone is not taken for a name.
+    let (mut gate, mut client) = met("crm", "secret");
+    let hashed = answer(&mut client) + ", userhash=true";
+    let secret = Secret::new("crm", "secret");
+    assert_eq!(verify(&mut gate, at(1), &hashed, &secret), Err(Refusal::NotOffered("userhash is not offered")));
+}
+
+#[test]
 fn an_answer_to_something_else_is_refused() {
     let secret = Secret::new("crm", "secret");
     let refused = |change: &dyn Fn(String) -> String| {

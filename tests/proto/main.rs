@@ -10,6 +10,8 @@ mod schema;
 mod spec;
 // The vectors of the specification: good pairs, and broken ones with the error that is due.
 mod vectors;
+// The decoders against suites of others.
+mod suites;
 // Proofs: Digest, Basic, tickets.
 mod auth;
 // A node in a box, for the stories below.

@@ -31,6 +31,9 @@ pub type Later<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 /// Messages that pass, as they pass. Ends when the node stops.
 pub type Lines = Pin<Box<dyn Stream<Item = TapLine> + Send>>;
 
+/// A row of the journal, and where its recording is had.
+pub type Recorded = (JournalRow, Option<Text>);
+
 /// How one part of the node is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Part {
@@ -143,7 +146,7 @@ pub trait Door: Send + Sync {
     fn pulse(&self) -> &Arc<Pulse>;
 
     /// Rows of the journal with the links of their recordings, the newest first.
-    fn journal(&self, query: JournalQuery) -> Later<'_, Result<Vec<(JournalRow, Option<Text>)>, CallError>>;
+    fn journal(&self, query: JournalQuery) -> Later<'_, Result<Vec<Recorded>, CallError>>;
 
     /// A call of the past, whole.
     fn entry(&self, call: CallId) -> Later<'_, Result<Option<Box<Entry>>, CallError>>;

@@ -21,6 +21,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::answer::{Refusal, ok};
+use super::door::Recorded;
 use super::{Door, Failure, Shared};
 
 /// How many rows are given when nobody says how many, and at most.
@@ -415,7 +416,7 @@ struct Pages {
     door: Arc<dyn Door>,
     query: JournalQuery,
     /// The page that is to be written; `None`: the next has to be read.
-    page: Option<Vec<(JournalRow, Option<Text>)>>,
+    page: Option<Vec<Recorded>>,
     head: Option<String>,
 }
 

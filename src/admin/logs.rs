@@ -128,7 +128,7 @@ impl Serialize for LogEntry {
 async fn list(query: Result<Query<LinesWanted>, QueryRejection>) -> Result<Response, Failure> {
     let wanted = Wanted::of(query)?;
     let lines = logs::memory().after(wanted.after.unwrap_or(0));
-    let next = lines.last().map_or(wanted.after.unwrap_or(0), |line| line.number);
+    let next = lines.last().map_or_else(|| wanted.after.unwrap_or(0), |line| line.number);
     Ok(ok(&LogLines { items: lines.into_iter().filter(|line| wanted.fits(line)).map(LogEntry).collect(), next }))
 }
 

@@ -18,7 +18,7 @@ use futures_util::{FutureExt, StreamExt, stream};
 use hyper::service::Service;
 use hyper_util::service::TowerToHyperService;
 
-use super::door::{Later, Lines};
+use super::door::{Later, Lines, Recorded};
 use super::*;
 use crate::engine::{Filter, Pulse, TapLine};
 use crate::pbx::{Control, ControlError, Done};
@@ -135,7 +135,7 @@ impl Door for House {
         &self.pulse
     }
 
-    fn journal(&self, query: JournalQuery) -> Later<'_, Result<Vec<(JournalRow, Option<Text>)>, CallError>> {
+    fn journal(&self, query: JournalQuery) -> Later<'_, Result<Vec<Recorded>, CallError>> {
         let mut rows: Vec<_> = self.rows.lock().unwrap().iter().filter(|row| query.fits(row)).cloned().collect();
         rows.truncate(query.limit);
         self.asked.lock().unwrap().push(format!("journal {}", query.limit));

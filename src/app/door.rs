@@ -8,14 +8,14 @@ use ctigate_proto::Time;
 use ctigate_proto::auth::grant::Grant;
 use ctigate_proto::auth::throttle::Throttle;
 use ctigate_proto::auth::{Attempt, LoginError, Who, password};
-use ctigate_proto::calls::{Entry, JournalQuery, JournalRow};
+use ctigate_proto::calls::{Entry, JournalQuery};
 use ctigate_proto::hub::Snapshot;
 use ctigate_proto::hub::input::Ask;
 use ctigate_proto::hub::output::Answer;
 use ctigate_proto::message::{CallError, Envelope, Format, Text};
 use ctigate_proto::telephony::CallId;
 
-use crate::admin::door::{Later, Lines};
+use crate::admin::door::{Later, Lines, Recorded};
 use crate::admin::explain::{Explained, Kind};
 use crate::admin::operator::Operator;
 use crate::admin::{Door, NodeFacts, Part};
@@ -180,7 +180,7 @@ impl Door for House {
         self.engine.pulse()
     }
 
-    fn journal(&self, query: JournalQuery) -> Later<'_, Result<Vec<(JournalRow, Option<Text>)>, CallError>> {
+    fn journal(&self, query: JournalQuery) -> Later<'_, Result<Vec<Recorded>, CallError>> {
         Box::pin(async move { self.store.journal(&query).await.map_err(|why| unreadable(&why)) })
     }
 

@@ -16,7 +16,7 @@ use crate::admin::operator::{
     Administrator, Changed, Diagnosis, Drain, Drained, KEPT, NotChanged as Refusal, Operator, Steps, Tried,
 };
 use crate::config::key::{self, Kind};
-use crate::config::{Change, Layer, Link, Loaded, Role, Row};
+use crate::config::{Change, Layer, Link, Loaded, Role, Row, Web};
 use crate::store::hash_password;
 use crate::transport::listen;
 use crate::trial;
@@ -97,8 +97,8 @@ impl Live {
         let mut found = found.ok_or_else(|| Refusal::Wrong("the link has no name".to_owned()))?;
         if found.mode.accepts() && found.mode.tls() && found.certificate.is_none() {
             // What it would show.
-            found.certificate = Some(loaded.config.web.certificate.clone());
-            found.key = Some(loaded.config.web.key.clone());
+            let Web { certificate, key, .. } = loaded.config.web;
+            (found.certificate, found.key) = (Some(certificate), Some(key));
         }
         Ok(found)
     }

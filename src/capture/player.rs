@@ -98,7 +98,7 @@ impl<R: BufRead> Lines<R> {
     /// # Errors
     /// It is no capture, or of another version.
     pub fn head(&mut self) -> Result<Head, PlayError> {
-        let Some(text) = self.next()? else { return Err(PlayError::NoCapture) };
+        let Some(text) = self.line()? else { return Err(PlayError::NoCapture) };
         let head: Head = serde_json::from_str(text).map_err(|_| PlayError::NoCapture)?;
         match head.version {
             _ if head.ctigate != "capture" => Err(PlayError::NoCapture),
@@ -111,7 +111,7 @@ impl<R: BufRead> Lines<R> {
     ///
     /// # Errors
     /// It cannot be read, or is too long.
-    pub fn next(&mut self) -> Result<Option<&str>, PlayError> {
+    pub fn line(&mut self) -> Result<Option<&str>, PlayError> {
         use std::io::Read;
 
         self.text.clear();
@@ -146,7 +146,7 @@ pub fn play(from: impl BufRead, until: Option<Duration>) -> Result<Played, PlayE
     let mut before: VecDeque<String> = VecDeque::new();
     loop {
         let number = lines.number + 1;
-        let Some(text) = lines.next()? else { break };
+        let Some(text) = lines.line()? else { break };
         let bad = |error: serde_json::Error| PlayError::Line { line: number, why: error.to_string() };
         let line: Line<'_> = serde_json::from_str(text).map_err(bad)?;
         let at = Duration::from_micros(line.at);

@@ -865,7 +865,7 @@ fn days(text: &str) -> Result<Duration, String> {
     match text.strip_suffix('d').map(str::parse::<u64>) {
         Some(Ok(days @ 1..=3650)) => Ok(Duration::from_secs(days * 24 * 3600)),
         Some(_) => Err("write 1d to 3650d".to_owned()),
-        None => duration::parse(text).map_err(|error| error.to_string()),
+        None => duration::parse(text),
     }
 }
 

@@ -39,6 +39,7 @@ pub(super) fn replay(asked: &Replay, terminal: &mut Terminal) -> Result<(), Fail
     if played.difference.is_none() { Ok(()) } else { Err(Failure::quiet(Exit::Failed)) }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "it stands in map_err")]
 fn unplayable(error: PlayError) -> Failure {
     let help = match error {
         PlayError::InTheMiddle => {
@@ -80,7 +81,7 @@ fn show(asked: &Replay, mut lines: Lines<BufReader<File>>, terminal: &mut Termin
     let mut first = None;
     loop {
         let number = lines.number + 1;
-        let Some(text) = lines.next().map_err(unplayable)? else { return Ok(()) };
+        let Some(text) = lines.line().map_err(unplayable)? else { return Ok(()) };
         let bad = |error: serde_json::Error| Failure::new(format!("line {number} cannot be read: {error}"));
         let found: Line<'_> = serde_json::from_str(text).map_err(bad)?;
         let at = Duration::from_micros(found.at);

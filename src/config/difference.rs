@@ -31,14 +31,14 @@ pub fn difference(old: &Config, new: &Config) -> Vec<Change> {
     for section in schema::sections() {
         match section.name {
             "user" => {
-                let of = |config: &Config| {
+                let of = |config: &Config| -> Vec<_> {
                     config.users.iter().map(|u| (login_key(&u.login).into_owned(), user(u))).collect()
                 };
-                named(section, of(old), of(new), &mut changes);
+                named(section, &of(old), &of(new), &mut changes);
             }
             "link" => {
-                let of = |config: &Config| config.links.iter().map(|l| (l.name.clone(), link(l))).collect();
-                named(section, of(old), of(new), &mut changes);
+                let of = |config: &Config| config.links.iter().map(|l| (l.name.clone(), link(l))).collect::<Vec<_>>();
+                named(section, &of(old), &of(new), &mut changes);
             }
             name if section.list => list(name, &was[name], &is[name], &mut changes),
             name => {
@@ -75,9 +75,9 @@ fn link(link: &Link) -> Named {
 }
 
 /// Compares lists by name: what is gone first, then what is new or another, in the order of the new list.
-fn named(section: schema::Section, old: Vec<(String, Named)>, new: Vec<(String, Named)>, changes: &mut Vec<Change>) {
+fn named(section: schema::Section, old: &[(String, Named)], new: &[(String, Named)], changes: &mut Vec<Change>) {
     let list = section.name;
-    for (name, (table, _)) in &old {
+    for (name, (table, _)) in old {
         if !new.iter().any(|(other, _)| other == name) {
             changes.push(Change {
                 key: format!("{list}[{name}]"),
@@ -87,7 +87,7 @@ fn named(section: schema::Section, old: Vec<(String, Named)>, new: Vec<(String, 
             });
         }
     }
-    for (name, (table, secrets)) in &new {
+    for (name, (table, secrets)) in new {
         let key = format!("{list}[{name}]");
         match old.iter().find(|(other, _)| other == name) {
             None => changes.push(Change { key, was: String::new(), is: summary(table), effect: Effect::Now }),
@@ -102,7 +102,7 @@ fn named(section: schema::Section, old: Vec<(String, Named)>, new: Vec<(String, 
     let both = |side: &[(String, Named)], than: &[(String, Named)]| -> Vec<String> {
         side.iter().map(|(name, _)| name.clone()).filter(|name| than.iter().any(|(other, _)| other == name)).collect()
     };
-    let (was, is) = (both(&old, &new), both(&new, &old));
+    let (was, is) = (both(old, new), both(new, old));
     if list == "link" && was != is {
         changes.push(Change { key: "link".to_owned(), was: was.join(", "), is: is.join(", "), effect: Effect::Now });
     }

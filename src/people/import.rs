@@ -153,17 +153,20 @@ fn fill(
         }
         let words = || value.split([' ', '|']).filter(|word| !word.is_empty());
         let mut patch = Patch::default();
-        let read = match *column {
-            "name" => Ok(patch.name = Some(value.to_owned())),
-            "number" => Ok(patch.number = Some(value.to_owned())),
-            "department" => Ok(patch.department = Some(value.to_owned())),
-            "id" => Ok(patch.id = Some(value.to_owned())),
-            "role" => value.parse().map(|role| patch.role = Some(role)),
-            "subordinates" => Ok(patch.subordinates = Some(words().map(str::to_owned).collect())),
-            "rights" => words().map(str::parse).collect::<Result<_, _>>().map(|rights| patch.rights = Some(rights)),
-            "api_call_enabled" => flag(value).map(|flag| patch.api_call_enabled = Some(flag)),
-            "must_change_password" => flag(value).map(|flag| patch.must_change_password = Some(flag)),
-            "password_hash" => Ok(patch.password_hash = Some(Secret::new(value))),
+        let mut read = Ok(());
+        match *column {
+            "name" => patch.name = Some(value.to_owned()),
+            "number" => patch.number = Some(value.to_owned()),
+            "department" => patch.department = Some(value.to_owned()),
+            "id" => patch.id = Some(value.to_owned()),
+            "subordinates" => patch.subordinates = Some(words().map(str::to_owned).collect()),
+            "password_hash" => patch.password_hash = Some(Secret::new(value)),
+            "role" => read = value.parse().map(|role| patch.role = Some(role)),
+            "rights" => {
+                read = words().map(str::parse).collect::<Result<_, _>>().map(|rights| patch.rights = Some(rights))
+            }
+            "api_call_enabled" => read = flag(value).map(|flag| patch.api_call_enabled = Some(flag)),
+            "must_change_password" => read = flag(value).map(|flag| patch.must_change_password = Some(flag)),
             _ => {
                 // As typed: blanks may be part of it. A hash that stands for it until it is made keeps the warning of none away.
                 let typed = cells.iter().find(|(name, _)| name == column).map_or("", |(_, typed)| typed);
@@ -172,10 +175,10 @@ fn fill(
                         passwords.push((user.login.clone(), Secret::new(typed)));
                         continue;
                     }
-                    Err(unfit) => Err(unfit.to_string()),
+                    Err(unfit) => read = Err(unfit.to_string()),
                 }
             }
-        };
+        }
         if let Err(why) = read.and_then(|()| patch.apply(user).map(drop).map_err(|why| why.to_string())) {
             mistakes.push((*column, why));
         }

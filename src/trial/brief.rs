@@ -90,7 +90,7 @@ impl Brief<'_> {
     async fn goes(&mut self, link: &Link) -> Option<Talk> {
         let uri: hyper::Uri = link.url.parse().ok()?;
         let host = uri.host()?.trim_start_matches('[').trim_end_matches(']').to_owned();
-        let port = uri.port_u16().unwrap_or(if link.mode.tls() { 443 } else { 80 });
+        let port = uri.port_u16().unwrap_or_else(|| if link.mode.tls() { 443 } else { 80 });
         self.begin("resolve").await;
         let found = timeout(CONNECT, lookup_host((host.as_str(), port))).await;
         let addresses: Vec<SocketAddr> = match found {

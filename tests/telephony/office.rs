@@ -15,6 +15,9 @@ use ctigate_proto::message::{Format, Object, Text, Value};
 use crate::client::Client;
 use crate::world::{Heard, P, Tape, World, settings};
 
+/// Begins to write down what happens to a Hub.
+type Begin = Box<dyn FnOnce(&mut Hub, &HubSettings) -> Tape>;
+
 const EVENTS: &str = r#"["userstatechanged","pbxnumberstatechanged","linestatechanged","flashstatechanged","phoneevent","confcompositionchanged","confcompetitorstatechanged","customevent"]"#;
 
 pub(crate) struct Office {
@@ -52,12 +55,7 @@ impl Office {
         Self::made("", false, change, Some(Box::new(tape)))
     }
 
-    fn made(
-        timeline: &str,
-        record: bool,
-        change: impl FnOnce(&mut HubSettings),
-        tape: Option<Box<dyn FnOnce(&mut Hub, &HubSettings) -> Tape>>,
-    ) -> Self {
+    fn made(timeline: &str, record: bool, change: impl FnOnce(&mut HubSettings), tape: Option<Begin>) -> Self {
         let mut s = settings();
         let mut boss: Account = s.accounts[0].clone();
         boss.id = "3f0a7c11-0000-4000-8000-000000000104".into();

@@ -114,6 +114,7 @@ fn played(capture: &str) -> Played {
 }
 
 #[test]
+#[expect(clippy::print_stdout, reason = "how long it took is of interest")]
 fn an_hour_of_calls_plays_again_to_the_same_bytes_each_time() {
     let capture = an_hour(1);
     assert_eq!(capture, an_hour(1), "the hour itself is the same each time");

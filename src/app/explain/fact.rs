@@ -54,7 +54,7 @@ fn links(links: Vec<(Text, Result<(), Deaf>)>) -> Value {
     links.into_iter().map(|(name, hears)| json!([&*name, hears.err().map_or("", Deaf::word)])).collect()
 }
 
-fn texts(texts: Vec<Text>) -> Value {
+fn texts(texts: &[Text]) -> Value {
     texts.iter().map(|text| Value::from(&**text)).collect()
 }
 
@@ -69,7 +69,7 @@ impl From<Step> for Fact {
                 ("triggered", json!({"on": on.word(), "others": others}))
             }
             What::NotForUser { rule, numberless } => {
-                ("not_for_user", json!({"rule": &*rule, "numberless": texts(numberless)}))
+                ("not_for_user", json!({"rule": &*rule, "numberless": texts(&numberless)}))
             }
             What::Fires { rule, ask } => ("fires", json!({"rule": &*rule, "ask": &*ask})),
             What::RuleAsked { rule, outcome, why } => {
@@ -94,7 +94,7 @@ impl From<Step> for Fact {
             }
             What::TabOpened { tab, address } => ("tab_opened", json!({"tab": tab.0, "address": &*address})),
             What::TabClosed { tab } => ("tab_closed", json!({"tab": tab.0})),
-            What::Subscribed { tab, events } => ("subscribed", json!({"tab": tab.0, "events": texts(events)})),
+            What::Subscribed { tab, events } => ("subscribed", json!({"tab": tab.0, "events": texts(&events)})),
             What::LoginRefused { why } => ("login_refused", json!({"why": &*why})),
             What::Ordered { number, act } => ("ordered", json!({"number": &*number, "act": act})),
             What::RightMissing { method, right, link } => {

@@ -47,7 +47,6 @@ pub(super) enum Heard {
 
 /// A WebSocket.
 #[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "nearly every socket is of the large kind")]
 pub(super) enum Socket {
     /// RFC 6455, or the draft hybi-10 that frames alike.
     Frames(Frames),

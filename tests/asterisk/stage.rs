@@ -9,6 +9,7 @@
 
 mod dialplan;
 mod phones;
+mod ports;
 mod server;
 mod sip;
 mod voice;

@@ -1,9 +1,11 @@
 #!/usr/bin/env bash
-# Runs the fuzz targets, each for a minute, and stops at the first finding.
+# Runs the fuzz targets, each for a minute: first all seeds, the corpus and what was ever found, then what it thinks of. Every
+# target is run, whatever another one finds; it ends with the figures of all, and says how many passed.
 #
 #   fuzz/run.sh                 every target
 #   fuzz/run.sh json xml        these
 #   FUZZ_SECONDS=600 fuzz/run.sh json
+#   FUZZ_JOBS=2 fuzz/run.sh     two at a time
 #   FUZZ_ASAN=1 fuzz/run.sh     with AddressSanitizer as well (slower; the crate itself forbids unsafe code)
 #   fuzz/run.sh --build         builds only
 #
@@ -53,7 +55,11 @@ if [ ${#targets[@]} = 0 ]; then
     mapfile -t targets < <(sed -n 's/^name = "\(.*\)"$/\1/p' Cargo.toml | tail -n +2)
 fi
 seconds=${FUZZ_SECONDS:-60}
-for target in "${targets[@]}"; do
+jobs=${FUZZ_JOBS:-1}
+
+# One target, from its seeds to its line of figures; the line goes into a file, so that several may run at a time.
+run() { # TARGET
+    local target=$1 log=target/$1.log line=target/$1.line folders options executed covered
     seed "$target"
     mkdir -p "corpus/$target" "artifacts/$target"
     folders=("corpus/$target" "target/seeds/$target")
@@ -61,17 +67,34 @@ for target in "${targets[@]}"; do
     if [ -d "findings/$target" ]; then folders+=("findings/$target"); fi
     options=(-max_total_time="$seconds" -timeout=10 -rss_limit_mb=1024 -print_final_stats=1 -artifact_prefix="artifacts/$target/")
     if [ -f "dictionaries/$target.dict" ]; then options+=(-dict="dictionaries/$target.dict"); fi
-    log=target/$target.log
-    echo "fuzzing $target for $seconds s"
     if ! "target/$host/release/$target" "${options[@]}" "${folders[@]}" >"$log" 2>&1; then
-        tail -n 40 "$log"
-        echo "$target: found something, see above and fuzz/artifacts/$target; run it again with"
-        echo "  fuzz/target/$host/release/$target fuzz/artifacts/$target/FILE"
-        echo "once it is fixed, keep the file in fuzz/findings/$target"
-        exit 1
+        {
+            echo "$target: found something:"
+            tail -n 40 "$log"
+            echo "run it again with fuzz/target/$host/release/$target fuzz/artifacts/$target/FILE"
+            echo "once it is mended, keep the file in fuzz/findings/$target"
+        } >"$line"
+        return 1
     fi
-    # Executions a second, edges covered, inputs kept.
+    # Executions, edges covered, inputs kept.
     executed=$(sed -n 's/^stat::number_of_executed_units: *//p' "$log")
     covered=$(grep -o ' cov: [0-9]*' "$log" | tail -n 1 | tr -dc 0-9)
-    echo "  $executed executions, $covered edges covered, $(find "corpus/$target" -type f | wc -l) inputs in the corpus"
+    printf '%-12s %10s executions, %s edges covered, %s inputs in the corpus\n' "$target" "$executed" "$covered" \
+        "$(find "corpus/$target" -type f | wc -l)" >"$line"
+}
+
+echo "fuzzing ${targets[*]}: $seconds s each, $jobs at a time"
+passed=0 failed=0
+for ((at = 0; at < ${#targets[@]}; at += jobs)); do
+    pids=()
+    for target in "${targets[@]:at:jobs}"; do
+        run "$target" &
+        pids+=($!)
+    done
+    for pid in "${pids[@]}"; do
+        if wait "$pid"; then passed=$((passed + 1)); else failed=$((failed + 1)); fi
+    done
+    for target in "${targets[@]:at:jobs}"; do cat "target/$target.line"; done
 done
+echo "$passed passed, $failed failed"
+[ "$failed" = 0 ]

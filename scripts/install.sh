@@ -16,6 +16,7 @@ need nginx nginx-light
 need curl curl
 need xmllint libxml2-utils
 need openssl openssl
+need c++ g++
 [ -e /usr/lib/mono/4.5/System.Json.dll ] || packages+=(libmono-system-json4.0-cil)
 [ -e /usr/lib/mono/4.5/System.Xml.Linq.dll ] || packages+=(libmono-system-xml-linq4.0-cil)
 [ -e /usr/lib/mono/4.5/Mono.Btls.Interface.dll ] || packages+=(libmono-btls-interface4.0-cil) # TLS 1.2

@@ -47,6 +47,7 @@ suite house cargo test --locked --test house
 suite units cargo test --locked --lib --bins
 suite telephony cargo test --locked --test telephony
 suite sockets cargo test --locked --test it
+suite network cargo test --locked --test network -- --nocapture
 suite killed cargo test --locked --test it -- --ignored killed::
 # As quick as they are with the binary that the other suites use, they need a root of their own.
 if [ "$(id -u)" = 0 ]; then
@@ -62,6 +63,7 @@ suite console node tests/browser/console.mjs
 # The stories wait more than they work.
 suite asterisk cargo test --locked --test asterisk -- --test-threads 8
 suite desks node tests/browser/asterisk.mjs
+suite fuzz env FUZZ_SECONDS=15 FUZZ_JOBS="$(nproc)" fuzz/run.sh
 suite load cargo test --locked --test asterisk -- --ignored --nocapture
 
 echo

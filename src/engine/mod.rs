@@ -16,7 +16,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use ctigate_proto::Time;
 use ctigate_proto::auth::grant::{Grant, Scope};
@@ -32,6 +32,7 @@ use ctigate_proto::message::{Envelope, Format, PeerId, Shared, Text};
 use ctigate_proto::telephony::Command;
 use dashmap::DashMap;
 use tokio::sync::{Notify, oneshot};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 pub use outbox::Outbox;
@@ -306,10 +307,11 @@ impl Engine {
             let due = self.due.load(Ordering::Acquire);
             let wait = Duration::from_micros(due.saturating_sub(self.now().as_micros())).min(Duration::from_secs(3600));
             tokio::select! {
+                biased;
                 () = &mut stop => return,
                 () = self.fallen.cancelled() => return,
-                () = self.alarm.notified() => {}
                 () = tokio::time::sleep(wait) => self.tick(),
+                () = self.alarm.notified() => {}
             }
         }
     }

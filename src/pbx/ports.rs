@@ -147,6 +147,9 @@ impl Ports {
             return Ok(Heard::Command(command));
         }
         tokio::select! {
+            // In one order, so that a story that is told again goes as it went. Neither can keep the other away for long:
+            // both queues are bounded, and the Hub tells what it is asked.
+            biased;
             Some(command) = self.commands.recv() => {
                 self.ledger.heard(&command);
                 Ok(Heard::Command(command))

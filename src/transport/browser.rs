@@ -1,6 +1,7 @@
 //! The door for browsers: pages and `/rpc` for whoever asks by HTTP, a tab's channel for whoever asks for a WebSocket, on any
 //! path, both on one port.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
@@ -22,6 +23,7 @@ use crate::telemetry::Event;
 
 use super::http::{self, Answer, Refusal};
 use super::listen::{self, Admitted, Arrival, Caller, Door, Security};
+use super::network::Carrier;
 use super::{Transport, upgrade};
 
 /// How much may wait for a tab.
@@ -79,6 +81,13 @@ pub async fn serve(transport: Arc<Transport>, listener: TcpListener, browsers: A
     let stop = transport.stop.clone();
     let door = || Arc::clone(&browsers.load().door);
     listen::accept(transport, stop, Arc::new(listener), door, arrived).await;
+}
+
+/// Serves one connection that another network has brought.
+pub fn serve_carried(transport: &Arc<Transport>, browsers: &Browsers, io: Box<dyn Carrier>, from: IpAddr) {
+    let Browsers { door, open, router } = browsers.clone();
+    let kept = Arc::clone(transport);
+    listen::carried(transport, &Arc::clone(&door), io, from, |arrival| attend(kept, door, open, router, arrival));
 }
 
 /// One connection, from its first byte of HTTP to its end.

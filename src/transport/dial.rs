@@ -26,6 +26,7 @@ use super::frames::Side;
 use super::gate::{Allowance, OUTBOX};
 use super::handshake::{self, Offer};
 use super::hixie76::Hixie;
+use super::network::Network;
 use super::retry::{Failure, Retry};
 use super::socket::Socket;
 use super::stream::Stream;
@@ -81,6 +82,8 @@ impl Target {
 pub(super) struct Way {
     pub target: Target,
     tls: Option<(TlsConnector, ServerName<'static>)>,
+    /// What is used in the place of the system's network.
+    network: Option<Arc<dyn Network>>,
 }
 
 impl Way {
@@ -95,7 +98,12 @@ impl Way {
         } else {
             None
         };
-        Ok(Self { target, tls })
+        Ok(Self { target, tls, network: None })
+    }
+
+    /// The same way over another network. What is to be TLS fails there.
+    pub(super) fn over(&mut self, network: Arc<dyn Network>) {
+        self.network = Some(network);
     }
 
     /// Connects; tries every address of the host in turn.
@@ -104,6 +112,9 @@ impl Way {
     /// What went wrong, with the address it went wrong at.
     pub(super) async fn connect(&self) -> Result<(Stream, IpAddr), Failure> {
         let Target { host, port, .. } = &self.target;
+        if let Some(network) = &self.network {
+            return self.connect_over(&**network).await;
+        }
         let tcp = async {
             let addresses: Vec<SocketAddr> = lookup_host((host.as_str(), *port))
                 .await
@@ -128,6 +139,20 @@ impl Way {
             Ok(Ok(tls)) => Ok((Stream::Tls(Box::new(TlsStream::Client(tls))), address)),
             Ok(Err(e)) => Err(Failure::Unreachable(format!("{host}:{port}: no TLS: {e}"))),
             Err(_) => Err(Failure::Unreachable(format!("{host}:{port}: no TLS in {} s", OPENING.as_secs()))),
+        }
+    }
+}
+
+impl Way {
+    async fn connect_over(&self, network: &dyn Network) -> Result<(Stream, IpAddr), Failure> {
+        let Target { host, port, tls, .. } = &self.target;
+        if *tls {
+            return Err(Failure::Unreachable("TLS is spoken over the system's network only".to_owned()));
+        }
+        match timeout(CONNECT, network.connect(host, *port)).await {
+            Ok(Ok((io, address))) => Ok((Stream::Carried(io), address)),
+            Ok(Err(e)) => Err(Failure::Unreachable(format!("{host}:{port}: {e}"))),
+            Err(_) => Err(Failure::Unreachable(format!("{host}:{port}: no connection in {} s", CONNECT.as_secs()))),
         }
     }
 }
@@ -165,6 +190,8 @@ pub struct Dialed {
     version: WebSocketVersion,
     credentials: Credentials,
     allowance: Allowance,
+    /// Of the pauses between attempts.
+    seed: u64,
 }
 
 impl Dialed {
@@ -180,7 +207,16 @@ impl Dialed {
             version: link.websocket_version,
             credentials: Credentials::of(link),
             allowance: Allowance::new(config, link),
+            seed: rand::random(),
         })
+    }
+
+    /// The same link over another network, with pauses by this seed.
+    #[must_use]
+    pub fn over(mut self, network: Arc<dyn Network>, seed: u64) -> Self {
+        self.way.over(network);
+        self.seed = seed;
+        self
     }
 
     /// What it is allowed, to be changed while it lives.
@@ -231,13 +267,14 @@ impl Dialed {
 
 /// Keeps one link open until `stop`.
 pub async fn run(transport: Arc<Transport>, mut link: Dialed, stop: CancellationToken) {
-    let mut retry = Retry::default();
+    let mut retry = Retry::new(link.seed);
     loop {
         if stop.run_until_cancelled(transport.taking()).await.is_none() {
             return;
         }
         transport.link_state(&link.name, LinkState::Dialing);
         let opened = tokio::select! {
+            biased;
             () = stop.cancelled() => return,
             opened = link.open() => opened,
         };
@@ -269,6 +306,7 @@ pub async fn run(transport: Arc<Transport>, mut link: Dialed, stop: Cancellation
         let (state, after) = retry.after(failure, open_for);
         transport.link_state(&link.name, state);
         tokio::select! {
+            biased;
             () = stop.cancelled() => return,
             () = sleep(after) => {}
         }

@@ -1,6 +1,7 @@
 //! The door for CRMs: each accepting link has a port of its own, and whoever comes there must show before the handshake
 //! completes that it is that link's CRM. A failure is answered by HTTP, on a connection that stays for another try.
 
+use std::net::IpAddr;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -28,6 +29,7 @@ use crate::telemetry::Event;
 
 use super::http::{self, Answer, Refusal};
 use super::listen::{self, Admitted, Arrival, Caller, Door, Security, too_many};
+use super::network::Carrier;
 use super::{Transport, upgrade};
 
 /// How much may wait for a link: some of its largest messages, and a burst of events of all its users.
@@ -341,6 +343,18 @@ pub async fn serve(
     };
     let door = || Arc::clone(&gate.load().door);
     listen::accept(transport, stop, listener, door, arrived).await;
+}
+
+/// Serves one connection to an accepting link that another network has brought.
+pub fn serve_carried(
+    transport: &Arc<Transport>,
+    gate: &Arc<Gate>,
+    stop: &CancellationToken,
+    io: Box<dyn Carrier>,
+    from: IpAddr,
+) {
+    let (kept, attended, stop) = (Arc::clone(transport), Arc::clone(gate), stop.clone());
+    listen::carried(transport, &gate.door, io, from, |arrival| attend(kept, attended, stop, arrival));
 }
 
 /// One connection, from its first byte of HTTP to its end.

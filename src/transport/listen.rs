@@ -27,7 +27,7 @@ use super::frames::Side;
 use super::http::Refusal;
 use super::limit::{Full, Permit};
 use super::socket::Socket;
-use super::stream::Stream;
+use super::stream::{Carrier, Stream};
 use super::tls::Certificates;
 use super::upgrade::Wanted;
 use super::{Transport, http, upgrade};
@@ -201,10 +201,7 @@ pub(super) async fn accept<D, H, F>(
         };
         let deadline = Instant::now() + OPENING;
         let from = from.ip().to_canonical();
-        let admitted = transport.limits.admit().and_then(|mut permit| {
-            if door.trusts(from) { Ok(permit) } else { permit.count_for(from).map(|()| permit) }
-        });
-        match admitted {
+        match admit(&transport, &door, from) {
             Ok(permit) => {
                 let (arrived, stop) = (arrived.clone(), stop.clone());
                 let watch = Watch(transport.telemetry.clone());
@@ -222,6 +219,35 @@ pub(super) async fn accept<D, H, F>(
             Err(full) => refuse(&transport, tcp, from, full),
         }
     }
+}
+
+/// Counts one more connection from this address.
+fn admit(transport: &Transport, door: &Door, from: IpAddr) -> Result<Permit, Full> {
+    let mut permit = transport.limits.admit()?;
+    if !door.trusts(from) {
+        permit.count_for(from)?;
+    }
+    Ok(permit)
+}
+
+/// The same as [`accept`] for one connection that another network has brought. Whom there is no room for is let go.
+pub(super) fn carried<F>(
+    transport: &Arc<Transport>,
+    door: &Door,
+    io: Box<dyn Carrier>,
+    from: IpAddr,
+    arrived: impl FnOnce(Arrival) -> F,
+) where
+    F: Future<Output = ()> + Send + 'static,
+{
+    let Ok(permit) = admit(transport, door, from) else { return };
+    let watch = Watch(transport.telemetry.clone());
+    let deadline = Instant::now() + OPENING;
+    let attended = arrived(Arrival { io: Stream::Carried(io), from, deadline, permit });
+    transport.tasks.spawn(async move {
+        let _watch = watch;
+        attended.await;
+    });
 }
 
 /// Counts a panic of what answers the requests of a connection.

@@ -6,6 +6,7 @@
 //! - `connection` is the pump of one connection: socket ⇄ Dialog ⇄ engine. `socket` lies below it; below that `wire` and `guard` on
 //!   the way in, `line` and `frames` on the way out, `sink` where the bytes leave, and `hixie76` for the oldest.
 //! - [`client`] is the other end of a link, for the demo's CRM; [`trial`] our end of one, for whoever tries a CRM out.
+//! - [`network`] is where connections come from and go to when it is not the system's own network.
 //! - [`tls`] holds certificates, [`limit`] counts connections.
 //!
 //! Called by `app`, which binds the ports and hands in settings. Nothing here decides what a message means, and nothing here
@@ -26,6 +27,7 @@ mod http;
 pub mod limit;
 mod line;
 pub mod listen;
+pub mod network;
 pub mod post;
 mod retry;
 pub mod rpc;

@@ -4,6 +4,8 @@ use std::fmt;
 use std::time::Duration;
 
 use ctigate_proto::hub::input::LinkState;
+use rand::rngs::SmallRng;
+use rand::{RngExt, SeedableRng};
 
 use crate::telemetry::logging::tame;
 
@@ -46,12 +48,18 @@ impl From<std::io::Error> for Failure {
 }
 
 /// Counts the failures in a row.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Retry {
     tries: usize,
+    dice: SmallRng,
 }
 
 impl Retry {
+    /// `seed` decides how much more or less than its length each pause takes.
+    pub(super) fn new(seed: u64) -> Self {
+        Self { tries: 0, dice: SmallRng::seed_from_u64(seed) }
+    }
+
     /// What to tell after a failure, and how long to wait. `open_for`: how long the link lived before it failed.
     pub(super) fn after(&mut self, failure: Failure, open_for: Option<Duration>) -> (LinkState, Duration) {
         if open_for.is_some_and(|lived| lived >= MINUTE) {
@@ -63,7 +71,7 @@ impl Retry {
         };
         self.tries += 1;
         // A fifth more or less, so that those who fell together do not rise together.
-        let after = wait.mul_f64(rand::random_range(0.8..1.2));
+        let after = wait.mul_f64(self.dice.random_range(0.8..1.2));
         let state = match failure {
             Failure::Refused(why) => LinkState::Refused(tame(&why)),
             other => LinkState::Retrying { why: tame(&other.to_string()), after },
@@ -83,7 +91,7 @@ mod tests {
 
     #[test]
     fn pauses_grow_to_half_a_minute_and_begin_anew_after_health() {
-        let mut retry = Retry::default();
+        let mut retry = Retry::new(1);
         for expected in [1.0, 2.0, 5.0, 10.0, 30.0, 30.0] {
             let pause = seconds(&mut retry, Some(59));
             assert!((expected * 0.8..expected * 1.2).contains(&pause), "{expected}: {pause}");
@@ -95,7 +103,7 @@ mod tests {
 
     #[test]
     fn refused_credentials_wait_a_minute() {
-        let (state, after) = Retry::default().after(Failure::Refused("no".to_owned()), None);
+        let (state, after) = Retry::new(1).after(Failure::Refused("no".to_owned()), None);
         assert_eq!(state, LinkState::Refused("no".to_owned()));
         assert!((48.0..72.0).contains(&after.as_secs_f64()));
     }

@@ -1,5 +1,6 @@
-//! A TCP connection, with TLS or without.
+//! A TCP connection, with TLS or without; or whatever else carries bytes.
 
+use std::fmt::Debug;
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -8,6 +9,11 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsStream;
 
+/// What carries the bytes of one peer where it is not the system's own TCP.
+pub trait Carrier: AsyncRead + AsyncWrite + Debug + Send + Unpin {}
+
+impl<T: AsyncRead + AsyncWrite + Debug + Send + Unpin> Carrier for T {}
+
 /// The bytes of one peer. One type for both kinds, so that what runs over it is compiled once.
 #[derive(Debug)]
 pub(crate) enum Stream {
@@ -15,6 +21,8 @@ pub(crate) enum Stream {
     Plain(TcpStream),
     /// Through TLS, ours as server or as client.
     Tls(Box<TlsStream<TcpStream>>),
+    /// Carried by another network.
+    Carried(Box<dyn Carrier>),
 }
 
 impl Stream {
@@ -28,6 +36,7 @@ impl Stream {
         let tcp = match self {
             Self::Plain(tcp) => tcp,
             Self::Tls(tls) => tls.get_ref().0,
+            Self::Carried(_) => return,
         };
         // Fails only on a socket that is dead already.
         let _ = tcp.set_zero_linger();
@@ -43,6 +52,7 @@ impl AsyncRead for Stream {
                 Poll::Ready(Err(e)) if e.kind() == io::ErrorKind::UnexpectedEof => Poll::Ready(Ok(())),
                 other => other,
             },
+            Self::Carried(s) => Pin::new(s).poll_read(cx, buf),
         }
     }
 }
@@ -52,6 +62,7 @@ impl AsyncWrite for Stream {
         match &mut *self {
             Self::Plain(s) => Pin::new(s).poll_write(cx, buf),
             Self::Tls(s) => Pin::new(s).poll_write(cx, buf),
+            Self::Carried(s) => Pin::new(s).poll_write(cx, buf),
         }
     }
 
@@ -63,6 +74,7 @@ impl AsyncWrite for Stream {
         match &mut *self {
             Self::Plain(s) => Pin::new(s).poll_write_vectored(cx, bufs),
             Self::Tls(s) => Pin::new(s).poll_write_vectored(cx, bufs),
+            Self::Carried(s) => Pin::new(s).poll_write_vectored(cx, bufs),
         }
     }
 
@@ -70,6 +82,7 @@ impl AsyncWrite for Stream {
         match self {
             Self::Plain(s) => s.is_write_vectored(),
             Self::Tls(s) => s.is_write_vectored(),
+            Self::Carried(s) => s.is_write_vectored(),
         }
     }
 
@@ -77,6 +90,7 @@ impl AsyncWrite for Stream {
         match &mut *self {
             Self::Plain(s) => Pin::new(s).poll_flush(cx),
             Self::Tls(s) => Pin::new(s).poll_flush(cx),
+            Self::Carried(s) => Pin::new(s).poll_flush(cx),
         }
     }
 
@@ -84,6 +98,7 @@ impl AsyncWrite for Stream {
         match &mut *self {
             Self::Plain(s) => Pin::new(s).poll_shutdown(cx),
             Self::Tls(s) => Pin::new(s).poll_shutdown(cx),
+            Self::Carried(s) => Pin::new(s).poll_shutdown(cx),
         }
     }
 }

@@ -122,14 +122,15 @@ impl Backend for Simulator {
                 }
             };
             tokio::select! {
+                biased;
                 () = stop.cancelled() => break,
+                () = timeout => machine.handle_timeout(now()),
                 heard = ports.hear() => match heard? {
                     Heard::Command(command) => machine.handle_command(now(), command),
                     Heard::Order(order) => {
                         let _ = order.answer.send(machine.handle_control(now(), order.control));
                     }
                 },
-                () = timeout => machine.handle_timeout(now()),
             }
         }
         machine.end_all(now());

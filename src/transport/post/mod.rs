@@ -23,6 +23,7 @@ use super::Transport;
 use super::credentials::Credentials;
 use super::dial::Way;
 use super::gate::Allowance;
+use super::network::Network;
 use super::retry::Retry;
 use super::tls::TlsError;
 
@@ -40,6 +41,8 @@ pub struct Posted {
     poll: Option<Duration>,
     /// Connections for dynamic methods.
     connections: usize,
+    /// Of the pauses between attempts.
+    seed: u64,
 }
 
 impl Posted {
@@ -48,16 +51,31 @@ impl Posted {
     /// # Errors
     /// When its address, its authorities or its pin cannot be used.
     pub fn new(config: &Config, link: &Link) -> Result<Self, TlsError> {
+        Ok(Self::by(Way::new(link)?, config, link, rand::random()))
+    }
+
+    /// The same over another network, with pauses by this seed.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub fn over(config: &Config, link: &Link, network: Arc<dyn Network>, seed: u64) -> Result<Self, TlsError> {
+        let mut way = Way::new(link)?;
+        way.over(network);
+        Ok(Self::by(way, config, link, seed))
+    }
+
+    fn by(way: Way, config: &Config, link: &Link, seed: u64) -> Self {
         let format = link.format.into();
         let allowance = Allowance::new(config, link);
-        Ok(Self {
+        Self {
             name: link.name.as_str().into(),
             format,
-            server: Arc::new(Server::new(Way::new(link)?, Credentials::of(link), format, allowance.clone())),
+            server: Arc::new(Server::new(way, Credentials::of(link), format, allowance.clone())),
             allowance,
             poll: link.poll_interval,
             connections: link.post_connections.max(1),
-        })
+            seed,
+        }
     }
 }
 
@@ -70,7 +88,7 @@ impl Posted {
 
 /// Keeps one link going until `stop`.
 pub async fn run(transport: Arc<Transport>, link: Posted, stop: CancellationToken) {
-    let mut retry = Retry::default();
+    let mut retry = Retry::new(link.seed);
     loop {
         if stop.run_until_cancelled(transport.taking()).await.is_none() {
             return;
@@ -84,6 +102,7 @@ pub async fn run(transport: Arc<Transport>, link: Posted, stop: CancellationToke
         let (state, after) = retry.after(ended.failure, ended.open_for);
         transport.link_state(&link.name, state);
         tokio::select! {
+            biased;
             () = stop.cancelled() => return,
             () = sleep(after) => {}
         }

@@ -1,0 +1,219 @@
+//! A CRM: one that connects, one that is dialed, one that is posted to. It offers one method, takes its time to answer, and
+//! says the input back, so that whoever asked can tell their own answer from others'.
+
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::rc::Rc;
+use std::time::Duration;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use ctigate::proto::codec::{self, Limits};
+use ctigate::proto::message::{Envelope, Format, Text, Value};
+use rand::rngs::SmallRng;
+use rand::{RngExt, SeedableRng};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
+use turmoil::net::{TcpListener, TcpStream};
+
+use crate::channel::{self, Channel, Heard, text};
+use crate::ledger::Ledger;
+use crate::story::{GATEWAY, Scene};
+
+/// How a CRM speaks with the gateway.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Way {
+    Connects,
+    IsDialed,
+    IsPosted,
+}
+
+impl Way {
+    pub(crate) const ALL: [Self; 3] = [Self::Connects, Self::IsDialed, Self::IsPosted];
+
+    /// The name of its host and of its link.
+    pub(crate) fn name(self) -> &'static str {
+        ["crm-a", "crm-b", "crm-c"][self as usize]
+    }
+
+    fn method(self) -> &'static str {
+        ["FindA", "FindB", "FindC"][self as usize]
+    }
+
+    pub(crate) fn format(self) -> Format {
+        [Format::Json, Format::Xml, Format::Json][self as usize]
+    }
+}
+
+/// Where its listener, if it has one, listens; where the gateway's for the first way does.
+pub(crate) const PORT: u16 = 8080;
+
+const METHOD: &str =
+    r#""inputparameters":[{"name":"phone","type":"string"}],"outputparameters":[{"name":"clientid","type":"string"}]"#;
+const FORM: &str = r#"[{"name":"clientcard","inputparameters":[{"name":"phone","type":"string"},{"name":"client","type":"string"}],"outputparameters":[{"name":"note","type":"string"}]}]"#;
+
+struct Crm {
+    way: Way,
+    ledger: Ledger,
+    dice: RefCell<SmallRng>,
+}
+
+/// Lives until the story ends.
+pub(crate) async fn run(way: Way, scene: Scene, life: u64) {
+    let seed = scene.seed_of(way.name()) ^ life;
+    let crm = Rc::new(Crm { way, ledger: scene.ledger.clone(), dice: RefCell::new(SmallRng::seed_from_u64(seed)) });
+    if way == Way::Connects {
+        loop {
+            if let Some(channel) = Channel::connect(GATEWAY, PORT, way.format()).await {
+                crm.talks(channel).await;
+            }
+            let pause = crm.dice.borrow_mut().random_range(100..2000);
+            sleep(Duration::from_millis(pause)).await;
+        }
+    }
+    let Ok(listener) = TcpListener::bind(("0.0.0.0", PORT)).await else {
+        return scene.ledger.fault("a CRM cannot listen");
+    };
+    while let Ok((io, _)) = listener.accept().await {
+        let crm = Rc::clone(&crm);
+        tokio::task::spawn_local(async move {
+            if way == Way::IsPosted {
+                crm.is_posted(io).await;
+            } else if let Some(channel) = Channel::accept(io, way.format()).await {
+                crm.talks(channel).await;
+            }
+        });
+    }
+}
+
+impl Crm {
+    /// One connection, to its end.
+    async fn talks(&self, mut channel: Channel) {
+        let mut later: VecDeque<(Instant, String)> = VecDeque::new();
+        let (mut heard_at, mut ping_at) = (Instant::now(), Instant::now() + Duration::from_secs(5));
+        loop {
+            let silent = heard_at + Duration::from_secs(14);
+            let wake = later.iter().map(|(at, _)| *at).min().unwrap_or(silent).min(silent).min(ping_at);
+            let heard = tokio::select! {
+                biased;
+                heard = channel.hear(&self.ledger) => Some(heard),
+                () = sleep_until(wake) => None,
+            };
+            let now = Instant::now();
+            match heard {
+                Some(Heard::Gone) => return,
+                Some(Heard::Alive) => heard_at = now,
+                Some(Heard::Message(message)) => {
+                    heard_at = now;
+                    if let Some((wait, reply)) = self.answers(&message) {
+                        later.push_back((now + wait, reply));
+                    }
+                }
+                None if now >= silent => return,
+                None => {
+                    if now >= ping_at {
+                        ping_at = now + Duration::from_secs(5);
+                        if !channel.say(r#"["ping",{"qid":"p"}]"#).await {
+                            return;
+                        }
+                    }
+                }
+            }
+            let now = Instant::now();
+            while let Some(at) = later.iter().position(|(at, _)| *at <= now) {
+                let Some((_, reply)) = later.remove(at) else { break };
+                if !channel.say(&reply).await {
+                    return;
+                }
+            }
+        }
+    }
+
+    /// The reply to a message, in JSON, and after how long.
+    fn answers(&self, message: &Envelope) -> Option<(Duration, String)> {
+        let name = &*message.name;
+        self.ledger.count(|c| &mut c.messages);
+        self.ledger.note(self.way.name(), name);
+        let qid = text(message, "qid");
+        let at_once = |reply: String| Some((Duration::ZERO, reply));
+        match name {
+            "whoareyou" => {
+                self.ledger.count(|c| &mut c.introductions);
+                at_once(format!(r#"["iam",{{"qid":"{qid}","type":"test","name":"story","version":"1"}}]"#))
+            }
+            "getavailablemethods" => {
+                let method = self.way.method();
+                at_once(format!(
+                    r#"["availablemethods",{{"qid":"{qid}","result":1,"methods":[{{"name":"{method}",{METHOD}}}]}}]"#
+                ))
+            }
+            "getavailableforms" => {
+                at_once(format!(r#"["availableforms",{{"qid":"{qid}","result":1,"forms":{FORM}}}]"#))
+            }
+            "getactiveusers" => at_once(format!(r#"["activeusers",{{"qid":"{qid}","result":1,"users":[]}}]"#)),
+            "executemethod" => {
+                let id = text(message, "executionid");
+                self.ledger.asked(self.way.name(), &id);
+                let input = message.body.value("inputparameters");
+                let phone = input.as_ref().and_then(Value::as_object).and_then(|o| o.get("phone")?.to_text());
+                let phone = phone.unwrap_or_default();
+                let mut dice = self.dice.borrow_mut();
+                let wait = Duration::from_millis(dice.random_range(0..4000));
+                let reply = if dice.random_bool(0.1) {
+                    format!(
+                        r#"["methodresult",{{"qid":"{qid}","executionid":"{id}","result":0,"error":7001,"errormsg":"no"}}]"#
+                    )
+                } else {
+                    format!(
+                        r#"["methodresult",{{"qid":"{qid}","executionid":"{id}","result":1,"outputparameters":{{"clientid":"{phone}"}}}}]"#
+                    )
+                };
+                Some((wait, reply))
+            }
+            _ => None,
+        }
+    }
+
+    /// One connection of a gateway that posts.
+    async fn is_posted(&self, mut io: TcpStream) {
+        let mut buffer = Vec::new();
+        while let Ok(Some(head)) = timeout(Duration::from_secs(40), channel::head(&mut io, &mut buffer)).await {
+            let length = head.lines().find_map(|line| {
+                let (name, value) = line.split_once(':')?;
+                name.eq_ignore_ascii_case("content-length").then(|| value.trim().parse::<usize>().ok())?
+            });
+            let length = length.unwrap_or_default();
+            while buffer.len() < length {
+                match timeout(Duration::from_secs(10), io.read_buf(&mut buffer)).await {
+                    Ok(Ok(1..)) => {}
+                    _ => return,
+                }
+            }
+            let body = String::from_utf8(buffer.drain(..length).collect()).unwrap_or_default();
+            let data = body.strip_prefix("format=json&data=").unwrap_or_default();
+            let data = data.replace("%2B", "+").replace("%2F", "/").replace("%3D", "=");
+            let Ok(Ok(text)) = STANDARD.decode(data).map(String::from_utf8) else {
+                return self.ledger.fault(format!("a form that cannot be read: {body}"));
+            };
+            let Ok(messages) = codec::decode_all(Format::Json, &Text::from(text.as_str()), &Limits::default()) else {
+                return self.ledger.fault(format!("what is posted cannot be read: {text}"));
+            };
+            let mut replies = Vec::new();
+            for message in &messages {
+                if let Some((wait, reply)) = self.answers(message) {
+                    sleep(wait).await;
+                    replies.push(reply);
+                }
+            }
+            let body = match &*replies {
+                [] => String::new(),
+                [one] => one.clone(),
+                all => format!("[{}]", all.join(",")),
+            };
+            let answer = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+            if !matches!(timeout(Duration::from_secs(10), io.write_all(answer.as_bytes())).await, Ok(Ok(()))) {
+                return;
+            }
+        }
+    }
+}

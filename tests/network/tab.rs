@@ -1,0 +1,402 @@
+//! A browser's tab: a person's clicks at random, and a page that keeps a picture of the line, the state, the cards and the
+//! numbers, from what it asks when it connects and from events alone.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::time::Duration;
+
+use ctigate::proto::message::{Envelope, Format, Value};
+use rand::rngs::SmallRng;
+use rand::{RngExt, SeedableRng};
+use tokio::time::{Instant, sleep, sleep_until};
+
+use crate::channel::{Channel, Heard, text};
+use crate::ledger::{Ledger, Picture};
+use crate::story::{GATEWAY, Phase, Scene};
+
+/// MD5 of `Secret1`, the password of everybody in the stories.
+const HASH: &str = "d6cb2342e44efb6dd628276f36da2359";
+/// How often a page asks whether the gateway is there, and how long it believes in silence.
+const PING_EVERY: Duration = Duration::from_secs(4);
+const SILENCE: Duration = Duration::from_secs(10);
+/// Longest that any call may take on a connection that lives.
+const LONGEST: Duration = Duration::from_secs(20);
+
+const EVENTS: &str = r#"["userstatechanged","pbxnumberstatechanged","linestatechanged","flashstatechanged","phoneevent","dlgcard","dynamic"]"#;
+
+/// What the browser keeps when the page is closed.
+#[derive(Default)]
+pub(crate) struct Storage {
+    session: Option<String>,
+    lives: u64,
+}
+
+/// Lives until the story ends.
+pub(crate) async fn run(
+    name: String,
+    login: &'static str,
+    format: Format,
+    scene: Scene,
+    storage: Rc<RefCell<Storage>>,
+) {
+    storage.borrow_mut().lives += 1;
+    let seed = scene.seed_of(&name) ^ storage.borrow().lives;
+    let mut dice = SmallRng::seed_from_u64(seed);
+    loop {
+        if let Some(channel) = Channel::connect(GATEWAY, 4055, format).await {
+            let now = Instant::now();
+            let mut page = Page {
+                name: name.clone(),
+                login,
+                channel,
+                ledger: scene.ledger.clone(),
+                scene: scene.clone(),
+                dice: SmallRng::seed_from_u64(dice.random()),
+                storage: Rc::clone(&storage),
+                next: 0,
+                calls: BTreeMap::new(),
+                answered: Vec::new(),
+                expected: BTreeMap::new(),
+                changes: 0,
+                shown: Picture { login: login.to_owned(), ..Picture::default() },
+                open: false,
+                ringing: false,
+                heard_at: now,
+            };
+            page.live().await;
+            scene.ledger.shows(&name, None);
+        }
+        sleep(Duration::from_millis(dice.random_range(100..1500))).await;
+    }
+}
+
+struct Page {
+    name: String,
+    login: &'static str,
+    channel: Channel,
+    ledger: Ledger,
+    scene: Scene,
+    dice: SmallRng,
+    storage: Rc<RefCell<Storage>>,
+    next: u64,
+    /// Calls that wait for their reply.
+    calls: BTreeMap<String, Call>,
+    /// Those that had it.
+    answered: Vec<String>,
+    /// What a look is to show, by its qid, and how many changes had been told when it was asked.
+    expected: BTreeMap<String, (Expected, u64)>,
+    /// Changes of the line and the state that were told.
+    changes: u64,
+    shown: Picture,
+    open: bool,
+    ringing: bool,
+    heard_at: Instant,
+}
+
+struct Call {
+    method: &'static str,
+    since: Instant,
+    /// The card that is answered, or the token that must come back.
+    about: String,
+}
+
+/// What an event says is so already.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Expected {
+    State(i64),
+    Rings,
+    Talks,
+}
+
+impl Page {
+    async fn live(&mut self) {
+        if !self.log_in().await {
+            return;
+        }
+        let mut ping_at = Instant::now() + PING_EVERY;
+        let mut act_at = Instant::now() + self.pause();
+        loop {
+            let wake = ping_at.min(act_at).min(self.heard_at + SILENCE);
+            let heard = tokio::select! {
+                biased;
+                heard = self.channel.hear(&self.ledger) => Some(heard),
+                () = sleep_until(wake) => None,
+            };
+            let now = Instant::now();
+            let lives = match heard {
+                Some(Heard::Gone) => false,
+                Some(Heard::Alive) => {
+                    self.heard_at = now;
+                    true
+                }
+                Some(Heard::Message(message)) => {
+                    self.heard_at = now;
+                    self.hears(&message).await
+                }
+                None if now >= self.heard_at + SILENCE => false,
+                None if now >= ping_at => {
+                    ping_at = now + PING_EVERY;
+                    self.call("ping", "", "").await
+                }
+                None => {
+                    act_at = now + self.pause();
+                    self.acts().await
+                }
+            };
+            if !lives {
+                return;
+            }
+        }
+    }
+
+    fn pause(&mut self) -> Duration {
+        Duration::from_millis(self.dice.random_range(200..3000))
+    }
+
+    async fn log_in(&mut self) -> bool {
+        let session = self.storage.borrow().session.clone();
+        let proof = match &session {
+            Some(session) => format!(r#""sessionid":"{session}""#),
+            None => format!(r#""Password":"{HASH}""#),
+        };
+        self.call("login", &format!(r#""userlogin":"{}",{proof}"#, self.login), "").await
+    }
+
+    /// Asks, and remembers that it did.
+    async fn call(&mut self, method: &'static str, parameters: &str, about: &str) -> bool {
+        self.next += 1;
+        let qid = format!("{method}-{}", self.next);
+        let comma = if parameters.is_empty() { "" } else { "," };
+        self.calls.insert(qid.clone(), Call { method, since: Instant::now(), about: about.to_owned() });
+        self.channel.say(&format!(r#"["{method}",{{"qid":"{qid}"{comma}{parameters}}}]"#)).await
+    }
+
+    async fn look(&mut self, method: &'static str, expected: Option<Expected>) -> bool {
+        let said = self.call(method, "", "").await;
+        if let Some(expected) = expected {
+            self.expected.insert(format!("{method}-{}", self.next), (expected, self.changes));
+        }
+        said
+    }
+
+    /// What the person does.
+    async fn acts(&mut self) -> bool {
+        if !self.open || self.scene.phase() != Phase::Busy {
+            return true;
+        }
+        if self.ringing && self.dice.random_bool(0.7) {
+            return self.call("pbxanswercall", "", "").await;
+        }
+        match self.dice.random_range(0..10) {
+            0..=1 => {
+                let number = ["101", "102", "103", "500"][self.dice.random_range(0..4)];
+                let sequence = ["user", "abonent"][self.dice.random_range(0..2)];
+                let what = format!(r#""number":"{number}","sequence":"{sequence}""#);
+                self.call("pbxautocallstart", &what, "").await
+            }
+            2 => self.call("pbxabortcall", "", "").await,
+            3 => self.call("pbxmakeflash", r#""mode":"switch""#, "").await,
+            4..=6 => {
+                let method = ["FindA", "FindB", "FindC"][self.dice.random_range(0..3)];
+                let token = format!("{}-{}", self.name, self.dice.random::<u32>());
+                let wait = self.dice.random_range(500..6000);
+                let what =
+                    format!(r#""name":"{method}","inputparameters":{{"phone":"{token}"}},"waitresponsems":{wait}"#);
+                self.call("executemethod", &what, &token).await
+            }
+            7..=8 => match self.shown.cards.first().cloned() {
+                Some(card) => {
+                    let what = format!(r#""cardid":"{card}","values":{{"note":"{}"}}"#, self.name);
+                    self.call("dlgcard_values", &what, &card).await
+                }
+                None => true,
+            },
+            _ => {
+                let state = [1, 3][self.dice.random_range(0..2)];
+                self.call("setuserstate", &format!(r#""userstateid":{state}"#), "").await
+            }
+        }
+    }
+
+    async fn hears(&mut self, message: &Envelope) -> bool {
+        let name = &*message.name;
+        self.ledger.count(|c| &mut c.messages);
+        self.ledger.note(&self.name, name);
+        let qid = text(message, "qid");
+        let call = self.calls.remove(&qid);
+        if let Some(call) = call {
+            self.ledger.count(|c| &mut c.replies);
+            self.answered.push(qid.clone());
+            return self.hears_reply(&call, &qid, message).await;
+        }
+        if self.answered.contains(&qid) {
+            self.ledger.fault(format!("{}: a second reply to {qid}: {name}", self.name));
+        }
+        self.hears_event(name, message).await
+    }
+
+    async fn hears_reply(&mut self, call: &Call, qid: &str, message: &Envelope) -> bool {
+        let result = message.body.int("result");
+        match call.method {
+            "ping" => {
+                // Whatever was asked so long before this ping has had its time, on a connection that lives.
+                let late = self.calls.iter().find(|(_, other)| other.since + LONGEST < call.since);
+                if let Some((qid, _)) = late {
+                    self.ledger.fault(format!("{}: no reply to {qid}", self.name));
+                    return false;
+                }
+            }
+            "login" if result == Some(1) => {
+                self.ledger.count(|c| &mut c.logins);
+                let session = text(message, "sessionid");
+                let before = self.storage.borrow_mut().session.replace(session);
+                if before.is_some() {
+                    self.ledger.count(|c| &mut c.sessions);
+                }
+                self.open = true;
+                return self.call("subscribeevent", &format!(r#""eventmethod":{EVENTS}"#), "").await
+                    && self.look("getextendedlineinfo", None).await
+                    && self.look("getuserstate", None).await
+                    && self.look("getpbxnumbers", None).await;
+            }
+            "login" => {
+                let error = text(message, "errormsg");
+                if self.storage.borrow_mut().session.take().is_some() {
+                    // What an answer promised over a restart was on disk before it left.
+                    self.ledger.fault(format!("{}: the session that was promised is not known: {error}", self.name));
+                }
+                return false;
+            }
+            "getextendedlineinfo" => self.sees_line(message),
+            "getuserstate" | "setuserstate" => {
+                if let Some(state) = message.body.int("userstateid").filter(|_| result == Some(1)) {
+                    self.shown.state = state;
+                }
+            }
+            "getpbxnumbers" => {
+                for (number, state) in numbers(message, "number", "state") {
+                    self.shown.numbers.insert(number, state);
+                }
+            }
+            "executemethod" => {
+                self.ledger.count(|c| &mut c.outcomes);
+                let given = message.body.value("outputparameters");
+                let token = given.as_ref().and_then(Value::as_object).and_then(|o| o.get("clientid"));
+                let token = token.and_then(Value::to_text).unwrap_or_default();
+                if result == Some(1) && *token != *call.about {
+                    self.ledger.fault(format!("{} asked for {} and was answered {token}", self.name, call.about));
+                }
+            }
+            "dlgcard_values" if result == Some(1) => {
+                self.ledger.answered(&self.name, &call.about);
+                self.shown.cards.remove(&call.about);
+            }
+            _ => {}
+        }
+        self.compare(qid, message);
+        self.show();
+        true
+    }
+
+    /// What an event said was so when it came, unless something else was told since.
+    fn compare(&mut self, qid: &str, message: &Envelope) {
+        let Some((expected, changes)) = self.expected.remove(qid).filter(|(_, changes)| *changes == self.changes)
+        else {
+            return;
+        };
+        let _ = changes;
+        self.ledger.count(|c| &mut c.looks);
+        let (line, about) = (text(message, "linestatestr"), message.body.value("abonent"));
+        let flag = |name| about.as_ref().and_then(Value::as_object).and_then(|o| o.get(name)?.to_bool()) == Some(true);
+        let right = match expected {
+            Expected::State(state) => message.body.int("userstateid") == Some(state),
+            Expected::Rings => flag("isringing"),
+            Expected::Talks => flag("iscommutated") || flag("isconference") || flag("isivr"),
+        };
+        if !right {
+            self.ledger
+                .fault(format!("{}: {expected:?} was told, and then it was {line} {about:?} {message:?}", self.name));
+        }
+    }
+
+    async fn hears_event(&mut self, name: &str, message: &Envelope) -> bool {
+        let state = message.body.int("userstateid");
+        let told = matches!(name, "userstatechanged" | "linestatechanged" | "flashstatechanged")
+            || name.starts_with("phoneevent_");
+        if told {
+            self.changes += 1;
+        }
+        let again = match name {
+            "userstatechanged" => {
+                let Some(state) = state else {
+                    self.ledger.fault("a state without its number");
+                    return true;
+                };
+                self.shown.state = state;
+                self.look("getuserstate", Some(Expected::State(state))).await
+            }
+            "linestatechanged" | "flashstatechanged" => self.look("getextendedlineinfo", None).await,
+            "phoneevent_ringstarted" => {
+                self.ringing = true;
+                self.look("getextendedlineinfo", Some(Expected::Rings)).await
+            }
+            "phoneevent_ringstopped" => {
+                self.ringing = false;
+                true
+            }
+            "phoneevent_commstarted" => {
+                self.ledger.count(|c| &mut c.talks);
+                self.look("getextendedlineinfo", Some(Expected::Talks)).await
+            }
+            "pbxnumberstatechanged" => {
+                for (number, state) in numbers(message, "num", "numstateid") {
+                    self.shown.numbers.insert(number, state);
+                }
+                true
+            }
+            "dlgcard_closeall" => {
+                self.shown.cards.remove(&text(message, "cardid"));
+                true
+            }
+            name if name.starts_with("dlgcard_show") => {
+                self.ledger.count(|c| &mut c.cards);
+                if !self.shown.cards.insert(text(message, "cardid")) {
+                    self.ledger.fault(format!("{}: a card is shown twice: {message:?}", self.name));
+                }
+                true
+            }
+            _ => true,
+        };
+        self.show();
+        again
+    }
+
+    fn sees_line(&mut self, message: &Envelope) {
+        let line = text(message, "linestatestr");
+        let Some(party) = message.body.value("abonent").and_then(|v| v.as_object().cloned()) else {
+            self.ledger.fault(format!("{}: a line without a party: {message:?}", self.name));
+            return;
+        };
+        self.shown.line = match (&*line, party.is_empty()) {
+            ("lsReady", true) => "ready".to_owned(),
+            (line, _) => format!("{line} {}", party.get("number").and_then(Value::to_text).unwrap_or_default()),
+        };
+        self.ringing = party.get("isringing").and_then(Value::to_bool) == Some(true);
+    }
+
+    fn show(&self) {
+        if self.open {
+            self.ledger.shows(&self.name, Some(self.shown.clone()));
+        }
+    }
+}
+
+fn numbers(message: &Envelope, number: &str, state: &str) -> Vec<(String, i64)> {
+    let Some(Value::Array(items)) = message.body.value("numbers") else { return Vec::new() };
+    let one = |item: &Value| {
+        let item = item.as_object()?;
+        Some((item.get(number)?.to_text()?.to_string(), item.get(state)?.to_i64()?))
+    };
+    items.iter().filter_map(one).collect()
+}

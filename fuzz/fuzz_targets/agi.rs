@@ -7,9 +7,10 @@ mod request;
 #[path = "../../src/pbx/asterisk/agi/wire.rs"]
 mod wire;
 
+#[path = "../../src/config/units.rs"]
+mod units;
 mod config {
-    #[path = "../../../src/config/units.rs"]
-    pub(crate) mod units;
+    pub(crate) use super::units;
 }
 
 use std::time::Duration;

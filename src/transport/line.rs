@@ -226,7 +226,7 @@ impl Line {
             if out.write()? {
                 return Poll::Ready(Ok(()));
             }
-            let Some(sink) = &out.sink else { return Poll::Ready(Err(over())) };
+            let Some(sink) = &mut out.sink else { return Poll::Ready(Err(over())) };
             ready!(sink.poll_ready(cx))?;
         }
     }

@@ -3,14 +3,14 @@
 
 use std::io;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker, ready};
 
 use rustls::Connection;
-use tokio::io::AsyncWrite;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf, ReadHalf, WriteHalf};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio_rustls::TlsStream;
 
-use super::stream::Stream;
+use super::stream::{Carrier, Stream};
 
 /// Where bytes for the peer go.
 #[derive(Debug)]
@@ -19,6 +19,27 @@ pub(super) enum Sink {
     Plain(OwnedWriteHalf),
     /// Through TLS.
     Tls(Box<Tls>),
+    /// Over another network.
+    Carried(Box<Carried>),
+}
+
+/// Where bytes of the peer come from, as they are on the network.
+#[derive(Debug)]
+pub(super) enum Source {
+    /// The system's own TCP.
+    Tcp(OwnedReadHalf),
+    /// Another network.
+    Carried(ReadHalf<Box<dyn Carrier>>),
+}
+
+/// What another network needs to be tried: it takes bytes or lets wait, but cannot say which of the two it would.
+#[derive(Debug)]
+pub(super) struct Carried {
+    io: WriteHalf<Box<dyn Carrier>>,
+    /// Taken from us and not yet by the network.
+    held: Vec<u8>,
+    /// Who waits for the network; a try in between must not take its place.
+    waker: Option<Waker>,
 }
 
 /// What TLS needs for both ways: it writes, and it opens what was read, for both change its one state.
@@ -29,11 +50,11 @@ pub(super) struct Tls {
 }
 
 /// Takes a stream apart. What TLS has received and nobody has read yet stays with the sink: [`Sink::open`] gives it.
-pub(super) fn split(stream: Stream) -> (OwnedReadHalf, Sink) {
+pub(super) fn split(stream: Stream) -> (Source, Sink) {
     match stream {
         Stream::Plain(tcp) => {
             let (source, tcp) = tcp.into_split();
-            (source, Sink::Plain(tcp))
+            (Source::Tcp(source), Sink::Plain(tcp))
         }
         Stream::Tls(tls) => {
             let (tcp, session) = match *tls {
@@ -47,7 +68,11 @@ pub(super) fn split(stream: Stream) -> (OwnedReadHalf, Sink) {
                 }
             };
             let (source, tcp) = tcp.into_split();
-            (source, Sink::Tls(Box::new(Tls { session, tcp })))
+            (Source::Tcp(source), Sink::Tls(Box::new(Tls { session, tcp })))
+        }
+        Stream::Carried(io) => {
+            let (source, io) = tokio::io::split(io);
+            (Source::Carried(source), Sink::Carried(Box::new(Carried { io, held: Vec::new(), waker: None })))
         }
     }
 }
@@ -64,6 +89,11 @@ impl Sink {
                 tls.try_flush()?;
                 io::Write::write(&mut tls.session.writer(), bytes)
             }
+            Self::Carried(carried) => {
+                carried.try_flush()?;
+                carried.held.extend_from_slice(bytes);
+                Ok(bytes.len())
+            }
         }
     }
 
@@ -75,14 +105,16 @@ impl Sink {
         match self {
             Self::Plain(_) => Ok(()),
             Self::Tls(tls) => tls.try_flush(),
+            Self::Carried(carried) => carried.try_flush(),
         }
     }
 
     /// Waits until another try may succeed. Only for the connection's own task: one waits at a time.
-    pub(super) fn poll_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+    pub(super) fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let tcp = match self {
             Self::Plain(tcp) => tcp,
             Self::Tls(tls) => &tls.tcp,
+            Self::Carried(carried) => return carried.poll_flush(cx),
         };
         tcp.as_ref().poll_write_ready(cx)
     }
@@ -94,7 +126,7 @@ impl Sink {
     /// When it is not what TLS allows. The peer is told, as far as it reads.
     pub(super) fn open(&mut self, received: &[u8], plain: &mut Vec<u8>) -> io::Result<bool> {
         match self {
-            Self::Plain(_) => {
+            Self::Plain(_) | Self::Carried(_) => {
                 plain.extend_from_slice(received);
                 Ok(false)
             }
@@ -117,11 +149,59 @@ impl Sink {
                 let _ = tls.try_flush();
                 &mut tls.tcp
             }
+            Self::Carried(carried) => {
+                let io = Pin::new(&mut carried.io);
+                let done = io.poll_shutdown(&mut Context::from_waker(Waker::noop()));
+                return if let Poll::Ready(done) = done { done } else { Ok(()) };
+            }
         };
         // Of TCP it never waits.
-        match Pin::new(tcp).poll_shutdown(&mut Context::from_waker(std::task::Waker::noop())) {
+        match Pin::new(tcp).poll_shutdown(&mut Context::from_waker(Waker::noop())) {
             Poll::Ready(done) => done,
             Poll::Pending => Ok(()),
+        }
+    }
+}
+
+impl Source {
+    /// Lets the kernel forget what was not sent.
+    pub(super) fn abandon(&self) {
+        if let Self::Tcp(tcp) = self {
+            // Fails only on a socket that is dead already.
+            let _ = tcp.as_ref().set_zero_linger();
+        }
+    }
+}
+
+impl AsyncRead for Source {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        match &mut *self {
+            Self::Tcp(tcp) => Pin::new(tcp).poll_read(cx, buf),
+            Self::Carried(io) => Pin::new(io).poll_read(cx, buf),
+        }
+    }
+}
+
+impl Carried {
+    /// Hands on what is held.
+    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.waker = Some(cx.waker().clone());
+        while !self.held.is_empty() {
+            match ready!(Pin::new(&mut self.io).poll_write(cx, &self.held))? {
+                0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                written => drop(self.held.drain(..written)),
+            }
+        }
+        Pin::new(&mut self.io).poll_flush(cx)
+    }
+
+    fn try_flush(&mut self) -> io::Result<()> {
+        let waits = self.waker.take();
+        let flushed = self.poll_flush(&mut Context::from_waker(waits.as_ref().unwrap_or(Waker::noop())));
+        self.waker = waits;
+        match flushed {
+            Poll::Ready(flushed) => flushed,
+            Poll::Pending => Err(io::ErrorKind::WouldBlock.into()),
         }
     }
 }

@@ -16,13 +16,12 @@ use std::time::Duration;
 use ctigate_proto::dialog::CloseReason;
 use ctigate_proto::message::Text;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
-use tokio::net::tcp::OwnedReadHalf;
 use tokio::time::timeout;
 
 use super::frames::Side;
 use super::guard::Guard;
 use super::line::Line;
-use super::sink;
+use super::sink::{self, Source};
 use super::stream::Stream;
 
 /// How many bytes are read at once.
@@ -42,7 +41,7 @@ thread_local! {
 /// The way in, with its guard.
 #[derive(Debug)]
 pub(super) struct Wire {
-    source: OwnedReadHalf,
+    source: Source,
     line: Arc<Line>,
     tls: bool,
     guard: Guard,
@@ -160,8 +159,7 @@ impl Wire {
 
     /// Lets the kernel forget what was not sent. For a peer that does not read.
     pub(super) fn abandon(&self) {
-        // Fails only on a socket that is dead already.
-        let _ = self.source.as_ref().set_zero_linger();
+        self.source.abandon();
     }
 
     /// Ends our half and reads a little of what may still come, so that a reset does not eat our last words

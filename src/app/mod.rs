@@ -34,7 +34,7 @@ use tokio::sync::Mutex;
 
 use crate::admin::{self, Door};
 use crate::capture::line::Kept;
-use crate::config::{Config, Loaded, PbxKind, Refused, Secret, Sources, TlsPort};
+use crate::config::{Config, Layer, Loaded, PbxKind, Refused, Secret, Sources, TlsPort};
 use crate::engine::{Engine, Outlets, Tape};
 use crate::files::Files;
 use crate::pbx;
@@ -138,6 +138,8 @@ pub struct Node {
     _lock: Lock,
     shutdown: Shutdown,
     live: Arc<Live>,
+    /// Whether the store had accounts at the start, also such as cannot be used.
+    has_accounts: bool,
     #[cfg(feature = "otel")]
     telemetry: Telemetry,
 }
@@ -205,6 +207,29 @@ pub async fn begin(sources: Sources) -> Result<Begun, BeginError> {
     Ok(Begun { loaded, sources: Some(sources), record: None, lock, store, telemetry })
 }
 
+/// The configuration that a gateway of these sources would be started with, for a look at it: what the store says is in it. Nothing is
+/// opened that lasts, and a gateway may run meanwhile. With it, why the store could not be asked, if so; then it is not in it.
+///
+/// # Errors
+/// The configuration has errors, with the layer of each.
+pub async fn effective(sources: &Sources) -> Result<(Loaded, Option<StoreError>), Refused> {
+    let place = match Config::store_of(sources) {
+        Ok(place) => place,
+        // Whatever else is wrong is told with it.
+        Err(refused) => return Err(Config::load(sources).err().unwrap_or(refused)),
+    };
+    let (layer, why) = match Store::layer_of(&place).await {
+        Ok(layer) => (layer, None),
+        Err(why) => (Layer::default(), Some(why)),
+    };
+    Ok((Config::load(&sources.clone().with_store(layer))?, why))
+}
+
+/// A configuration without the accounts of the store: what stands in layers that the desk does not look after.
+pub fn without_stored_accounts(loaded: &Loaded) -> Config {
+    people::of_file(loaded)
+}
+
 /// Builds a node of a configuration that a program put together, and starts it. It runs until `shutdown` is requested; then call
 /// [`Node::stop`].
 ///
@@ -269,6 +294,7 @@ pub async fn start_begun(
         tracing::warn!("{finding}");
     }
     let config = &*effective;
+    let has_accounts = !store.accounts().await?.is_empty();
     store.publish(&settings::people(config)).await?;
     let wall_ms = unix_ms();
 
@@ -475,6 +501,7 @@ pub async fn start_begun(
         _lock: lock,
         shutdown,
         live,
+        has_accounts,
         #[cfg(feature = "otel")]
         telemetry: for_spans,
     })
@@ -551,7 +578,8 @@ impl Node {
     /// code, once.
     pub fn first_run(&self) -> Option<String> {
         let bare = self.live.sources.as_ref().is_some_and(Sources::is_without_file);
-        let wanted = bare && self.live.config().config.users.is_empty() && !self.live.setup.is_open();
+        let nobody = !self.has_accounts && self.live.config().config.users.is_empty();
+        let wanted = bare && nobody && !self.live.setup.is_open();
         wanted.then(|| self.live.setup.begin())
     }
 

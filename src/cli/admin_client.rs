@@ -54,6 +54,11 @@ impl AdminClient {
         Ok(Self { address: reachable(config.web.admin_bind), token, trust: trust(&config)? })
     }
 
+    /// Where it is asked.
+    pub(super) const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     /// Asks, and gives the status and the JSON of the answer. `wait` is how long the answer may take.
     pub(super) async fn ask(
         &self,

@@ -255,7 +255,8 @@ Secrets are masked.")]
     #[command(after_help = "\
 It looks at the configuration, certificates, store, folders and ports, tries to connect to the CRMs that are dialed, and asks
 Asterisk: whether the login works, which rights and modules are missing, whether the dialplan, phones and queues are there.
-It changes nothing. Whether the gateway runs does not matter.
+It changes nothing. While the gateway runs, the gateway itself is asked: it knows more, such as the state of its links and how long
+its certificates last.
 
 Examples:
   ctigate doctor
@@ -417,8 +418,8 @@ Examples:
   ctigate replay monday.capture --show --user ivanov
   ctigate replay monday.capture --show --speed 10
 
-A capture that was begun with the gateway is played on a clock of its own, as fast as it goes. One that was begun later
-(the inspector's) can be shown. Exit code 1: what came out is not the same. docs/replay.md describes the format.")]
+A capture that was begun with the gateway is played on a clock of its own, as fast as it goes, and every output is compared. One that was
+begun later (the inspector's) is played message by message, as it passed. Exit code 1: what came out is not the same. docs/replay.md describes the format.")]
     Replay(Replay),
     /// Explain what happened to a call, a user or a form, and why something did not happen
     #[command(after_help = "\

@@ -1,12 +1,12 @@
 //! `check-config` and `print-config`: the configuration without running it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::args::Choice;
 use super::terminal::{Cell, Style, Terminal};
 use super::{Exit, Failure, load, sources};
 use crate::app;
-use crate::config::{Config, Link, PbxKind};
+use crate::config::{Config, Link, Loaded, PbxKind, Place};
 
 /// Sums up a configuration that can be used.
 pub(super) fn check(choice: &Choice, terminal: &mut Terminal) -> Result<(), Failure> {
@@ -16,7 +16,7 @@ pub(super) fn check(choice: &Choice, terminal: &mut Terminal) -> Result<(), Fail
     let name = loaded.file.as_ref().map_or_else(|| "the defaults".to_owned(), |file| file.display().to_string());
     let ok = terminal.paint("OK", Style::Good);
     terminal.line(&format!("{ok}  {name}"))?;
-    terminal.table(&["", ""], summary(&loaded.config))?;
+    terminal.table(&["", ""], summary(&loaded))?;
     Ok(())
 }
 
@@ -26,7 +26,8 @@ pub(super) fn print(choice: &Choice, terminal: &mut Terminal) -> Result<(), Fail
     Ok(terminal.line(loaded.to_toml().trim_end())?)
 }
 
-fn summary(config: &Config) -> Vec<Vec<Cell>> {
+fn summary(loaded: &Loaded) -> Vec<Vec<Cell>> {
+    let config = &loaded.config;
     let mut rows = Vec::new();
     let mut row = |name: &str, value: String| rows.push(vec![Cell::from(format!("  {name}")), Cell::from(value)]);
     let web = &config.web;
@@ -35,6 +36,10 @@ fn summary(config: &Config) -> Vec<Vec<Cell>> {
     let scheme = if web.admin_tls { "https" } else { "http" };
     row("admin", format!("{scheme}://{}", web.admin_bind));
     row("store", config.store.url.to_string());
+    let stored = of_store(loaded);
+    if !stored.is_empty() {
+        row("", format!("has its say in {stored}"));
+    }
     let pbx = match config.pbx.kind {
         PbxKind::Simulator => config
             .pbx
@@ -68,6 +73,26 @@ fn summary(config: &Config) -> Vec<Vec<Cell>> {
         row(if at == 0 { "queues" } else { "" }, format!("{}{name}: {} users", queue.number, queue.users.len()));
     }
     rows
+}
+
+/// What the store says of the configuration: `2 users, 1 link, 3 settings`; nothing when it says nothing.
+fn of_store(loaded: &Loaded) -> String {
+    let mut counts = [("user", 0), ("link", 0), ("setting", 0)];
+    let rows: BTreeSet<&str> = loaded
+        .origins
+        .values()
+        .filter_map(|place| match place {
+            Place::Store(row) => Some(row.as_str()),
+            _ => None,
+        })
+        .collect();
+    for row in rows {
+        let kind = row.split(' ').next().unwrap_or_default();
+        counts.iter_mut().filter(|(name, _)| *name == kind).for_each(|(_, count)| *count += 1);
+    }
+    let some = counts.iter().filter(|(_, count)| *count > 0);
+    let told = some.map(|(name, count)| format!("{count} {name}{}", if *count == 1 { "" } else { "s" }));
+    told.collect::<Vec<_>>().join(", ")
 }
 
 /// `5 (4 agent, 1 supervisor)`

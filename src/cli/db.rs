@@ -9,8 +9,8 @@ use clap::Subcommand;
 
 use super::args::Choice;
 use super::terminal::{Cell, Style, Terminal};
-use super::{Exit, Failure, block_on, load, sources};
-use crate::config::{Config, DatabaseUrl};
+use super::{Exit, Failure, block_on, sources, unusable};
+use crate::config::{Config, DatabaseUrl, Store};
 use crate::store::upkeep::{self, Progress, Step, UpkeepError};
 
 /// How often it is told how far something has come.
@@ -73,48 +73,47 @@ All of it is put back, or nothing is changed. The checksum of the backup is chec
 
 pub(super) fn db(order: DbOrder, terminal: &mut Terminal) -> Result<(), Failure> {
     match order {
-        DbOrder::Migrate { list: true, choice } => list(&config(&choice)?, terminal),
-        DbOrder::Migrate { list: false, choice } => migrate(&config(&choice)?, terminal),
-        DbOrder::Backup { file, replace, choice } => backup(&config(&choice)?, &file, replace),
-        DbOrder::Restore { file, replace, choice } => restore(&config(&choice)?, &file, replace),
+        DbOrder::Migrate { list: true, choice } => list(&store(&choice)?, terminal),
+        DbOrder::Migrate { list: false, choice } => migrate(&store(&choice)?, terminal),
+        DbOrder::Backup { file, replace, choice } => backup(&store(&choice)?, &file, replace),
+        DbOrder::Restore { file, replace, choice } => restore(&store(&choice)?, &file, replace),
     }
 }
 
-fn config(choice: &Choice) -> Result<Config, Failure> {
-    let config = load(&sources(choice))?.config;
-    if config.store.url == DatabaseUrl::Memory {
+/// Where the store is. What else the configuration says does not matter here.
+fn store(choice: &Choice) -> Result<Store, Failure> {
+    let store = Config::store_of(&sources(choice)).map_err(|refused| unusable(&refused))?;
+    if store.url == DatabaseUrl::Memory {
         let help = "set [store] url to a file or to PostgreSQL";
         return Err(Failure::new("the store is in memory: it ends with the gateway").help(help).exit(Exit::Config));
     }
-    Ok(config)
+    Ok(store)
 }
 
-fn list(config: &Config, terminal: &mut Terminal) -> Result<(), Failure> {
-    let steps = block_on(async { upkeep::steps(&config.store.url).await.map_err(|error| failed(&error)) })?;
+fn list(store: &Store, terminal: &mut Terminal) -> Result<(), Failure> {
+    let steps = block_on(async { upkeep::steps(&store.url).await.map_err(|error| failed(&error)) })?;
     let row = |step: &Step| {
         let (word, style) = if step.done { ("done", Style::Good) } else { ("open", Style::Warn) };
         vec![Cell::from(step.number.to_string()), Cell::styled(word, style), Cell::from(step.what)]
     };
-    terminal.line(&config.store.url.to_string())?;
+    terminal.line(&store.url.to_string())?;
     Ok(terminal.table(&["step", "state", "what"], steps.iter().map(row).collect())?)
 }
 
-fn migrate(config: &Config, terminal: &mut Terminal) -> Result<(), Failure> {
-    let done = block_on(async { upkeep::migrate(&config.store.url).await.map_err(|error| failed(&error)) })?;
+fn migrate(store: &Store, terminal: &mut Terminal) -> Result<(), Failure> {
+    let done = block_on(async { upkeep::migrate(&store.url).await.map_err(|error| failed(&error)) })?;
     for step in &done {
         terminal.line(&format!("step {}: {}", step.number, step.what))?;
     }
     let what = if done.is_empty() { "was up to date" } else { "is up to date" };
-    Ok(terminal.line(&format!("{} {what}", config.store.url))?)
+    Ok(terminal.line(&format!("{} {what}", store.url))?)
 }
 
-fn backup(config: &Config, file: &Path, replace: bool) -> Result<(), Failure> {
+fn backup(store: &Store, file: &Path, replace: bool) -> Result<(), Failure> {
     let mut told = Told::new("backup");
     let done = if file == Path::new("-") {
         let to = BufWriter::new(io::stdout().lock());
-        block_on(async {
-            upkeep::backup(&config.store.url, to, |at| told.tell(at)).await.map_err(|error| failed(&error))
-        })?
+        block_on(async { upkeep::backup(&store.url, to, |at| told.tell(at)).await.map_err(|error| failed(&error)) })?
     } else {
         if file.exists() && !replace {
             let help = "choose another name, or use --replace";
@@ -123,7 +122,7 @@ fn backup(config: &Config, file: &Path, replace: bool) -> Result<(), Failure> {
         let draft = Draft::beside(file).map_err(|error| failed(&UpkeepError::Write(error)))?;
         let to = BufWriter::new(&draft.file);
         let done = block_on(async {
-            upkeep::backup(&config.store.url, to, |at| told.tell(at)).await.map_err(|error| failed(&error))
+            upkeep::backup(&store.url, to, |at| told.tell(at)).await.map_err(|error| failed(&error))
         })?;
         draft.take_place_of(file).map_err(|error| failed(&UpkeepError::Write(error)))?;
         done
@@ -132,7 +131,7 @@ fn backup(config: &Config, file: &Path, replace: bool) -> Result<(), Failure> {
     Ok(())
 }
 
-fn restore(config: &Config, file: &Path, replace: bool) -> Result<(), Failure> {
+fn restore(store: &Store, file: &Path, replace: bool) -> Result<(), Failure> {
     let from: Box<dyn Read> = if file == Path::new("-") {
         Box::new(io::stdin().lock())
     } else {
@@ -144,7 +143,7 @@ fn restore(config: &Config, file: &Path, replace: bool) -> Result<(), Failure> {
     };
     let from = BufReader::with_capacity(1 << 16, from);
     let mut told = Told::new("restore");
-    let url = &config.store.url;
+    let url = &store.url;
     let done = block_on(async {
         upkeep::restore(url, from, replace, |at| told.tell(at)).await.map_err(|error| failed(&error))
     })?;

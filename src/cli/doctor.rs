@@ -1,13 +1,21 @@
 //! `doctor` and `asterisk config`: what is missing, and what to write into which file.
 
-use serde_json::json;
+use std::net::SocketAddr;
+use std::time::Duration;
 
-use super::args::{Choice, Piece};
+use hyper::Method;
+use serde_json::{Value, json};
+
+use super::admin_client::AdminClient;
+use super::args::{Choice, Piece, Target};
 use super::terminal::{Cell, Style, Terminal};
 use super::{Exit, Failure, block_on, load, sources};
 use crate::app::{self, Check, Verdict};
 
-/// Examines everything and prints a table; fails when something does not work.
+/// How long a gateway may take to examine itself: a PBX and every CRM are asked.
+const EXAMINATION: Duration = Duration::from_secs(60);
+
+/// Prints what a running gateway says of itself; where none answers, everything is examined from here. Fails when something does not work.
 pub(super) fn doctor(choice: &Choice, json: bool, terminal: &mut Terminal) -> Result<(), Failure> {
     let loaded = load(&sources(choice))?;
     let name = loaded.file.as_ref().map_or_else(|| "the defaults".to_owned(), |file| file.display().to_string());
@@ -15,12 +23,18 @@ pub(super) fn doctor(choice: &Choice, json: bool, terminal: &mut Terminal) -> Re
         0 => Check::good("configuration", name),
         count => Check::fair("configuration", format!("{name}, {count} warnings"), "run: ctigate check-config"),
     }];
-    checks.extend(block_on(async { Ok(app::examine(&loaded.config).await) })?);
+    match by_itself(choice) {
+        Some((address, found)) => {
+            checks.push(Check::good("gateway", format!("runs; what follows is what it says itself at {address}")));
+            checks.extend(found);
+        }
+        None => checks.extend(block_on(async { Ok(app::examine(&loaded.config).await) })?),
+    }
     if json {
         let each = checks.iter().map(|check| {
             json!({"what": check.what, "verdict": word(check.verdict), "found": check.found, "advice": check.advice})
         });
-        terminal.line(&serde_json::Value::from_iter(each).to_string())?;
+        terminal.line(&Value::from_iter(each).to_string())?;
     } else {
         terminal.table(&["", "", ""], checks.iter().flat_map(rows).collect())?;
     }
@@ -36,6 +50,26 @@ pub(super) fn doctor(choice: &Choice, json: bool, terminal: &mut Terminal) -> Re
         terminal.line(&all)?;
     }
     Ok(())
+}
+
+/// What a gateway that runs with this configuration says of itself, and where; `None`: none answers.
+fn by_itself(choice: &Choice) -> Option<(SocketAddr, Vec<Check>)> {
+    let target = Target { choice: choice.clone(), json: false };
+    let client = AdminClient::of(&target).ok()?;
+    let asked = block_on(client.ask(Method::GET, "/api/v1/doctor", None, EXAMINATION));
+    let (_, told) = asked.ok().filter(|(status, _)| status.is_success())?;
+    let text = |item: &Value, name: &str| item[name].as_str().unwrap_or_default().to_owned();
+    let check = |item: &Value| Check {
+        what: text(item, "name_en"),
+        verdict: match item["state"].as_str() {
+            Some("green") => Verdict::Good,
+            Some("amber") => Verdict::Fair,
+            _ => Verdict::Bad,
+        },
+        found: text(item, "detail_en"),
+        advice: text(item, "advice_en"),
+    };
+    Some((client.address(), told["items"].as_array()?.iter().map(check).collect()))
 }
 
 /// Prints pieces of Asterisk's configuration: one, or all under their names.

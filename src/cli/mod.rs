@@ -28,6 +28,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
+use crate::app;
 use crate::config::{Loaded, Refused, Sources};
 use args::{Args, AsteriskOrder, Choice, Command};
 use terminal::Terminal;
@@ -152,9 +153,23 @@ fn with_settings(base: Sources, set: &[args::Setting]) -> Sources {
     set.iter().fold(base.with_process_environment(), flag)
 }
 
-/// Loads a configuration; what is wrong with it becomes the failure.
+/// The configuration that a gateway would be started with: file, store, environment and flags. What is wrong with it becomes the failure,
+/// with the layer it stands in. Not to be called by what waits for the network already.
 fn load(sources: &Sources) -> Result<Loaded, Failure> {
-    crate::config::Config::load(sources).map_err(|refused| unusable(&refused))
+    let (loaded, away) =
+        block_on(async { Ok(app::effective(sources).await) })?.map_err(|refused| unusable(&refused))?;
+    if let Some(why) = away {
+        let note = format!("the store cannot be read, so that what it says is left out here: {}", told(&why));
+        // Nobody is left to be told when this fails too.
+        let _ = Terminal::errors().line(&note);
+    }
+    Ok(loaded)
+}
+
+/// An error with what lies behind it.
+fn told(error: &(dyn std::error::Error + 'static)) -> String {
+    let causes = std::iter::successors(error.source(), |cause| cause.source());
+    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }
 
 /// Tells what is wrong with a configuration, and sums it up as the failure.

@@ -10,8 +10,9 @@ use super::admin_client::{ANSWER, AdminClient};
 use super::args::{Choice, Password, Person, Target, UserOrder};
 use super::password::{ask_twice, first_line};
 use super::terminal::{Cell, Style, Terminal, escaped};
-use super::{Exit, Failure, block_on, load, sources};
-use crate::config::{RightChange, Secret};
+use super::{Exit, Failure, block_on, sources, unusable};
+use crate::app;
+use crate::config::{Config, RightChange, Secret};
 use crate::people::{Desk, Doer, Patch, Refused};
 
 /// The longest table that is read, bytes.
@@ -48,7 +49,7 @@ pub(super) fn user(order: UserOrder, terminal: &mut Terminal) -> Result<(), Fail
                 }
             })?;
             if another {
-                terminal.line("the password is another now; whoever is logged in stays until the next login")?;
+                terminal.line("the password is another now: sessions of the console have ended; whoever works with telephones stays until the next login")?;
             }
             said(&choice, &format!("{} is changed", escaped(&login)), made.as_ref(), terminal)
         }
@@ -191,7 +192,12 @@ fn tell(choice: &Choice) -> &'static str {
 
 /// Does something at the desk over the store of a configuration.
 pub(super) fn with_desk<T>(choice: &Choice, work: impl AsyncFnOnce(&Desk) -> Result<T, Refused>) -> Result<T, Failure> {
-    let config = load(&sources(choice))?.config;
+    let sources = sources(choice);
+    // A row of the store that makes no configuration must not keep anybody from putting it right.
+    let config = match block_on(async { Ok(app::effective(&sources).await) })? {
+        Ok((loaded, _)) => app::without_stored_accounts(&loaded),
+        Err(refused) => Config::load(&sources).map_err(|_| unusable(&refused))?.config,
+    };
     block_on(async {
         let desk = Desk::open(config).await.map_err(failure)?;
         let done = work(&desk).await.map_err(failure);

@@ -19,6 +19,8 @@ mod config;
 mod store;
 // What an operator does to a gateway that runs: links, emptying, the first run, the doctor.
 mod operate;
+// The layers of the configuration, as commands see them.
+mod layers;
 // The configuration read again while the gateway runs.
 mod reload;
 // Who may come in, and how they prove it.
@@ -49,6 +51,8 @@ mod limits;
 mod rules;
 // Calls of the past, over restarts, and recordings by HTTP.
 mod ledger;
+// People, programs and the trail over both databases.
+mod desk;
 // Accounts, keys, who changed what.
 mod people;
 // Programs by HTTP, stored procedures, passwords.

@@ -66,10 +66,11 @@ pub(super) async fn changed(house: &House) {
 }
 
 /// The same where there is no configuration to read again.
-async fn of_store(House { desk, engine, .. }: &House) -> Result<(), StoreError> {
+async fn of_store(House { desk, engine, phone, .. }: &House) -> Result<(), StoreError> {
     let (config, findings) = desk.refresh().await?;
     findings.iter().for_each(|finding| tracing::warn!("{finding}"));
     desk.store().publish(&settings::people(&config)).await?;
+    phone.directory(settings::directory(&config));
     let choices = settings::hub(&config, (0, 0), unix_ms(), [0; 32]).into();
     engine.handle(Input::Reconfigure(Box::new(choices)));
     refresh_keys(desk, engine).await

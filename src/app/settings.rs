@@ -4,6 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use axum::http::Extensions;
 use ctigate_proto::auth::same_login;
 use ctigate_proto::hub::Rights;
@@ -15,10 +16,9 @@ use ctigate_proto::method::ZERO_GUID;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::config::{self, Config, DatabaseUrl, FormEvent, FormPlace, NumberRule, PhoneAnswer, Placeholder};
-use crate::config::{QueueStrategy, Secret};
+use crate::config::{self, Config, DatabaseUrl, FormEvent, FormPlace, Placeholder, QueueStrategy, Secret};
 use crate::files::Files;
-use crate::pbx::asterisk::machine::{Answer, Numbering, Phone, Plan, Rewrite};
+use crate::pbx::asterisk::machine::Plan;
 use crate::pbx::asterisk::{self, agi, ami};
 use crate::pbx::{self, simulator};
 use crate::people::Desk;
@@ -186,7 +186,7 @@ pub(super) fn simulator(config: &Config, demo: bool) -> Result<simulator::Settin
 }
 
 /// The inside numbers are those of the users.
-fn directory(config: &Config) -> pbx::Directory {
+pub(super) fn directory(config: &Config) -> pbx::Directory {
     let extensions = config.users.iter().filter(|u| !u.number.is_empty()).map(|u| pbx::Extension {
         number: text(&u.number),
         name: text(u.display_name()),
@@ -217,58 +217,21 @@ pub(super) fn asterisk(config: &Config, telemetry: Telemetry) -> Result<asterisk
         allow: config.pbx.asterisk.agi_allow.clone(),
         timeout: config.pbx.asterisk.agi_timeout,
         route_method: config.pbx.asterisk.route_method.clone(),
-        directory: plan.directory.clone(),
+        directory: Arc::new(ArcSwap::from_pointee(plan.directory.clone())),
     };
     let extensions = asterisk::Extensions {
         inside: config.pbx.asterisk.inside.clone(),
         endpoint: config.pbx.asterisk.endpoint.clone(),
-        answer: phone_answer(config.pbx.asterisk.answer),
+        answer: config.pbx.asterisk.answer.into(),
     };
-    Ok(asterisk::Settings { account, plan, extensions, agi, telemetry })
+    // The secret is in the account, and nowhere else.
+    let choices = config::Asterisk { secret: None, ..config.pbx.asterisk.clone() };
+    Ok(asterisk::Settings { account, choices, plan, extensions, agi, telemetry })
 }
 
 /// What is known of an Asterisk PBX beforehand.
 pub(super) fn asterisk_plan(config: &Config) -> Plan {
-    let directory = directory(config);
-    let asterisk = &config.pbx.asterisk;
-    let phone = |number: &Text| Phone {
-        endpoint: asterisk.endpoint_of(number),
-        answer: match asterisk.answer {
-            _ if asterisk.talk_notify.iter().any(|n| number == n.as_str()) => Answer::Notify,
-            other => phone_answer(other),
-        },
-    };
-    let rule = |rule: &NumberRule| Rewrite {
-        begins: rule.begins.clone(),
-        length: rule.length,
-        cut: rule.cut,
-        put: rule.put.clone(),
-    };
-    let rules = |rules: &[NumberRule]| rules.iter().map(rule).collect();
-    let queue = |queue: &config::Queue| (asterisk.queue_name(&queue.number).to_owned(), text(&queue.number));
-    Plan {
-        system: match asterisk.system.as_str() {
-            "" => format!("{}:{}", asterisk.host, asterisk.port),
-            system => system.to_owned(),
-        },
-        phones: directory.extensions.iter().map(|e| (e.number.clone(), phone(&e.number))).collect(),
-        lines: asterisk.trunks.iter().cloned().collect(),
-        queues: config.queues.iter().map(queue).collect(),
-        services: asterisk.services.iter().map(|number| text(number)).collect(),
-        context: asterisk.context.clone(),
-        numbering: Numbering { told: rules(&asterisk.number_told), dialled: rules(&asterisk.number_dialled) },
-        recordings: Some(asterisk.record_folder.trim_end_matches('/').to_owned()).filter(|folder| !folder.is_empty()),
-        ring: asterisk.ring,
-        directory,
-        ..Plan::default()
-    }
-}
-
-fn phone_answer(answer: PhoneAnswer) -> Answer {
-    match answer {
-        PhoneAnswer::Intercom => Answer::Intercom,
-        PhoneAnswer::Never => Answer::Never,
-    }
+    Plan::of(&config.pbx.asterisk, directory(config))
 }
 
 /// Where an Asterisk PBX is, and who we are there.

@@ -69,6 +69,11 @@ pub enum Control {
         /// Whether it can be rung from now on.
         connected: bool,
     },
+    /// A conversation ends for everybody who takes part, inside and outside, on hold too.
+    End {
+        /// Which.
+        call: CallId,
+    },
     /// Show what goes on.
     Picture,
 }
@@ -106,6 +111,9 @@ pub enum ControlError {
     /// There is nothing to hang up, to hold, or to press keys in.
     #[error("{0} has no call")]
     NoCall(Text),
+    /// There is no such conversation now.
+    #[error("no call {} goes on", .0.0)]
+    NoSuchCall(CallId),
     /// The number or name is empty or too long.
     #[error("{what} is empty or longer than {most} bytes")]
     BadNumber {

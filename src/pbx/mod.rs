@@ -2,7 +2,7 @@
 //! of [`ctigate_proto::telephony`]. It knows numbers, calls and scenarios; never users, tabs or links. `app` makes the
 //! [`channels`] and connects them with the engine, so that a backend cannot learn about sessions even by accident.
 //!
-//! - [`Directory`]: the inside numbers and queues a backend is told of at the start.
+//! - [`Directory`]: the inside numbers and queues a backend is told of at the start, and whenever they change.
 //! - [`Handle`]: how the house reaches a backend; never waits, a full queue gives the command back.
 //! - [`Picture`]: what goes on, for people.
 //! - [`Check`]: what an examination finds, for people.

@@ -1,6 +1,7 @@
 //! The channels between the house and a backend.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use ctigate_proto::telephony::{Command, Event, Refusal};
@@ -8,7 +9,7 @@ use thiserror::Error;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::ledger::Ledger;
-use super::{BackendError, Control, ControlError, Done};
+use super::{BackendError, Control, ControlError, Directory, Done};
 
 /// How the house reaches a backend. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -17,6 +18,7 @@ pub struct Handle {
     orders: mpsc::Sender<Order>,
     /// For the refusal of what does not fit. Weak, so that what is told ends with the backend.
     events: mpsc::WeakSender<Event>,
+    directory: watch::Sender<Option<Arc<Directory>>>,
     up: watch::Receiver<bool>,
 }
 
@@ -25,6 +27,8 @@ pub struct Handle {
 pub struct Ports {
     commands: mpsc::Receiver<Command>,
     orders: mpsc::Receiver<Order>,
+    /// The newest one; `None`: that of the start.
+    directory: watch::Receiver<Option<Arc<Directory>>>,
     events: mpsc::Sender<Event>,
     ledger: Ledger,
     /// What was told to an earlier life of the backend and lasts: it is heard again first.
@@ -35,6 +39,8 @@ pub struct Ports {
 /// Something a backend is told.
 #[derive(Debug)]
 pub enum Heard {
+    /// By the operator: other numbers and queues than before.
+    Directory(Arc<Directory>),
     /// By the Hub.
     Command(Command),
     /// By an operator.
@@ -61,9 +67,11 @@ pub fn channels(capacity: usize) -> (Handle, Ports, mpsc::Receiver<Event>) {
     let (orders, orders_in) = mpsc::channel(capacity);
     let (events, events_in) = mpsc::channel(capacity);
     let (up_told, up) = watch::channel(false);
-    let handle = Handle { commands, orders, events: events.downgrade(), up };
+    let (directory, directory_in) = watch::channel(None);
+    let handle = Handle { commands, orders, events: events.downgrade(), directory, up };
     let (ledger, again) = (Ledger::default(), VecDeque::new());
-    let ports = Ports { commands: commands_in, orders: orders_in, events, ledger, again, up: up_told };
+    let ports =
+        Ports { commands: commands_in, orders: orders_in, directory: directory_in, events, ledger, again, up: up_told };
     (handle, ports, events_in)
 }
 
@@ -100,6 +108,12 @@ impl Handle {
             mpsc::error::TrySendError::Closed(_) => ControlError::Down,
         })?;
         answered.await.unwrap_or(Err(ControlError::Down))
+    }
+
+    /// The house has these numbers and queues from now on. Never waits; only the newest counts. It is heard before every command
+    /// that is given after it.
+    pub fn directory(&self, directory: Directory) {
+        self.directory.send_replace(Some(Arc::new(directory)));
     }
 }
 
@@ -143,13 +157,18 @@ impl Ports {
     /// # Errors
     /// [`BackendError::Unheard`] when the house has gone.
     pub async fn hear(&mut self) -> Result<Heard, BackendError> {
+        if let Some(directory) = self.newer_directory() {
+            return Ok(Heard::Directory(directory));
+        }
         if let Some(command) = self.again.pop_front() {
             return Ok(Heard::Command(command));
         }
         tokio::select! {
-            // In one order, so that a story that is told again goes as it went. Neither can keep the other away for long:
-            // both queues are bounded, and the Hub tells what it is asked.
+            // In one order, so that a story that is told again goes as it went, and because what is said of a number means nothing
+            // before the number is there. None can keep the others away for long: the queues are bounded, and the Hub tells
+            // what it is asked.
             biased;
+            Ok(Some(directory)) = next(&mut self.directory) => Ok(Heard::Directory(directory)),
             Some(command) = self.commands.recv() => {
                 self.ledger.heard(&command);
                 Ok(Heard::Command(command))
@@ -157,6 +176,11 @@ impl Ports {
             Some(order) = self.orders.recv() => Ok(Heard::Order(order)),
             else => Err(BackendError::Unheard),
         }
+    }
+
+    fn newer_directory(&mut self) -> Option<Arc<Directory>> {
+        let newer = self.directory.has_changed().unwrap_or(false);
+        newer.then(|| self.directory.borrow_and_update().clone()).flatten()
     }
 
     /// Tells in a dead backend's name that everything it had open has ended; its calls only if they do not `live_on`.
@@ -169,6 +193,8 @@ impl Ports {
     /// what answers the dead one is dropped. Cancel safe but for the answer to one order.
     pub(super) async fn refuse(&mut self) -> Result<(), BackendError> {
         match self.hear().await? {
+            // The next life hears of it first.
+            Heard::Directory(_) => {}
             Heard::Command(command) => {
                 tracing::debug!(command = command.word(), "not followed: the telephone system is down");
             }
@@ -182,6 +208,9 @@ impl Ports {
 
     /// The next thing that is heard is what an earlier life was told and lasts.
     pub(super) fn begin_again(&mut self) {
+        if self.directory.borrow().is_some() {
+            self.directory.mark_changed();
+        }
         self.again = self.ledger.lasting().into();
     }
 
@@ -191,6 +220,14 @@ impl Ports {
         }
         Ok(())
     }
+}
+
+/// The next directory. Cancel safe.
+async fn next(
+    directory: &mut watch::Receiver<Option<Arc<Directory>>>,
+) -> Result<Option<Arc<Directory>>, watch::error::RecvError> {
+    directory.changed().await?;
+    Ok(directory.borrow_and_update().clone())
 }
 
 fn wall_ms() -> i64 {
@@ -203,6 +240,7 @@ mod tests {
     use ctigate_proto::message::Text;
     use ctigate_proto::telephony::{Act, OrderId};
 
+    use super::super::Queue;
     use super::*;
 
     #[test]
@@ -223,6 +261,27 @@ mod tests {
         assert_eq!(events.recv().await, Some(Event::Done { order: OrderId(2), result: Err(Refusal::Down) }));
         drop(ports);
         assert_eq!(events.recv().await, None, "the handle does not keep it open");
+    }
+
+    #[tokio::test]
+    async fn the_newest_directory_is_heard_before_what_follows_it_and_again_by_the_next_life() {
+        let (handle, mut ports, _events) = channels(4);
+        let of = |number: &'static str| {
+            let queue = Queue { number: Text::from_static(number), ..Queue::default() };
+            Directory { extensions: Vec::new(), queues: vec![queue] }
+        };
+        let agent = Command::Agent { number: Text::from_static("101"), away: None };
+        handle.command(agent.clone()).unwrap();
+        handle.directory(of("600"));
+        handle.directory(of("700"));
+        for life in 0..2 {
+            match ports.hear().await.unwrap() {
+                Heard::Directory(heard) => assert_eq!(*heard, of("700"), "life {life}"),
+                other => panic!("{other:?} in life {life}"),
+            }
+            assert!(matches!(ports.hear().await.unwrap(), Heard::Command(heard) if heard == agent), "life {life}");
+            ports.begin_again();
+        }
     }
 
     #[tokio::test]

@@ -123,6 +123,53 @@ async fn a_call_goes_on_through_a_reload_and_nothing_else_drops() {
     assert!(node.stop().await);
 }
 
+/// What becomes of a call to a number, and who rings then.
+async fn called(admin: &Admin, number: &str) -> (u16, Vec<String>) {
+    let order = json!({"op": "incoming", "caller": "79001112233", "called": number});
+    let (status, _) = admin.ask("POST", "/api/v1/sim", Some(&order)).await;
+    let (_, picture) = admin.ask("POST", "/api/v1/sim", Some(&json!({"op": "picture"}))).await;
+    let rings = |phone: &&Value| phone["inuse"] == true;
+    let phones = picture["phones"].as_array().unwrap_or_else(|| panic!("{picture}")).iter().filter(rings);
+    (status, phones.map(|phone| phone["number"].as_str().unwrap().to_owned()).collect())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn new_numbers_and_queues_can_be_called_at_once_and_old_ones_no_more() {
+    let queue = |users: &str| format!("[[queue]]\nnumber = \"600\"\nname = \"Support\"\nusers = [{users}]\n");
+    let office = Office::open(&[&user("ivanov", 101)]).await;
+    let admin = office.admin();
+    assert_eq!(called(&admin, "105").await.0, 404);
+    let mut ivanov = FakeTab::login(office.web(), Format::Json, "ivanov").await;
+
+    office.write(&[&user("ivanov", 101), &user("petrov", 105), &queue("\"petrov\"")]);
+    assert_eq!(office.reload().await, ["user[petrov] now", "queue[0] now"]);
+    let mut petrov = FakeTab::login(office.web(), Format::Json, "petrov").await;
+    petrov.0.say(r#"["subscribeevent",{"qid":"s","eventmethod":["phoneevent"]}]"#).await;
+    assert_eq!(called(&admin, "105").await, (200, vec!["105".to_owned()]));
+    petrov.0.hear_named("phoneevent_ringstarted").await;
+    admin.ask("POST", "/api/v1/sim", Some(&json!({"op": "hangup", "number": "79001112233"}))).await;
+    assert_eq!(called(&admin, "600").await, (200, vec!["105".to_owned()]));
+    admin.ask("POST", "/api/v1/sim", Some(&json!({"op": "hangup", "number": "79001112233"}))).await;
+    // And from inside.
+    ivanov.0.say(r#"["pbxautocallstart",{"qid":"d","number":"105"}]"#).await;
+    assert_eq!(ivanov.0.hear_named("pbxautocallstartresult").await.body.int("result"), Some(1));
+    ivanov.0.say(r#"["pbxabortcall",{"qid":"a"}]"#).await;
+    assert_eq!(ivanov.0.hear_named("pbxabortcallresult").await.body.int("result"), Some(1));
+
+    // An account of the interface needs no reload of anybody.
+    let wanted = json!({"login": "popov", "number": "107", "password": "a long password"});
+    let (status, added) = admin.ask("POST", "/api/v1/users", Some(&wanted)).await;
+    assert_eq!(status, 201, "{added}");
+    assert_eq!(called(&admin, "107").await, (200, vec!["107".to_owned()]));
+    admin.ask("POST", "/api/v1/sim", Some(&json!({"op": "hangup", "number": "79001112233"}))).await;
+
+    office.write(&[&user("ivanov", 101), &user("petrov", 106)]);
+    assert_eq!(office.reload().await, ["user[petrov].number now", "queue[0] now"]);
+    assert_eq!(called(&admin, "105").await.0, 404);
+    assert_eq!(called(&admin, "600").await.0, 404);
+    assert_eq!(called(&admin, "106").await, (200, vec!["106".to_owned()]));
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn only_the_link_whose_own_keys_changed_is_opened_anew() {
     let office = Office::open(&[&user("ivanov", 101), &link("crm"), &link("other")]).await;

@@ -450,7 +450,7 @@ mod tests {
             allow: vec![allow.parse().unwrap()],
             timeout: EVENT,
             route_method: String::new(),
-            directory: crate::pbx::Directory::default(),
+            directory: std::sync::Arc::default(),
         };
         let (near, far) = ("127.0.0.1".parse().unwrap(), "192.0.2.7".parse().unwrap());
         let verdict = |bind: &str, host: IpAddr, allow: &str| {

@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::agi::{self, Desk, Runs, Whose, Wish};
 use super::ami::{self, Action, Message, Told};
-use super::machine::{Machine, Now, Out};
+use super::machine::{Machine, Now, Out, Plan};
 use super::{Asterisk, Extensions, Settings};
 use crate::pbx::{Backend, BackendError, Control, ControlError, Done, Heard, Ports};
 use crate::telemetry::{self, Telemetry};
@@ -48,6 +48,7 @@ impl Backend for Asterisk {
         };
         let mut driver = Driver {
             machine: Machine::new(self.settings.plan.clone()),
+            settings: &self.settings,
             extensions: &self.settings.extensions,
             telemetry: &self.settings.telemetry,
             reading: None,
@@ -71,6 +72,7 @@ impl Backend for Asterisk {
 /// What is in motion during one life of the backend.
 struct Driver<'a> {
     machine: Machine,
+    settings: &'a Settings,
     extensions: &'a Extensions,
     telemetry: &'a Telemetry,
     /// The devices so far, and how long they are waited for: the machine is not told of the connection before.
@@ -138,6 +140,11 @@ impl Driver<'_> {
 
     fn heard(&mut self, heard: Heard) {
         match heard {
+            Heard::Directory(directory) => {
+                let plan = Plan::of(&self.settings.choices, (*directory).clone());
+                self.settings.agi.directory.store(directory);
+                self.machine.plan_is(now(self.started), plan, &mut self.out);
+            }
             Heard::Command(command) => {
                 if let Some(command) = self.desk.heard(command) {
                     self.machine.command(now(self.started), command, &mut self.out);
@@ -146,6 +153,11 @@ impl Driver<'_> {
             Heard::Order(order) => {
                 let done = match order.control {
                     Control::Picture => Ok(Done::Picture(Box::new(self.machine.picture(now(self.started))))),
+                    Control::End { .. } if !self.up => Err(ControlError::Down),
+                    Control::End { call } => match self.machine.end_call(now(self.started), &call, &mut self.out) {
+                        true => Ok(Done::Nothing),
+                        false => Err(ControlError::NoSuchCall(call)),
+                    },
                     _ => Err(ControlError::NotSupported),
                 };
                 // Whoever asked may be gone.

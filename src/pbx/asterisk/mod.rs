@@ -18,6 +18,7 @@ pub mod machine;
 use tokio::net::TcpListener;
 use tokio::time::Instant;
 
+use crate::config;
 use crate::telemetry::Telemetry;
 
 pub use extensions::Extensions;
@@ -27,6 +28,8 @@ pub use extensions::Extensions;
 pub struct Settings {
     /// Where it is, and who we are there.
     pub account: ami::Account,
+    /// What the operator says of it, without the secret: other numbers and queues get a plan by this.
+    pub choices: config::Asterisk,
     /// What is known of it beforehand.
     pub plan: machine::Plan,
     /// Which inside numbers are read from it.

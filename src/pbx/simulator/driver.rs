@@ -126,6 +126,7 @@ impl Backend for Simulator {
                 () = stop.cancelled() => break,
                 () = timeout => machine.handle_timeout(now()),
                 heard = ports.hear() => match heard? {
+                    Heard::Directory(directory) => machine.handle_directory(now(), &directory),
                     Heard::Command(command) => machine.handle_command(now(), command),
                     Heard::Order(order) => {
                         let _ = order.answer.send(machine.handle_control(now(), order.control));

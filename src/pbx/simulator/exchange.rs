@@ -18,6 +18,7 @@ use uuid::Uuid;
 use super::legs::{Call, CallKey, Conference, Leg, LegKey, NewLeg, Talk};
 use super::machine::{Due, Machine};
 use super::recording::Take;
+use crate::pbx::ControlError;
 
 /// Most legs of one conversation, those that are ended included. Who asks for more can ring nobody.
 const LEGS: usize = 1000;
@@ -188,6 +189,7 @@ impl Machine {
                         phone.idle_since = self.now;
                     }
                 }
+                self.has_left(number);
             }
             End::Outside { number, .. } => {
                 if let Some(legs) = self.strangers.get_mut(number) {
@@ -447,11 +449,18 @@ impl Machine {
         }
     }
 
-    /// A conversation has lasted long enough: it ends for everybody.
-    pub(super) fn cut(&mut self, key: CallKey) {
+    /// A conversation ends for everybody, because an operator wants it.
+    pub(super) fn end_call(&mut self, id: &CallId) -> Result<(), ControlError> {
+        let key = self.calls.iter().find(|(_, call)| call.id == *id).map(|(key, _)| *key);
+        self.cut(key.ok_or_else(|| ControlError::NoSuchCall(id.clone()))?, EndCause::Hangup);
+        Ok(())
+    }
+
+    /// A conversation ends for everybody.
+    pub(super) fn cut(&mut self, key: CallKey, cause: EndCause) {
         let legs = self.calls.get(&key).map(|call| call.legs.clone()).unwrap_or_default();
         for leg in legs {
-            self.finish(leg, EndCause::Failed);
+            self.finish(leg, cause);
         }
     }
 }

@@ -36,6 +36,8 @@ pub struct Machine {
     pub(super) all_outside: Behaviour,
     pub(super) lines: Lines,
     pub(super) queues: BTreeMap<Text, Queue>,
+    /// Phones of numbers that are no more, which are left until their calls are over.
+    pub(super) leaving: BTreeSet<Text>,
     pub(super) calls: BTreeMap<CallKey, Call>,
     pub(super) past_calls: VecDeque<CallPicture>,
     pub(super) legs: BTreeMap<LegKey, Leg>,
@@ -150,6 +152,7 @@ impl Machine {
             all_outside: Behaviour::default(),
             lines,
             queues,
+            leaving: BTreeSet::new(),
             calls: BTreeMap::new(),
             past_calls: VecDeque::new(),
             legs: BTreeMap::new(),
@@ -205,6 +208,14 @@ impl Machine {
         self.work();
     }
 
+    /// The house has other numbers and queues. Calls go on: the phone of a number that is no more cannot be rung, and is gone when its
+    /// call is over; whoever waits in a queue that is no more goes on as if nobody had answered.
+    pub fn handle_directory(&mut self, now: Time, directory: &Directory) {
+        self.catch_up(now);
+        self.numbers_are(directory);
+        self.work();
+    }
+
     /// Something a person orders.
     ///
     /// # Errors
@@ -229,6 +240,7 @@ impl Machine {
                 self.load(script);
                 Ok(done)
             }
+            Control::End { call } => self.end_call(&call).map(|()| Done::Nothing),
             Control::Picture => Ok(Done::Picture(Box::new(self.picture()))),
         };
         self.work();
@@ -265,7 +277,7 @@ impl Machine {
     pub fn end_all(&mut self, now: Time) {
         self.catch_up(now);
         for key in self.calls.keys().copied().collect::<Vec<_>>() {
-            self.cut(key);
+            self.cut(key, EndCause::Failed);
         }
         self.settle();
         self.flush();
@@ -310,7 +322,7 @@ impl Machine {
                 Due::Decline(key) => self.release(key, EndCause::Refused),
                 Due::HangUp(key) => self.release(key, EndCause::Hangup),
                 Due::Unanswered(key) => self.release(key, EndCause::NoAnswer),
-                Due::Longest(key) => self.cut(key),
+                Due::Longest(key) => self.cut(key, EndCause::Failed),
                 Due::FaxIsThere(fax) => self.fax_is_there(&fax),
                 Due::Cue(what) => self.happen(what),
             }

@@ -10,7 +10,7 @@
 //!
 //! Inside the machine, bottom to top: `legs` and `flow` are the data, `exchange` connects legs and keeps them in order,
 //! `phones` and `queues` ring, `dialling` finds the way, `run` takes the steps of scenarios, `acts` and
-//! `conferences` do what people want.
+//! `conferences` do what people want; `numbers` gives the house others.
 //!
 //! Everything is bounded: calls at once, the legs and the length of a call, and by the language itself the steps of a call.
 
@@ -24,6 +24,7 @@ mod flow;
 mod legs;
 mod lines;
 mod machine;
+mod numbers;
 mod phones;
 mod picture;
 mod queues;

@@ -288,6 +288,8 @@ impl Machine {
     pub(super) fn redirect(&mut self, number: &Text, to: Option<Text>, cascade: bool) {
         match self.phones.get_mut(number) {
             Some(phone) => phone.redirect = to.map(|to| (to, cascade)),
+            // Of a number that is no more nothing is kept.
+            None if to.is_none() => {}
             None => self.note(None, NoteKind::Odd, format!("redirect: {}", ControlError::NoSuchNumber(number.clone()))),
         }
     }
@@ -295,6 +297,7 @@ impl Machine {
     pub(super) fn make_available(&mut self, number: &Text, available: bool) {
         match self.phones.get_mut(number) {
             Some(phone) => phone.available = available,
+            None if available => {}
             None => self.note(None, NoteKind::Odd, format!("agent: {}", ControlError::NoSuchNumber(number.clone()))),
         }
     }

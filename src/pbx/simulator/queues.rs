@@ -35,6 +35,14 @@ impl Queue {
             answered: BTreeMap::new(),
         }
     }
+
+    /// Has another name, other members or another way of ringing from now on. Who waits goes on waiting.
+    pub(super) fn is_now(&mut self, queue: &pbx::Queue) {
+        self.name = queue.name.clone();
+        self.members = queue.members.clone();
+        self.strategy = queue.strategy;
+        self.answered.retain(|member, _| queue.members.contains(member));
+    }
 }
 
 /// How long members ring before the queue tries others.
@@ -156,10 +164,7 @@ impl Machine {
         let Wait::Queue(wait) = &mut flow.wait else { return };
         if now >= wait.until {
             let queue = wait.queue.clone();
-            self.stop_ringing(key, EndCause::NoAnswer);
-            self.leave_queue(&queue, key);
-            self.come_out(key);
-            self.go_on(key);
+            self.queue_in_vain(key, &queue);
         } else if wait.legs.is_empty() {
             wait.resting = false;
             self.arm(key, Duration::MAX);
@@ -167,6 +172,14 @@ impl Machine {
             self.stop_ringing(key, EndCause::NoAnswer);
             self.rest(key);
         }
+    }
+
+    /// The wait is over, and nobody has answered.
+    pub(super) fn queue_in_vain(&mut self, key: FlowKey, queue: &Text) {
+        self.stop_ringing(key, EndCause::NoAnswer);
+        self.leave_queue(queue, key);
+        self.come_out(key);
+        self.go_on(key);
     }
 
     /// A member has answered a caller of the queue.

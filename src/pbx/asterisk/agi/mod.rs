@@ -22,6 +22,7 @@ mod wire;
 use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
@@ -47,8 +48,8 @@ pub struct Settings {
     pub timeout: Duration,
     /// The dynamic method that `/route` asks unless it names another.
     pub route_method: String,
-    /// The inside numbers and who works on them.
-    pub directory: Directory,
+    /// The inside numbers and who works on them, as they are now.
+    pub directory: Arc<ArcSwap<Directory>>,
 }
 
 /// Serves until it is dropped; then every session ends.

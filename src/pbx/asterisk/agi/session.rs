@@ -174,7 +174,7 @@ impl Session<'_> {
 
     /// What is dialled for a number or a login; nothing for nobody. What is no number is not handed to a dialplan.
     fn route(&self, wanted: &str) -> Option<String> {
-        if let Some(extension) = self.settings.directory.find(wanted) {
+        if let Some(extension) = self.settings.directory.load().find(wanted) {
             return Some(extension.number.to_string());
         }
         let sign = |c: char| c.is_ascii_alphanumeric() || "*#+".contains(c);

@@ -1,7 +1,9 @@
 //! What the people of inside numbers do with their own phones, as actions for Asterisk.
 
 use ctigate_proto::message::Text;
-use ctigate_proto::telephony::{Act, ConferenceFact, End, EndCause, LegState, OrderId, Place, Refusal, Sequence};
+use ctigate_proto::telephony::{
+    Act, CallId, ConferenceFact, End, EndCause, LegState, OrderId, Place, Refusal, Sequence,
+};
 
 use super::super::ami::Action;
 use super::actions::{and, bridge, hang_up, redirect, set, shown_as};
@@ -549,6 +551,21 @@ impl Machine {
             leg.mark = Some(cause);
             self.dirty.insert(leg.root.clone());
         }
+    }
+
+    /// Ends a conversation for everybody who takes part, on hold too; nobody goes back to anybody. False when there is none.
+    pub fn end_call(&mut self, now: Now, call: &CallId, out: &mut Out) -> bool {
+        self.look_now(now, out);
+        let of = |(_, about): &(&String, &super::book::Call)| about.fact.call == *call;
+        let Some(root) = self.book.calls.iter().find(of).map(|(root, _)| root.clone()) else { return false };
+        let legs: Vec<_> = self.parties_in(&root).into_iter().filter(|channel| channel.lives()).collect();
+        for channel in &legs {
+            // What somebody is on hold for does not matter any more.
+            self.holds.remove(&channel.uid);
+            self.marks.insert(channel.uid.clone(), EndCause::Hangup);
+            self.send(hang_up(channel, 16), out);
+        }
+        !legs.is_empty()
     }
 
     /// A phone that has nobody left goes back to whom it has put aside, else hangs up.

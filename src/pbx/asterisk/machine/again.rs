@@ -81,12 +81,7 @@ impl Machine {
                     self.taped.insert(uid, id.into());
                 }
             }
-            Question::Phone(number) => {
-                if let Some(endpoint) = self.plan.endpoint(&number).map(str::to_owned) {
-                    let state = if message.response() == "Success" { message.get("Value") } else { "UNKNOWN" };
-                    self.board.devices.insert(endpoint, state.to_owned());
-                }
-            }
+            Question::Phone(number) => self.note_phone(&number, message),
         }
         self.read_on(now, out);
         true
@@ -130,14 +125,7 @@ impl Machine {
             let ask = Action::new("Getvar").with("Channel", name).with("Variable", "MIXMONITOR_FILENAME");
             open.insert(self.send(ask, out), Question::Tape(uid));
         }
-        let unknown: Vec<(Text, String)> = self
-            .plan
-            .phones
-            .iter()
-            .filter(|(_, phone)| !self.board.devices.contains_key(&phone.endpoint))
-            .map(|(number, phone)| (number.clone(), phone.endpoint.clone()))
-            .collect();
-        for (number, endpoint) in unknown {
+        for (number, endpoint) in self.unheard_phones() {
             let ask = Action::new("Getvar").with("Variable", format!("DEVICE_STATE({endpoint})"));
             open.insert(self.send(ask, out), Question::Phone(number));
         }

@@ -18,7 +18,10 @@ impl Machine {
     /// Calls to a number go elsewhere from now on.
     pub(super) fn redirect_number(&mut self, number: &Text, to: Option<Text>, cascade: bool, out: &mut Out) {
         if !self.plan.phones.contains_key(number) {
-            tracing::warn!(%number, "redirect: nobody has this number");
+            // Of a number that is no more nothing is kept.
+            if to.is_some() {
+                tracing::warn!(%number, "redirect: nobody has this number");
+            }
             return;
         }
         match to {
@@ -32,7 +35,7 @@ impl Machine {
 
     /// Writes where the calls of numbers go into Asterisk's own database: the end of the chain, so that the dialplan need not
     /// follow it.
-    fn write_redirects(&mut self, numbers: &BTreeSet<Text>, out: &mut Out) {
+    pub(super) fn write_redirects(&mut self, numbers: &BTreeSet<Text>, out: &mut Out) {
         if !self.up {
             return;
         }
@@ -63,14 +66,16 @@ impl Machine {
     /// Whether queues may ring a number.
     pub(super) fn make_available(&mut self, number: &Text, away: Option<Text>, out: &mut Out) {
         if !self.plan.phones.contains_key(number) {
-            tracing::warn!(%number, "agent: nobody has this number");
+            if away.is_some() {
+                tracing::warn!(%number, "agent: nobody has this number");
+            }
             return;
         }
         self.away.insert(number.clone(), away);
         self.write_available(number, out);
     }
 
-    fn write_available(&mut self, number: &Text, out: &mut Out) {
+    pub(super) fn write_available(&mut self, number: &Text, out: &mut Out) {
         let Some(endpoint) = self.plan.endpoint(number).filter(|_| self.up).map(str::to_owned) else { return };
         let away = self.away.get(number).and_then(|away| away.as_deref()).map(reason);
         let serves: Vec<String> = self
@@ -106,7 +111,8 @@ impl Machine {
 
     /// After a time in which Asterisk heard nothing, it is told again.
     pub(super) fn write_lasting(&mut self, out: &mut Out) {
-        let numbers: BTreeSet<Text> = self.redirects.keys().cloned().collect();
+        let mut numbers: BTreeSet<Text> = self.redirects.keys().cloned().collect();
+        numbers.append(&mut self.forgotten);
         self.write_redirects(&numbers, out);
         let numbers: Vec<Text> = self.away.keys().cloned().collect();
         for number in numbers {

@@ -25,6 +25,7 @@ mod channel;
 mod conferences;
 mod lasting;
 mod look;
+mod numbers;
 mod orders;
 mod picture;
 mod places;
@@ -136,7 +137,13 @@ pub struct Machine {
     taped: HashMap<String, Text>,
     /// The inside numbers of endpoints.
     numbers: HashMap<String, Text>,
+    /// Phones that no plan knew, as Asterisk has them.
+    learned: BTreeMap<Text, Phone>,
+    /// Questions how a new phone is, by the id of the action.
+    asked_phones: BTreeMap<String, Text>,
     redirects: BTreeMap<Text, (Text, bool)>,
+    /// Numbers whose calls went elsewhere and that are no more, while Asterisk could not be told.
+    forgotten: BTreeSet<Text>,
     /// Whom queues may not ring, and why; those of whom nothing was said are not here.
     away: BTreeMap<Text, Option<Text>>,
     /// Which phones were told to be connected.
@@ -163,6 +170,8 @@ impl Machine {
         Self {
             plan,
             numbers,
+            learned: BTreeMap::new(),
+            asked_phones: BTreeMap::new(),
             dirty: BTreeSet::new(),
             taped: HashMap::new(),
             board: Board::default(),
@@ -176,6 +185,7 @@ impl Machine {
             ghost_modes: HashMap::new(),
             replaced: HashMap::new(),
             redirects: BTreeMap::new(),
+            forgotten: BTreeSet::new(),
             away: BTreeMap::new(),
             phones: BTreeMap::new(),
             lonely: BTreeMap::new(),
@@ -219,6 +229,7 @@ impl Machine {
         self.up = false;
         self.stale = true;
         self.reading = None;
+        self.asked_phones.clear();
         self.look_at = None;
         self.drop_jobs(now);
         self.look_at = None;
@@ -242,7 +253,7 @@ impl Machine {
                 asked.pending = false;
             }
         }
-        let known = self.read(now, message, out);
+        let known = self.read(now, message, out) || self.phone_answered(now, message);
         if !known && !message.action_id().is_empty() && !self.answered(now, message, out) {
             self.tape_answered(message);
         }
@@ -369,17 +380,7 @@ impl Machine {
         self.board.len()
     }
 
-    /// Takes in phones of inside numbers that the plan did not know. Call it before [`Self::connected`].
-    pub fn learn(&mut self, phones: impl IntoIterator<Item = (Text, Phone)>) {
-        for (number, phone) in phones {
-            if !self.plan.phones.contains_key(&number) {
-                self.numbers.entry(phone.endpoint.clone()).or_insert_with(|| number.clone());
-                self.plan.phones.insert(number, phone);
-            }
-        }
-    }
-
-    /// What it was made of.
+    /// What is known of the house.
     pub fn plan(&self) -> &Plan {
         &self.plan
     }

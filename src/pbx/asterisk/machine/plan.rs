@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use ctigate_proto::message::Text;
 
+use crate::config::{self, NumberRule, PhoneAnswer};
 use crate::pbx::Directory;
 
 /// What the machine is made of.
@@ -99,7 +100,52 @@ impl Default for Plan {
     }
 }
 
+impl From<PhoneAnswer> for Answer {
+    fn from(answer: PhoneAnswer) -> Self {
+        match answer {
+            PhoneAnswer::Intercom => Self::Intercom,
+            PhoneAnswer::Never => Self::Never,
+        }
+    }
+}
+
 impl Plan {
+    /// What is known of an Asterisk with these inside numbers and queues.
+    pub fn of(asterisk: &config::Asterisk, directory: Directory) -> Self {
+        let phone = |number: &Text| Phone {
+            endpoint: asterisk.endpoint_of(number),
+            answer: match asterisk.answer {
+                _ if asterisk.talk_notify.iter().any(|n| number == n.as_str()) => Answer::Notify,
+                other => other.into(),
+            },
+        };
+        let rule = |rule: &NumberRule| Rewrite {
+            begins: rule.begins.clone(),
+            length: rule.length,
+            cut: rule.cut,
+            put: rule.put.clone(),
+        };
+        let rules = |rules: &[NumberRule]| rules.iter().map(rule).collect();
+        let queue = |number: &Text| (asterisk.queue_name(number).to_owned(), number.clone());
+        Self {
+            system: match asterisk.system.as_str() {
+                "" => format!("{}:{}", asterisk.host, asterisk.port),
+                system => system.to_owned(),
+            },
+            phones: directory.extensions.iter().map(|e| (e.number.clone(), phone(&e.number))).collect(),
+            lines: asterisk.trunks.iter().cloned().collect(),
+            queues: directory.queues.iter().map(|q| queue(&q.number)).collect(),
+            services: asterisk.services.iter().map(|number| Text::from(number.as_str())).collect(),
+            context: asterisk.context.clone(),
+            numbering: Numbering { told: rules(&asterisk.number_told), dialled: rules(&asterisk.number_dialled) },
+            recordings: Some(asterisk.record_folder.trim_end_matches('/').to_owned())
+                .filter(|folder| !folder.is_empty()),
+            ring: asterisk.ring,
+            directory,
+            ..Self::default()
+        }
+    }
+
     /// The endpoint of an inside number.
     pub(super) fn endpoint(&self, number: &str) -> Option<&str> {
         self.phones.get(number).map(|phone| &*phone.endpoint)

@@ -3,6 +3,7 @@
 mod conferences;
 mod day;
 mod ledger;
+mod numbers;
 mod people;
 mod queues;
 mod random;
@@ -159,6 +160,12 @@ impl World {
 
     fn command(&mut self, command: Command) -> Vec<String> {
         self.machine.handle_command(self.now, command);
+        self.told()
+    }
+
+    /// The house has other numbers and queues.
+    fn rebuild(&mut self, directory: Directory) -> Vec<String> {
+        self.machine.handle_directory(self.now, &directory);
         self.told()
     }
 

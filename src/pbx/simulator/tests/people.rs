@@ -30,7 +30,7 @@ fn calls_go_elsewhere() {
     w.hangup(ANNA);
     redirect(&mut w, "101", None, false);
     assert_eq!(w.call_from(ANNA, "101"), ["79001112233 calls 101", "101 rings"]);
-    redirect(&mut w, "999", None, false);
+    redirect(&mut w, "999", Some("101"), false);
     assert_eq!(w.odd(), ["redirect: nobody answers for the number 999"]);
 }
 

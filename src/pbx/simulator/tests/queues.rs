@@ -113,7 +113,7 @@ fn only_available_members_ring_until_told_otherwise() {
     assert_eq!(w.command(Command::Agent { number: text("103"), away: None }), ["103 rings"]);
     // Who is not available for queues can still be called.
     assert_eq!(w.call_from("7901", "101"), ["7901 calls 101", "101 rings"]);
-    w.command(Command::Agent { number: text("999"), away: None });
+    w.command(Command::Agent { number: text("999"), away: Some(Text::new()) });
     assert_eq!(w.odd(), ["agent: nobody answers for the number 999"]);
 }
 

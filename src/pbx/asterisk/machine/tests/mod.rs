@@ -10,6 +10,7 @@
 //!
 //! Played again, the machine must send the same, and tell what the test expects.
 
+mod numbers;
 mod orders;
 mod play;
 mod seen;

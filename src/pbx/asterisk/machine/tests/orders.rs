@@ -230,18 +230,18 @@ fn who_connects_two_and_goes_late_has_handed_the_call_on() {
     }
 }
 
-fn at(ms: u64) -> Now {
+pub(super) fn at(ms: u64) -> Now {
     Now { mono: Time::from_millis(ms), wall_ms: 1_800_000_000_000 + i64::try_from(ms).unwrap() }
 }
 
-fn said(machine: &mut Machine, ms: u64, fields: &[(&str, &str)]) -> Out {
+pub(super) fn said(machine: &mut Machine, ms: u64, fields: &[(&str, &str)]) -> Out {
     let mut out = Out::default();
     machine.heard(at(ms), &Message::from_fields(fields.iter().copied()), &mut out);
     out
 }
 
 /// A machine that has read an Asterisk without calls, whose phones 101 and 102 are registered.
-fn ready() -> Machine {
+pub(super) fn ready() -> Machine {
     let mut machine = Machine::new(plan(false));
     let mut out = Out::default();
     machine.connected(at(0), &mut out);

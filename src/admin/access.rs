@@ -294,18 +294,32 @@ pub(super) async fn check(
     request.extensions_mut().insert(caller.clone());
     let response = next.run(request).await;
     if let Some(desk) = guard.desk.as_ref().filter(|_| noted && response.status().is_success()) {
-        let what = format!("{method} {}", matched.as_deref().unwrap_or(&path));
-        desk.noted(&caller.doer(), &what, &path, Value::Null).await.map_err(|error| Failure::broken(&error))?;
+        let matched = matched.as_deref().unwrap_or(&path);
+        let (what, about) = match (method.as_str(), matched) {
+            ("POST", "/api/v1/captures") => ("capture.begin".to_owned(), ""),
+            ("DELETE", "/api/v1/captures/{id}") => {
+                ("capture.end".to_owned(), path.rsplit('/').next().unwrap_or_default())
+            }
+            ("POST", "/api/v1/sim") => ("sim.order".to_owned(), ""),
+            (method, matched) => (format!("{method} {matched}"), path.as_str()),
+        };
+        desk.noted(&caller.doer(), &what, about, Value::Null).await.map_err(|error| Failure::broken(&error))?;
     }
     Ok(response)
 }
 
 /// Whether a request of an administrator is noted here, because no handler notes what exactly it has changed.
 fn noted(method: &Method, path: &str, need: Need) -> bool {
-    const BY_THEMSELVES: [&str; 4] = ["/api/v1/users", "/api/v1/keys", "/api/v1/settings", "/api/v1/reload"];
-    // A try of a link changes nothing.
-    let tries = path == "/api/v1/links/test";
-    need == Need::Admin && !is_reading(method) && !tries && !BY_THEMSELVES.iter().any(|own| path.starts_with(own))
+    const BY_THEMSELVES: [&str; 6] = [
+        "/api/v1/users",
+        "/api/v1/keys",
+        "/api/v1/settings",
+        "/api/v1/reload",
+        // A try of a link changes nothing.
+        "/api/v1/links",
+        "/api/v1/drain",
+    ];
+    need == Need::Admin && !is_reading(method) && !BY_THEMSELVES.iter().any(|own| path.starts_with(own))
 }
 
 /// The same for what holds nothing of the node: only the names are looked at.

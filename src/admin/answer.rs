@@ -162,6 +162,7 @@ impl From<ControlError> for Failure {
     fn from(error: ControlError) -> Self {
         let (status, code) = match error {
             ControlError::NoSuchNumber(_) => (StatusCode::NOT_FOUND, Code::NumberNotFound),
+            ControlError::NoSuchCall(_) => (StatusCode::NOT_FOUND, Code::NotFound),
             ControlError::NotRinging(_)
             | ControlError::NeverAnswers(_)
             | ControlError::NoCall(_)

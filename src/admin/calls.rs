@@ -1,20 +1,22 @@
 //! `/api/v1/calls`: calls that go on; started and ended in people's names.
 
 use axum::extract::rejection::PathRejection;
-use axum::extract::{Path, Request, State};
+use axum::extract::{Extension, Path, Request, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 use ctigate_proto::calls::LiveParty;
 use ctigate_proto::hub::input::{Ask, Run};
 use ctigate_proto::hub::output::Answer;
 use ctigate_proto::hub::snapshot::CallView;
-use ctigate_proto::message::{Body, Text};
-use futures_util::future::join_all;
+use ctigate_proto::message::{Body, Code, Text};
+use ctigate_proto::telephony::CallId;
 use serde::Serialize;
+use serde_json::json;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use super::access::{By, Caller};
 use super::answer::{self, Nothing, Refusal, ok};
 use super::{Failure, Shared, body, look};
 use crate::pbx::Control;
@@ -111,7 +113,7 @@ async fn list(State(shared): State<Shared>) -> Result<Response, Failure> {
 #[schema(example = json!({"login": "ivanov", "number": "79001112233"}))]
 #[expect(dead_code, reason = "describes the body, which is read field by field")]
 struct CallWanted {
-    /// In whose name, by login or number. The account must have `api_call_enabled`.
+    /// In whose name, by login or number. Asked by an integration key, the account must have `api_call_enabled`.
     login: String,
     /// The number to reach.
     number: String,
@@ -133,68 +135,66 @@ struct CallWanted {
         (status = 504, description = "The telephone system did not answer", body = Refusal),
     ),
 )]
-async fn start(State(shared): State<Shared>, request: Request) -> Result<Response, Failure> {
+async fn start(
+    State(shared): State<Shared>,
+    Extension(caller): Extension<Caller>,
+    request: Request,
+) -> Result<Response, Failure> {
     let mut fields = body(request).await?;
     let login = fields.needed("login")?;
     let number = fields.needed("number")?;
     let sequence = fields.text("sequence")?;
     fields.finish()?;
-    let mut body = Body::new().with("number", number);
+    let mut body = Body::new().with("number", number.clone());
     match &*sequence {
         "" => {}
         "user" | "abonent" => body.set("sequence", sequence),
         _ => return Err(Failure::bad("sequence is none of user, abonent")),
     }
-    run(&shared, login, "pbxautocallstart", body).await?;
+    let handed_on = matches!(caller.by, By::Key(_));
+    let run = Run { login: Text::new(), user: login.clone(), handed_on, method: "pbxautocallstart".into(), body };
+    match shared.door.ask(Ask::Run(run)).await {
+        Answer::Ran(_) => {}
+        other => return Err(Failure::unexpected(&other)),
+    }
+    shared.noted(&caller.doer(), "call.start", &login, json!({ "number": &*number })).await?;
     Ok(answer::with(StatusCode::CREATED, &Nothing {}))
 }
 
 /// End a call
 ///
-/// Everybody inside who takes part hangs up, in their names; their accounts must have `api_call_enabled`. When nobody inside does,
-/// the caller hangs up, if the telephone system is a simulated one.
+/// It ends for everybody who takes part, inside and outside, on hold too. Asked by an integration key, the accounts of all who take
+/// part inside must have `api_call_enabled`.
 #[utoipa::path(
     delete, path = "/api/v1/calls/{chain}", tag = "calls",
     params(("chain" = String, Path, description = "The conversation")),
     responses(
-        (status = 200, description = "They have hung up", body = Nothing),
+        (status = 200, description = "It is ended; the telephone system hangs up for everybody", body = Nothing),
         (status = 404, description = "No such call goes on", body = Refusal),
-        (status = 409, description = "It has changed meanwhile", body = Refusal),
-        (status = 501, description = "Nobody inside takes part, and the telephone system cannot end the call", body = Refusal),
-        (status = 503, description = "The phone or the telephone system is away", body = Refusal),
-        (status = 504, description = "The telephone system did not answer", body = Refusal),
+        (status = 503, description = "The telephone system is away", body = Refusal),
     ),
 )]
-async fn end(State(shared): State<Shared>, chain: Result<Path<String>, PathRejection>) -> Result<Response, Failure> {
+async fn end(
+    State(shared): State<Shared>,
+    Extension(caller): Extension<Caller>,
+    chain: Result<Path<String>, PathRejection>,
+) -> Result<Response, Failure> {
     let Path(chain) = chain.map_err(|_| Failure::bad("the call's chain in the address is not UTF-8"))?;
     let now = look(&*shared.door).await?;
     let call = now.calls.iter().find(|call| *call.chain == *chain);
     let call = call.ok_or_else(|| Failure::not_found(format!("no call {chain} goes on")))?;
-    let mut inside: Vec<Text> = call.parties.iter().filter(|p| p.inside).map(|p| p.number.clone()).collect();
-    inside.sort();
-    inside.dedup();
-    if inside.is_empty() {
-        let number = call.parties.first().map_or_else(|| call.caller.clone(), |party| party.number.clone());
-        shared.door.control(Control::Hangup { number }).await?;
-        return Ok(ok(&Nothing {}));
-    }
-    let ended = join_all(inside.into_iter().map(|number| run(&shared, number, "pbxabortcall", Body::new()))).await;
-    // When one hangs up the other may have nothing left to end.
-    let mut first = None;
-    for result in ended {
-        match result {
-            Ok(()) => return Ok(ok(&Nothing {})),
-            Err(refused) => first = first.or(Some(refused)),
+    if let By::Key(_) = &caller.by {
+        let users = &shared.desk()?.effective().users;
+        let inside = |number: &str| call.parties.iter().any(|party| party.inside && *party.number == *number);
+        let closed =
+            users.iter().find(|user| !user.api_call_enabled && !user.number.is_empty() && inside(&user.number));
+        if let Some(user) = closed {
+            let detail = format!("programs may not call for {}: api_call_enabled", user.login);
+            return Err(Failure::with(StatusCode::FORBIDDEN, Code::AccessDenied, detail));
         }
     }
-    Err(first.unwrap_or_else(|| Failure::not_found(format!("no call {chain} goes on"))))
-}
-
-/// Runs a method in the name of a user, by id, login or number.
-async fn run(shared: &Shared, user: Text, method: &'static str, body: Body) -> Result<(), Failure> {
-    let run = Run { login: Text::new(), user, method: method.into(), body };
-    match shared.door.ask(Ask::Run(run)).await {
-        Answer::Ran(_) => Ok(()),
-        other => Err(Failure::unexpected(&other)),
-    }
+    let parties: Vec<&str> = call.parties.iter().map(|party| &*party.number).collect();
+    shared.door.control(Control::End { call: CallId(call.chain.clone()) }).await?;
+    shared.noted(&caller.doer(), "call.end", &chain, json!({ "parties": parties })).await?;
+    Ok(ok(&Nothing {}))
 }

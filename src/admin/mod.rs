@@ -56,11 +56,12 @@ use bytes::Bytes;
 use ctigate_proto::hub::Snapshot;
 use ctigate_proto::hub::input::Ask;
 use ctigate_proto::hub::output;
+use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::config::Secret;
-use crate::people::Desk;
+use crate::people::{Desk, Doer};
 
 pub use access::Source;
 pub use answer::{Failure, json, ok, with};
@@ -94,6 +95,7 @@ pub(crate) struct Shared {
     desk: Option<Arc<Desk>>,
     tails: Tails,
     streams: tail::Streams,
+    source: fn(&Extensions) -> Source,
     /// The document of all this.
     document: Bytes,
 }
@@ -106,7 +108,7 @@ pub fn router(door: Arc<dyn Door>, settings: Settings) -> Router {
     let guard = Arc::new(guard);
     let (guarded, open, coded, document) = described();
     let (tails, streams) = (Tails::new(stop.clone()), tail::Streams::new(stop));
-    let shared = Shared { door, desk, tails, streams, document: openapi::text(&document) };
+    let shared = Shared { door, desk, tails, streams, source, document: openapi::text(&document) };
     guarded
         .fallback(nothing_here)
         .method_not_allowed_fallback(wrong_method)
@@ -130,7 +132,7 @@ pub fn for_programs(
     let guard = access::Guard::new(None, None, Some(Arc::clone(&desk)), Arc::clone(&door), source);
     let (guarded, _, _, _) = described();
     let (tails, streams) = (Tails::new(stop.clone()), tail::Streams::new(stop));
-    let shared = Shared { door, desk: Some(desk), tails, streams, document: Bytes::new() };
+    let shared = Shared { door, desk: Some(desk), tails, streams, source, document: Bytes::new() };
     guarded.layer(middleware::from_fn_with_state(Arc::new(guard), access::check)).with_state(shared)
 }
 
@@ -180,6 +182,15 @@ impl Shared {
             Failure::with(StatusCode::SERVICE_UNAVAILABLE, ctigate_proto::message::Code::Internal, detail)
         };
         self.desk.as_ref().ok_or_else(nothing)
+    }
+
+    /// Notes what was done, where there is a trail.
+    ///
+    /// # Errors
+    /// 500: it cannot be written.
+    async fn noted(&self, doer: &Doer, what: &str, about: &str, detail: Value) -> Result<(), Failure> {
+        let Some(desk) = &self.desk else { return Ok(()) };
+        desk.noted(doer, what, about, detail).await.map_err(|error| Failure::broken(&error))
     }
 }
 

@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use axum::extract::{Extension, Query, Request, State};
 use axum::http::StatusCode;
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use ctigate_proto::codec;
 use ctigate_proto::message::Code;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -18,6 +18,7 @@ use super::operator::{Changed, Drain, Drained, NotChanged, Operator};
 use super::{Failure, Shared, body, ok, with};
 use crate::config::key::{self, KEYS, Key};
 use crate::config::{Change, Config, Finding};
+use crate::people::Doer;
 
 pub(super) fn routes() -> OpenApiRouter<Shared> {
     OpenApiRouter::new()
@@ -210,7 +211,7 @@ async fn change_settings(
     let only_try = trying.only();
     let result = operator.set(settings, only_try).await;
     if !only_try {
-        note(&shared, &caller, "settings.set", &result).await?;
+        note(&shared, &caller.doer(), "settings.set", &result).await?;
     }
     Ok(told(result))
 }
@@ -228,25 +229,25 @@ async fn change_settings(
 )]
 async fn reload(State(shared): State<Shared>, Extension(caller): Extension<Caller>) -> Result<Response, Failure> {
     let result = operator(&shared)?.reload().await;
-    note(&shared, &caller, "reload", &result).await?;
+    note(&shared, &caller.doer(), "reload", &result).await?;
     Ok(told(result))
 }
 
 /// Notes what has changed, if anything has.
 pub(super) async fn note(
     shared: &Shared,
-    caller: &Caller,
+    doer: &Doer,
     what: &str,
     result: &Result<Changed, NotChanged>,
 ) -> Result<(), Failure> {
-    let (Ok(Changed { changes, .. }), Some(desk)) = (result, &shared.desk) else { return Ok(()) };
+    let Ok(Changed { changes, .. }) = result else { return Ok(()) };
     if changes.is_empty() {
         return Ok(());
     }
     let row = |change: &Change| serde_json::json!({ "key": change.key, "was": change.was, "is": change.is });
     let keys: Vec<&str> = changes.iter().map(|change| change.key.as_str()).take(3).collect();
     let detail = changes.iter().take(100).map(row).collect();
-    desk.noted(&caller.doer(), what, &keys.join(", "), detail).await.map_err(|error| Failure::broken(&error))
+    shared.noted(doer, what, &keys.join(", "), detail).await
 }
 
 /// How a node is emptied.
@@ -299,12 +300,19 @@ async fn drained(State(shared): State<Shared>) -> Result<Response, Failure> {
     post, path = "/api/v1/drain", tag = "settings", request_body = DrainWanted,
     responses((status = 200, description = "It has begun", body = DrainTold)),
 )]
-async fn drain(State(shared): State<Shared>, request: Request) -> Result<Response, Failure> {
+async fn drain(
+    State(shared): State<Shared>,
+    Extension(caller): Extension<Caller>,
+    request: Request,
+) -> Result<Response, Failure> {
     let mut fields = body(request).await?;
     let over = fields.millis("over_ms", 0..=3_600_000)?.unwrap_or(Duration::from_secs(30));
     let back = fields.millis("back_ms", 1000..=86_400_000)?.unwrap_or(Duration::from_secs(60));
     fields.finish()?;
-    Ok(drain_told(operator(&shared)?.drain(Some(Drain { over, back }))))
+    let drained = operator(&shared)?.drain(Some(Drain { over, back }));
+    let detail = json!({ "over_s": over.as_secs_f64(), "back_s": back.as_secs_f64() });
+    shared.noted(&caller.doer(), "drain", "", detail).await?;
+    Ok(drain_told(drained))
 }
 
 /// End the emptying
@@ -314,8 +322,14 @@ async fn drain(State(shared): State<Shared>, request: Request) -> Result<Respons
     delete, path = "/api/v1/drain", tag = "settings",
     responses((status = 200, description = "It is over", body = DrainTold)),
 )]
-async fn end_drain(State(shared): State<Shared>) -> Result<Response, Failure> {
-    Ok(drain_told(operator(&shared)?.drain(None)))
+async fn end_drain(State(shared): State<Shared>, Extension(caller): Extension<Caller>) -> Result<Response, Failure> {
+    let operator = operator(&shared)?;
+    let was = operator.drained().draining;
+    let drained = operator.drain(None);
+    if was {
+        shared.noted(&caller.doer(), "drain.end", "", Value::Null).await?;
+    }
+    Ok(drain_told(drained))
 }
 
 /// Whoever may change the node.
@@ -352,7 +366,7 @@ pub(super) fn refused(why: NotChanged) -> Response {
             let text = "the configuration has errors; nothing was changed".to_owned();
             (StatusCode::CONFLICT, Code::BadRequest, text, errors.chain(warnings).collect())
         }
-        NotChanged::Wrong(text) => (StatusCode::BAD_REQUEST, Code::BadRequest, text, Vec::new()),
+        NotChanged::Wrong(text) => return Failure::bad(text).into_response(),
         NotChanged::NotFound(text) => (StatusCode::NOT_FOUND, Code::NotFound, text, Vec::new()),
         NotChanged::Conflict(text) => (StatusCode::CONFLICT, Code::BadRequest, text, Vec::new()),
         NotChanged::Failed(text) => (StatusCode::CONFLICT, Code::Internal, text, Vec::new()),

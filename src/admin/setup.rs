@@ -12,9 +12,10 @@ use utoipa_axum::routes;
 use super::answer::Refusal;
 use super::links::{self, TrialStep};
 use super::operator::{Administrator, Operator};
-use super::settings::{ConfigChanged, ConfigRefused, operator, told};
+use super::settings::{ConfigChanged, ConfigRefused, note, operator, told};
 use super::{Failure, Shared, body, ok};
 use crate::config::Secret;
+use crate::people::Doer;
 
 /// What asks for the code in place of the token.
 pub(super) fn open_routes() -> OpenApiRouter<Shared> {
@@ -76,11 +77,13 @@ async fn setup(State(shared): State<Shared>, Query(Code { code }): Query<Code>) 
     post, path = "/api/v1/setup", tag = "settings", request_body = SetupWanted,
     responses(
         (status = 200, description = "What changed", body = ConfigChanged),
+        (status = 400, description = "The password is too short, or something is missing", body = Refusal),
         (status = 403, description = "There is no first run, or the code is wrong", body = Refusal),
         (status = 409, description = "Something is wrong with what was wanted; nothing was changed", body = ConfigRefused),
     ),
 )]
 async fn set_up(State(shared): State<Shared>, request: Request) -> Result<Response, Failure> {
+    let from = (shared.source)(request.extensions()).address.to_string();
     let mut fields = body(request).await?;
     let code = fields.needed("code")?;
     let operator = admitted(&shared, &code)?;
@@ -89,7 +92,10 @@ async fn set_up(State(shared): State<Shared>, request: Request) -> Result<Respon
     fields.finish()?;
     let text = |name: &str| admin.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
     let admin = Administrator { login: text("login"), name: text("name"), password: Secret::new(text("password")) };
-    Ok(told(operator.set_up(admin, link).await))
+    let doer = Doer { who: admin.login.trim().to_owned(), from };
+    let result = operator.set_up(admin, link).await;
+    note(&shared, &doer, "setup", &result).await?;
+    Ok(told(result))
 }
 
 /// Try the first link

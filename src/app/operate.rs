@@ -213,23 +213,20 @@ impl Live {
                 account.insert(key.to_owned(), Value::from(value));
             }
         }
-        let account = Value::Object(account).to_string();
         let key = login_key(login.trim()).into_owned();
+        let account = Row::new(key, Value::Object(account).to_string());
 
         let mut links = self.links.lock().await;
         let mut layer = self.layer().await?;
-        layer.accounts.push(Row::new(&*key, &*account));
+        layer.accounts.push(account.clone());
         let link = link.map(|link| {
             let name = link.get("name").and_then(Value::as_str).unwrap_or_default().to_owned();
-            (name, body(link, None).to_string())
+            Row::new(name, body(link, None).to_string())
         });
-        layer.links.extend(link.iter().map(|(name, body)| Row::new(&**name, &**body)));
+        layer.links.extend(link.clone());
         let loaded = self.read(layer)?;
         let store = self.store();
-        store.put_account_row(&key, &account, unix_ms()).await.map_err(NotChanged::from)?;
-        if let Some((name, body)) = &link {
-            store.put_link(name, body, unix_ms()).await.map_err(NotChanged::from)?;
-        }
+        store.put_first(&account, link.as_ref(), unix_ms()).await.map_err(NotChanged::from)?;
         match self.apply(&mut links, loaded).await {
             Ok(changed) => {
                 self.setup.end();
@@ -237,10 +234,7 @@ impl Live {
                 Ok(changed)
             }
             Err(why) => {
-                store.remove_account_row(&key).await.map_err(NotChanged::from)?;
-                if let Some((name, _)) = &link {
-                    store.remove_link(name).await.map_err(NotChanged::from)?;
-                }
+                store.remove_first(&account, link.as_ref()).await.map_err(NotChanged::from)?;
                 Err(why.into())
             }
         }

@@ -29,7 +29,13 @@ impl<'a> Command<'a> {
 
     /// Runs a method in the name of whom a parameter names.
     async fn run(&self, who: &str, method: &'static str, body: Body) -> Result<Body, Failed> {
-        let run = Run { login: self.login.clone(), user: self.given.get(who).into(), method: method.into(), body };
+        let run = Run {
+            login: self.login.clone(),
+            user: self.given.get(who).into(),
+            handed_on: false,
+            method: method.into(),
+            body,
+        };
         match self.people.door.ask(Ask::Run(run)).await {
             Answer::Ran(body) => Ok(body),
             Answer::Refused(error) => Err(Failed::Call(error)),

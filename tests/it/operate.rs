@@ -10,6 +10,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use crate::support::admin::Admin;
+use crate::support::database::Other;
 use crate::support::http::ask;
 use crate::support::peers::{HASH, text};
 use crate::support::process::free_address;
@@ -17,7 +18,7 @@ use crate::support::ws::request;
 use crate::support::{FakeCrm, FakeTab, soon};
 
 /// A gateway without a file, as a first start has it, with its data in `folder` and ports of the system's choice.
-async fn bare(folder: &Path) -> Node {
+pub(crate) async fn bare(folder: &Path) -> Node {
     let at = |name: &str| folder.join(name).display().to_string();
     let flags = [
         ("web.bind", "127.0.0.1:0".to_owned()),
@@ -33,7 +34,7 @@ async fn bare(folder: &Path) -> Node {
     app::start_begun(begun, false, Shutdown::new(), Vec::new()).await.unwrap()
 }
 
-fn admin(node: &Node, folder: &Path) -> Admin {
+pub(crate) fn admin(node: &Node, folder: &Path) -> Admin {
     let token = std::fs::read_to_string(folder.join("admin.token")).unwrap().trim().to_owned();
     Admin { address: node.addresses.admin.unwrap(), token }
 }
@@ -85,7 +86,96 @@ async fn a_first_run_makes_the_administrator_and_the_link_and_its_code_counts_on
     assert_eq!(again.first_run(), None, "somebody administers it");
     let users = admin(&again, folder.path()).get("/api/v1/snapshot").await;
     assert_eq!(users["users"][0]["login"], "Anna");
+    let trail = admin(&again, folder.path()).get("/api/v1/audit").await;
+    let first = &trail["items"][0];
+    assert_eq!(
+        (&first["what"], &first["who"], &first["from_where"]),
+        (&json!("setup"), &json!("Anna"), &json!("127.0.0.1"))
+    );
+    assert!(!trail.to_string().contains("Secret1-admin") && !trail.to_string().contains("argon2"), "{trail}");
     assert!(again.stop().await);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_first_run_whose_link_cannot_be_leaves_nobody_behind() {
+    let folder = tempfile::tempdir().unwrap();
+    let node = bare(folder.path()).await;
+    let code = node.first_run().expect("nobody administers it");
+    // Its settings are right; only the port is taken.
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let body = json!({"code": code, "admin": {"login": "Anna", "password": "Secret1-admin"},
+        "link": {"name": "crm", "mode": "accept-ws", "bind": taken.local_addr().unwrap().to_string()}});
+    let (status, refused) = nobody(&node).ask("POST", "/api/v1/setup", Some(&body)).await;
+    assert_eq!(status, 409, "{refused}");
+    let admin = admin(&node, folder.path());
+    assert_eq!(admin.get("/api/v1/users").await["items"], json!([]));
+    assert_eq!(admin.get("/api/v1/links").await["items"], json!([]));
+    let mut other = Other::file(&folder.path().join("ctigate.db")).await;
+    assert_eq!(other.number("SELECT count(*) FROM account").await, 0);
+
+    // Nor does a link whose row the database refuses.
+    other.run("CREATE TRIGGER no_links BEFORE INSERT ON link_setting BEGIN SELECT RAISE(ABORT, 'no'); END").await;
+    drop(taken);
+    let (status, refused) = nobody(&node).ask("POST", "/api/v1/setup", Some(&body)).await;
+    assert_eq!(status, 409, "{refused}");
+    assert_eq!(other.number("SELECT count(*) FROM account").await, 0, "both or neither");
+    other.run("DROP TRIGGER no_links").await;
+    // The code still counts.
+    assert_eq!(nobody(&node).ask("POST", "/api/v1/setup", Some(&body)).await.0, 200);
+    assert!(node.stop().await);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn there_is_no_first_run_where_the_store_has_accounts_whatever_they_are_worth() {
+    let folder = tempfile::tempdir().unwrap();
+    let node = bare(folder.path()).await;
+    assert!(node.first_run().is_some());
+    let user = json!({"login": "petrov", "password": "Secret3-petrov"});
+    assert_eq!(admin(&node, folder.path()).ask("POST", "/api/v1/users", Some(&user)).await.0, 201);
+    assert!(node.stop().await);
+    let node = bare(folder.path()).await;
+    assert_eq!(node.first_run(), None);
+    assert!(node.stop().await);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_an_operator_does_to_a_running_gateway_is_in_the_trail() {
+    let folder = tempfile::tempdir().unwrap();
+    let node = bare(folder.path()).await;
+    let admin = admin(&node, folder.path());
+    let link = json!({"name": "crm", "mode": "accept-ws", "bind": free_address().to_string()});
+    let wider = json!({"name": "crm", "mode": "accept-ws", "bind": link["bind"], "trust_users": true});
+    for (method, path, body, status) in [
+        ("POST", "/api/v1/links", Some(&link), 201),
+        ("PUT", "/api/v1/links/crm", Some(&wider), 200),
+        ("POST", "/api/v1/links/crm/reconnect", None, 200),
+        ("POST", "/api/v1/links/none/reconnect", None, 404),
+        ("DELETE", "/api/v1/links/crm", None, 200),
+        ("POST", "/api/v1/drain", Some(&json!({"over_ms": 60_000})), 200),
+        ("DELETE", "/api/v1/drain", None, 200),
+        ("DELETE", "/api/v1/drain", None, 200),
+    ] {
+        let (found, said) = admin.ask(method, path, body).await;
+        assert_eq!(found, status, "{method} {path}: {said}");
+    }
+    let trail = admin.get("/api/v1/audit").await;
+    let rows = trail["items"].as_array().unwrap().iter();
+    let mut told: Vec<String> =
+        rows.map(|row| format!("{} {}", row["what"].as_str().unwrap(), row["about"].as_str().unwrap())).collect();
+    told.reverse();
+    assert_eq!(
+        told,
+        [
+            "link.add link[crm]",
+            "link.set link[crm].trust_users",
+            "link.reconnect crm",
+            "link.remove link[crm]",
+            "drain ",
+            "drain.end "
+        ],
+        "what was refused, and what ended nothing, is not there"
+    );
+    assert!(node.stop().await);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

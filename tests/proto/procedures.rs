@@ -148,7 +148,7 @@ fn old_passwords_cannot_be_guessed_fast() {
 }
 
 fn program(w: &mut World, login: &str, user: &str, method: &str, body: Body) -> Option<Answer> {
-    let run = Run { login: login.into(), user: user.into(), method: method.into(), body };
+    let run = Run { login: login.into(), user: user.into(), handed_on: false, method: method.into(), body };
     let ticket = w.ask(Ask::Run(run));
     w.answer(ticket)
 }

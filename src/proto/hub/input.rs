@@ -206,6 +206,9 @@ pub struct Run {
     pub login: Text,
     /// In whose name, by id, login or number; empty: in its own.
     pub user: Text,
+    /// Whether an operator only hands on what somebody else's program wants: then only for accounts that let programs call.
+    #[serde(default)]
+    pub handed_on: bool,
     /// The method's name.
     pub method: Text,
     /// Its parameters.

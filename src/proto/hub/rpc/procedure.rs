@@ -211,8 +211,8 @@ impl Hub {
 
     /// A program runs a method in a user's name.
     pub(in crate::hub) fn run(&mut self, ticket: Ticket, run: Run) {
-        let Run { login, user, method, body } = run;
-        let prepared = self.program_for(ticket, &login, &user, &method);
+        let Run { login, user, handed_on, method, body } = run;
+        let prepared = self.program_for(ticket, &login, &user, handed_on, &method);
         match prepared.and_then(|(caller, message)| Ok((self.call_as(&caller, message, body)?, caller))) {
             Ok((Some(body), caller)) => self.succeed(&caller, &method, body),
             Ok((None, _)) => {}
@@ -225,6 +225,7 @@ impl Hub {
         ticket: Ticket,
         login: &str,
         user: &str,
+        handed_on: bool,
         method: &str,
     ) -> Result<(Caller, &'static method::Message), CallError> {
         let (mut caller, program) = match login {
@@ -246,7 +247,8 @@ impl Hub {
                 CallError::new(Code::NotFound, "user names no user, expected an id, a login or a number")
             })?;
             let calls = message.right == Some(Right::Call);
-            if calls && Some(found) != program && !self.users[found].account.api_calls {
+            let by_program = handed_on || program.is_some();
+            if calls && by_program && Some(found) != program && !self.users[found].account.api_calls {
                 let detail = format!("programs may not call for {}: api_call_enabled", self.users[found].account.login);
                 return Err(CallError::new(Code::AccessDenied, detail));
             }

@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Extension, Path, Query, Request, State};
@@ -9,7 +10,9 @@ use axum::http::StatusCode;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use ctigate_proto::codec;
+use ctigate_proto::hub::declaration::{Form, Method};
 use ctigate_proto::hub::snapshot::LinkView;
+use ctigate_proto::message::Introduction;
 use futures_util::StreamExt;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -19,6 +22,7 @@ use utoipa_axum::routes;
 
 use super::access::Caller;
 use super::answer::{Nothing, Refusal};
+use super::methods::{MethodParameter, parameters, target};
 use super::operator::{KEPT, Steps, Tried};
 use super::settings::{ConfigChanged, ConfigRefused, note, operator, refused, told};
 use super::{Failure, Shared, body, look, ok, with};
@@ -76,18 +80,21 @@ struct LinksNow {
 
 /// A link as it is now, with what the CRM said of itself and how the link is set.
 #[derive(Serialize, ToSchema)]
-#[schema(example = json!({"name": "crm", "mode": "accept-wss", "format": "json", "state": "waiting", "since_ms": 1790000000000_i64,
-    "detail": "", "crm": "", "methods": [], "forms": [], "in_flight": 0, "origin": "file", "url": "", "bind": "127.0.0.1:4067",
-    "introduction": {}, "capabilities": {}, "settings": {"name": "crm", "mode": "accept-wss", "password": "***"}}))]
-struct LinkWhole {
+#[schema(example = json!({"name": "crm", "mode": "accept-wss", "format": "json", "state": "up", "since_ms": 1790000000000_i64,
+    "detail": "connected from 192.0.2.9:41000", "crm": "Demo CRM 3.1", "methods": ["FindClient"], "forms": ["clientcard"], "in_flight": 0,
+    "origin": "file", "url": "", "bind": "127.0.0.1:4067",
+    "introduction": {"type": "ws-server", "name": "Demo CRM", "version": "3.1", "more": {}},
+    "capabilities": {"methods": [{"name": "FindClient", "target": "server", "wait_ms": 5000, "input": null, "output": null}],
+        "forms": [{"name": "clientcard", "caption": "Client", "input": [], "output": null}],
+        "events": {"heard": true, "users": [], "silent": ["queueevent"]}, "active_users": 1, "tunnel_users": 0},
+    "settings": {"name": "crm", "mode": "accept-wss", "password": "***"}}))]
+struct LinkWhole<'a> {
     #[serde(flatten)]
     link: LinkTold,
-    /// What the CRM said in `iam`: name and version; empty while it is not connected.
-    #[schema(value_type = Object)]
-    introduction: Value,
-    /// What it can do: how many methods and forms.
-    #[schema(value_type = Object)]
-    capabilities: Value,
+    /// What the CRM said of itself in `iam`; null while it is not connected.
+    introduction: Option<LinkIntroduction<'a>>,
+    /// What it can do, and what it hears.
+    capabilities: LinkCapabilities<'a>,
     /// The keys of the link that are set; secrets as `***`.
     #[schema(value_type = Object)]
     settings: Value,
@@ -142,18 +149,116 @@ async fn link(State(shared): State<Shared>, name: Result<Path<String>, PathRejec
     let now = look(&*shared.door).await?;
     let loaded = operator(&shared)?.configuration();
     let view = now.links.iter().find(|view| *view.name == *name);
-    let told = view.and_then(|view| tell(view, &loaded)).ok_or_else(|| no_such(&name))?;
-    let (link, settings) = told;
-    let introduction = match link.crm.rsplit_once(' ') {
-        _ if link.crm.is_empty() => json!({}),
-        Some((name, version)) => json!({"name": name, "version": version}),
-        None => json!({"name": link.crm}),
-    };
-    let capabilities = match link.state {
-        "up" => json!({"methods": link.methods.len(), "forms": link.forms.len()}),
-        _ => json!({}),
-    };
+    let view = view.ok_or_else(|| no_such(&name))?;
+    let (link, settings) = tell(view, &loaded).ok_or_else(|| no_such(&name))?;
+    let introduction = view.introduction.as_ref().map(LinkIntroduction::of);
+    let capabilities = LinkCapabilities::of(view, settings);
     Ok(ok(&LinkWhole { introduction, capabilities, settings: set_keys(settings), link }))
+}
+
+/// What a CRM said of itself in `iam`.
+#[derive(Serialize, ToSchema)]
+struct LinkIntroduction<'a> {
+    /// What it is, in its own word.
+    #[serde(rename = "type")]
+    #[schema(example = "ws-server")]
+    kind: &'a str,
+    /// The product.
+    #[schema(example = "Demo CRM")]
+    name: &'a str,
+    /// Its version.
+    #[schema(example = "3.1")]
+    version: &'a str,
+    /// What else it said: texts, numbers and flags, 16 at most.
+    #[schema(value_type = Object)]
+    more: Map<String, Value>,
+}
+
+impl<'a> LinkIntroduction<'a> {
+    fn of(said: &'a Introduction) -> Self {
+        Self { kind: &said.kind, name: &said.name, version: &said.version, more: values(&said.more) }
+    }
+}
+
+/// What a CRM can do, and what it hears.
+#[derive(Serialize, ToSchema)]
+struct LinkCapabilities<'a> {
+    /// The dynamic methods, as it declares them.
+    methods: Vec<LinkMethod<'a>>,
+    /// The forms, as it declares them.
+    forms: Vec<LinkForm<'a>>,
+    /// Which events it is sent.
+    events: LinkEvents<'a>,
+    /// How many of its users it has named as active.
+    active_users: usize,
+    /// How many users are logged in through it.
+    tunnel_users: usize,
+}
+
+/// A dynamic method of a CRM.
+#[derive(Serialize, ToSchema)]
+struct LinkMethod<'a> {
+    #[schema(example = "FindClient")]
+    name: &'a str,
+    /// Who carries it out: `server`, or `client` for the user's tabs.
+    #[schema(example = "server")]
+    target: &'static str,
+    /// How long a result is awaited.
+    #[schema(example = 5000)]
+    wait_ms: u64,
+    /// What it takes; null: nothing is declared, and nothing checked.
+    input: Option<Vec<MethodParameter<'a>>>,
+    /// What it gives, likewise.
+    output: Option<Vec<MethodParameter<'a>>>,
+}
+
+/// A form of a CRM.
+#[derive(Serialize, ToSchema)]
+struct LinkForm<'a> {
+    #[schema(example = "clientcard")]
+    name: &'a str,
+    /// What people see.
+    caption: &'a str,
+    /// What it shows.
+    input: Vec<MethodParameter<'a>>,
+    /// What it asks for; null: nothing is declared, and nothing checked.
+    output: Option<Vec<MethodParameter<'a>>>,
+}
+
+/// Which events a CRM is sent: those of its users, and what goes to everybody.
+#[derive(Serialize, ToSchema)]
+struct LinkEvents<'a> {
+    /// Whether it is sent any: it is connected, and is not one that is only posted to without `poll_interval`.
+    heard: bool,
+    /// Logins of the only users whose events it is sent (`users`); empty: everybody's.
+    users: &'a [String],
+    /// Names of events that it is not sent (`silent_events`).
+    silent: &'a [String],
+}
+
+impl<'a> LinkCapabilities<'a> {
+    fn of(view: &'a LinkView, settings: &'a Link) -> Self {
+        let method = |method: &'a Arc<Method>| LinkMethod {
+            name: &method.name,
+            target: target(method),
+            wait_ms: u64::try_from(method.wait.as_millis()).unwrap_or(u64::MAX),
+            input: method.input.as_deref().map(parameters),
+            output: method.output.as_deref().map(parameters),
+        };
+        let form = |form: &'a Arc<Form>| LinkForm {
+            name: &form.name,
+            caption: &form.caption,
+            input: parameters(&form.input),
+            output: form.output.as_deref().map(parameters),
+        };
+        Self {
+            methods: view.declared.iter().map(method).collect(),
+            forms: view.declared_forms.iter().map(form).collect(),
+            events: LinkEvents { heard: view.hears_events, users: &settings.users, silent: &settings.silent_events },
+            active_users: view.active,
+            tunnel_users: view.tunnel,
+        }
+    }
 }
 
 /// The keys that differ from the defaults; secrets as [`KEPT`].
@@ -208,7 +313,7 @@ async fn add_link(
 ) -> Result<Response, Failure> {
     let link = read(request).await?;
     let result = operator(&shared)?.save_link(link, None).await;
-    note(&shared, &caller, "link added", &result).await?;
+    note(&shared, &caller.doer(), "link.add", &result).await?;
     let added = result.is_ok();
     let mut response = told(result);
     if added {
@@ -238,7 +343,7 @@ async fn change_link(
     let name = named(name)?;
     let link = read(request).await?;
     let result = operator(&shared)?.save_link(link, Some(name)).await;
-    note(&shared, &caller, "link changed", &result).await?;
+    note(&shared, &caller.doer(), "link.set", &result).await?;
     Ok(told(result))
 }
 
@@ -258,7 +363,7 @@ async fn remove_link(
 ) -> Result<Response, Failure> {
     let name = named(name)?;
     let result = operator(&shared)?.remove_link(name).await;
-    note(&shared, &caller, "link removed", &result).await?;
+    note(&shared, &caller.doer(), "link.remove", &result).await?;
     Ok(told(result))
 }
 
@@ -272,11 +377,15 @@ async fn remove_link(
 )]
 async fn reconnect_link(
     State(shared): State<Shared>,
+    Extension(caller): Extension<Caller>,
     name: Result<Path<String>, PathRejection>,
 ) -> Result<Response, Failure> {
     let name = named(name)?;
-    Ok(match operator(&shared)?.reconnect(name).await {
-        Ok(()) => ok(&Nothing {}),
+    Ok(match operator(&shared)?.reconnect(name.clone()).await {
+        Ok(()) => {
+            shared.noted(&caller.doer(), "link.reconnect", &name, Value::Null).await?;
+            ok(&Nothing {})
+        }
         Err(why) => refused(why),
     })
 }

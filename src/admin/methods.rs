@@ -6,7 +6,7 @@ use axum::extract::rejection::PathRejection;
 use axum::extract::{Extension, Path, Request, State};
 use axum::http::StatusCode;
 use axum::response::Response;
-use ctigate_proto::hub::declaration::{Parameter, Target};
+use ctigate_proto::hub::declaration::{Method, Parameter, Target};
 use ctigate_proto::hub::input::{ApiCall, Ask};
 use ctigate_proto::hub::output::Answer;
 use ctigate_proto::message::{CallError, Code, Object};
@@ -68,7 +68,7 @@ struct OfferedMethod<'a> {
 
 /// A declared parameter.
 #[derive(Serialize, ToSchema)]
-struct MethodParameter<'a> {
+pub(super) struct MethodParameter<'a> {
     #[schema(example = "phone")]
     name: &'a str,
     /// `string`, `int`, `float`, `bool`, `datetime`, `guid`, `object` or `array`.
@@ -97,10 +97,7 @@ async fn list(State(shared): State<Shared>) -> Result<Response, Failure> {
             OfferedMethod {
                 name: &method.name,
                 links: Vec::new(),
-                target: match method.target {
-                    Target::Server => "server",
-                    Target::Client => "client",
-                },
+                target: target(method),
                 wait_ms: u64::try_from(method.wait.as_millis()).unwrap_or(u64::MAX),
                 input: method.input.as_deref().map(parameters),
                 output: method.output.as_deref().map(parameters),
@@ -115,12 +112,20 @@ async fn list(State(shared): State<Shared>) -> Result<Response, Failure> {
     Ok(ok(&OfferedMethods { items: items.into_values().collect() }))
 }
 
-fn parameters(declared: &[Parameter]) -> Vec<MethodParameter<'_>> {
+pub(super) fn parameters(declared: &[Parameter]) -> Vec<MethodParameter<'_>> {
     let made = declared.iter().map(|parameter| {
         let Parameter { name, kind, caption, required } = parameter;
         MethodParameter { name, kind: kind.type_word(), caption, required: *required }
     });
     made.collect()
+}
+
+/// Who carries it out.
+pub(super) const fn target(method: &Method) -> &'static str {
+    match method.target {
+        Target::Server => "server",
+        Target::Client => "client",
+    }
 }
 
 /// What a dynamic method is called with.

@@ -2,7 +2,9 @@
 
 use axum::extract::State;
 use axum::response::Response;
-use ctigate_proto::hub::snapshot::{CallView, ExecutionView, FormView, LinkView, Snapshot, TabView, UserView};
+use ctigate_proto::hub::snapshot::{
+    CallView, ExecutionView, FormView, LinkView, ServiceView, Snapshot, TabView, UserView,
+};
 use ctigate_proto::message::Text;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -18,7 +20,7 @@ pub(super) fn routes() -> OpenApiRouter<Shared> {
 
 /// Everything at once
 ///
-/// Links, people with their tabs, open forms, dynamic methods in flight and calls, as they are at one moment.
+/// Links, people with their tabs, open forms, dynamic methods in flight, calls and connected services, as they are at one moment.
 #[utoipa::path(
     get, path = "/api/v1/snapshot", tag = "overview",
     responses(
@@ -38,6 +40,7 @@ pub fn picture(snapshot: &Snapshot) -> Picture<'_> {
         forms: snapshot.forms.iter().map(FormNow::of).collect(),
         executions: snapshot.executions.iter().map(ExecutionNow::of).collect(),
         calls: snapshot.calls.iter().map(CallInBrief::of).collect(),
+        services: snapshot.services.iter().map(ServiceNow::of).collect(),
     }
 }
 
@@ -54,6 +57,29 @@ pub struct Picture<'a> {
     executions: Vec<ExecutionNow<'a>>,
     /// Calls going on, oldest first.
     calls: Vec<CallInBrief<'a>>,
+    /// Programs with the key of a service that are connected by WebSocket, oldest first.
+    services: Vec<ServiceNow<'a>>,
+}
+
+/// A program with the key of a service.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct ServiceNow<'a> {
+    /// Its CLIENT_ID.
+    #[schema(example = "crm")]
+    client: &'a str,
+    /// Where it connects from.
+    #[schema(example = "10.0.0.7:40112")]
+    address: &'a str,
+    /// Since when, milliseconds since 1970.
+    #[schema(example = 1790000000000_i64)]
+    since_ms: i64,
+}
+
+impl<'a> ServiceNow<'a> {
+    fn of(service: &'a ServiceView) -> Self {
+        let ServiceView { client, address, since_ms } = service;
+        Self { client, address, since_ms: *since_ms }
+    }
 }
 
 /// One link.
@@ -89,7 +115,7 @@ pub(super) struct LinkNow<'a> {
 
 impl<'a> LinkNow<'a> {
     fn of(link: &'a LinkView) -> Self {
-        let LinkView { name, mode, state, since_ms, detail, crm, methods, declared: _, forms, in_flight } = link;
+        let LinkView { name, mode, state, since_ms, detail, crm, methods, forms, in_flight, .. } = link;
         let (methods, forms) = (texts(methods), texts(forms));
         Self { name, mode, state, since_ms: *since_ms, detail, crm, methods, forms, in_flight: *in_flight }
     }

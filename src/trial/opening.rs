@@ -57,7 +57,7 @@ impl Came {
     /// How it proved itself.
     pub(super) fn authorization(&self, auth: Auth) -> Outcome {
         if auth == Auth::None {
-            return Outcome::skipped("none was demanded; see --auth");
+            return Outcome::skipped("none is used: auth is none");
         }
         let asked = self.knocks.contains(&Knock::Asked);
         Outcome::good(format!("{auth}, {}", if asked { "once it was asked" } else { "unasked" }))
@@ -85,7 +85,7 @@ pub(super) fn chosen(wire: &Result<Wire, NoLink>, format: Format) -> Outcome {
 pub(super) async fn wrong_password(link: &Link, format: Format, patience: Duration) -> Outcome {
     let auth = link.effective_auth();
     if auth == Auth::None {
-        return Outcome::skipped("none was given; see --auth");
+        return Outcome::skipped("none is used: auth is none");
     }
     let wrong = Link { password: Some(Secret::new("not-the-password-check-crm")), ..link.clone() };
     let tried = if link.mode.posts() {
@@ -113,7 +113,7 @@ pub(super) async fn introduction(talk: &mut Talk, patience: Duration) -> Outcome
         Talk::Socket(conversation) => conversation.introduction(patience).await,
         Talk::Post(exchange) => exchange.ask(&whoareyou(), patience).await.map(|iam| {
             let text = |name| iam.body.text(name).unwrap_or_default();
-            Introduction { kind: text("type"), name: text("name"), version: text("version") }
+            Introduction { kind: text("type"), name: text("name"), version: text("version"), ..Introduction::default() }
         }),
     };
     match introduced {

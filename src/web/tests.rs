@@ -202,7 +202,7 @@ async fn the_demonstration_tells_and_obeys_this_machine_only() {
     let seen = ask(&web(&house, true), request("GET", "/demo/api/snapshot", &[], "")).await;
     assert_eq!(
         seen.body,
-        r#"{"links":[],"users":[],"forms":[],"executions":[],"calls":[],"people":[{"login":"ivanov","name":"Ivan","password":"demo"}]}"#
+        r#"{"links":[],"users":[],"forms":[],"executions":[],"calls":[],"services":[],"people":[{"login":"ivanov","name":"Ivan","password":"demo"}]}"#
     );
     let json = ("content-type", "application/json");
     let order = r#"{"op":"incoming","caller":"79001112233","called":"500"}"#;

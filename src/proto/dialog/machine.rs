@@ -8,7 +8,7 @@ use crate::Time;
 use crate::auth::{Attempt, Identity, Who};
 use crate::codec;
 use crate::codec::multipart::{self, Assembler, SetLimits};
-use crate::message::{Body, CallError, Code, Envelope, Format, Introduction, Qid, Text};
+use crate::message::{Body, CallError, Code, Envelope, Format, Introduction, Object, Qid, Text, Value};
 use crate::method::session::{Login, SubscribeEvent};
 use crate::method::{Typed, is_reply, reply_name};
 
@@ -389,9 +389,25 @@ impl Dialog {
     }
 }
 
+/// How much a peer may say of itself beside type, name and version.
+const MORE: usize = 16;
+
 fn introduction(body: &Body) -> Introduction {
+    const KNOWN: [&str; 4] = ["qid", "type", "name", "version"];
     let text = |name| body.text(name).map(|t| cut(&t)).unwrap_or_default();
-    Introduction { kind: text("type"), name: text("name"), version: text("version") }
+    let mut more = Object::new();
+    for (name, _) in body.iter().filter(|(name, _)| !KNOWN.contains(&&***name)) {
+        let short = match body.value(name) {
+            Some(Value::String(text)) => Value::String(cut(&text)),
+            Some(plain @ (Value::Bool(_) | Value::Number(_))) => plain,
+            _ => continue,
+        };
+        if more.len() == MORE {
+            break;
+        }
+        more.set(cut(name), short);
+    }
+    Introduction { kind: text("type"), name: text("name"), version: text("version"), more }
 }
 
 /// At most 128 bytes, cut between characters: these texts are shown, never parsed.

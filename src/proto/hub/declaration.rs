@@ -104,7 +104,7 @@ pub struct Method {
 }
 
 /// A form.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Form {
     /// Its name.
     pub name: Text,

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use super::declaration::Method;
+use super::declaration::{Form, Method};
 use crate::calls::LiveParty;
-use crate::message::Text;
+use crate::message::{Introduction, Text};
 
 /// What a node looks like at one moment. Plain data; the shell writes it as JSON.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -51,12 +51,22 @@ pub struct LinkView {
     pub detail: String,
     /// `name version` of the CRM, when it has introduced itself.
     pub crm: String,
+    /// What the CRM said of itself; `None`: it has not introduced itself.
+    pub introduction: Option<Introduction>,
     /// Names of the methods it offers.
     pub methods: Vec<Text>,
     /// The methods as it declares them.
     pub declared: Vec<Arc<Method>>,
     /// Names of the forms it offers.
     pub forms: Vec<Text>,
+    /// The forms as it declares them.
+    pub declared_forms: Vec<Arc<Form>>,
+    /// Whether it is sent events.
+    pub hears_events: bool,
+    /// How many users it has named as active.
+    pub active: usize,
+    /// How many users are in its tunnel.
+    pub tunnel: usize,
     /// Calls to it that wait for an answer.
     pub in_flight: usize,
 }

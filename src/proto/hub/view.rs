@@ -118,9 +118,14 @@ fn link_view(l: &super::link::Link) -> LinkView {
         since_ms: l.since_ms,
         detail: l.detail.clone(),
         crm: l.introduction.as_ref().map(|i| format!("{} {}", i.name, i.version).trim().to_owned()).unwrap_or_default(),
+        introduction: l.introduction.clone(),
         methods: l.methods.iter().map(|m| m.name.clone()).collect(),
         declared: l.methods.clone(),
         forms: l.forms.iter().map(|f| f.name.clone()).collect(),
+        declared_forms: l.forms.clone(),
+        hears_events: l.peer.is_some() && l.hears_events,
+        active: l.active.len(),
+        tunnel: l.tunnel.len(),
         in_flight: l.in_flight.len(),
     }
 }

@@ -28,6 +28,9 @@ pub struct Introduction {
     pub name: Text,
     /// `version`
     pub version: Text,
+    /// What else it says: texts, numbers and flags, as far as they are short and few.
+    #[serde(default, skip_serializing_if = "Object::is_empty")]
+    pub more: Object,
 }
 
 /// The id of a peer (a link's connection or a tab) within one node. Never reused while the node runs.

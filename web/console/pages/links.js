@@ -133,7 +133,8 @@ function One({ name }) {
 
 function Whole({ one }) {
   const methods = offered(one.methods);
-  const { introduction, capabilities, settings = {} } = one;
+  const { introduction, capabilities = {}, settings = {} } = one;
+  const said = introduction && { ...introduction, more: undefined, ...introduction.more };
   return html`
     <div class="headline">
       <h2 class="title">${one.name}</h2>
@@ -162,17 +163,21 @@ function Whole({ one }) {
           ]}
         />
         <h3>${say("links.capabilities")}</h3>
-        <${Capabilities} value=${capabilities} />
+        <${Capabilities} of=${capabilities} />
       </section>
       <section class="card">
         <h2>${say("links.try")}</h2>
         ${methods.length ? html`<${Try} link=${one.name} names=${methods} />` : html`<p class="quiet">${say("links.try.none")}</p>`}
         <h3>${say("links.forms")}</h3>
-        ${offered(one.forms).length ? html`<p class="tags">${offered(one.forms).map((form) => html`<${Tag}>${form}<//>`)}</p>` : html`<p class="quiet">${say("links.forms.none")}</p>`}
+        ${(capabilities.forms ?? []).length ? capabilities.forms.map((form) => html`<${Takes} of=${form} key=${form.name} />`) : html`<p class="quiet">${say("links.forms.none")}</p>`}
       </section>
       <section class="card">
         <h2>${say("links.introduction")}</h2>
-        ${introduction && Object.keys(introduction).length ? html`<${Json} value=${introduction} />` : html`<p class="quiet">${say("links.introduction.none")}</p>`}
+        ${
+          said
+            ? html`<${Facts} rows=${Object.entries(said).map(([key, value]) => [html`<span class="mono">${key}</span>`, value === undefined ? "" : shown(value)])} />`
+            : html`<p class="quiet">${say("links.introduction.none")}</p>`
+        }
       </section>
       <section class="card">
         <h2>${say("links.settings")}</h2>
@@ -189,15 +194,35 @@ const shown = (value) =>
       ? JSON.stringify(value)
       : String(value);
 
-function Capabilities({ value }) {
-  const list = Array.isArray(value)
-    ? value
-    : Object.entries(value ?? {})
-        .filter(([, on]) => on !== false && on !== null)
-        .map(([key, on]) => (on === true ? key : `${key}: ${shown(on)}`));
-  if (!list.length) return html`<p class="quiet">${say("links.capabilities.none")}</p>`;
-  return html`<p class="tags">${list.map((one) => html`<${Tag}>${one}<//>`)}</p>`;
+/** What the CRM offers, and what it is sent. */
+function Capabilities({ of }) {
+  const { methods = [], forms = [], events = {}, active_users = 0, tunnel_users = 0 } = of;
+  const users = events.users ?? [];
+  const silent = events.silent ?? [];
+  const heard = users.length ? say("links.events.of", { users: users.join(", ") }) : say("links.events.all");
+  return html`<${Facts}
+    rows=${[
+      [say("links.offers"), say("links.offers.n", { methods: methods.length, forms: forms.length })],
+      [say("links.events"), events.heard ? heard : say("links.events.none")],
+      [say("links.events.silent"), silent.length ? html`<span class="mono">${silent.join(", ")}</span>` : ""],
+      [say("links.users"), say("links.users.n", { active: count(active_users), tunnel: count(tunnel_users) })],
+    ]}
+  />`;
 }
+
+/** A form with what it shows and asks for. */
+function Takes({ of }) {
+  return html`<details><summary><span class="mono">${of.name}</span>${of.caption && of.caption !== of.name ? ` · ${of.caption}` : ""}</summary>
+    <h3>${say("links.forms.shows")}</h3><ul>${parameters(of.input)}</ul>
+    <h3>${say("links.forms.asks")}</h3><ul>${parameters(of.output) ?? say("links.try.anything")}</ul>
+  </details>`;
+}
+
+const parameters = (all) =>
+  all?.map(
+    ({ name, type, caption, required }) =>
+      html`<li><span class="mono">${name}</span> <span class="quiet small">${type}${required ? ` · ${say("links.try.needed")}` : ""}${caption ? ` · ${caption}` : ""}</span></li>`,
+  );
 
 /** Calls a dynamic method of this link, and shows what comes of it. */
 function Try({ link, names }) {
@@ -250,17 +275,12 @@ function Try({ link, names }) {
 
 /** What a method takes and gives, and how it has done so far. */
 function Declared({ of }) {
-  const list = (all) =>
-    all?.map(
-      ({ name, type, caption, required }) =>
-        html`<li><span class="mono">${name}</span> <span class="quiet small">${type}${required ? ` · ${say("links.try.needed")}` : ""}${caption ? ` · ${caption}` : ""}</span></li>`,
-    );
   return html`<p class="quiet small">${of.count ? say("links.try.counts", { n: count(of.count), half: millis(of.p50_ms), most: millis(of.p95_ms) }) : say("links.try.never")}</p>
     ${
       (of.input ?? of.output) &&
       html`<details><summary>${say("links.try.declared")}</summary>
-      <h3>${say("links.try.takes")}</h3><ul>${list(of.input) ?? say("links.try.anything")}</ul>
-      <h3>${say("links.try.gives")}</h3><ul>${list(of.output) ?? say("links.try.anything")}</ul>
+      <h3>${say("links.try.takes")}</h3><ul>${parameters(of.input) ?? say("links.try.anything")}</ul>
+      <h3>${say("links.try.gives")}</h3><ul>${parameters(of.output) ?? say("links.try.anything")}</ul>
     </details>`
     }`;
 }

@@ -1,4 +1,4 @@
-"""Reads {"document": OpenAPI 3.1, "answers": [{"path", "method", "status", "body"}]} from standard input. Checks the document
+"""Reads {"document": OpenAPI 3.1, "answers": [{"path", "method", "status", "type", "body"}]} from standard input. Checks the document
 against the schema of OpenAPI 3.1, every example in it against its own schema, and each answer against the schema that the
 document has for it. Prints what is wrong, one a line, and how much it looked at."""
 
@@ -77,7 +77,11 @@ for answer in given["answers"]:
         wrong.append(f"{where} is not described")
         continue
     counts["answers"] += 1
-    fits(response["content"]["application/json"]["schema"], answer["body"], where)
+    media = response.get("content", {}).get(answer["type"])
+    if media is None:
+        wrong.append(f"{where}: {answer['type']} is not described")
+    elif answer["body"] is not None:
+        fits(media["schema"], answer["body"], where)
 
 for line in wrong:
     print(line)

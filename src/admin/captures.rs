@@ -1,5 +1,5 @@
 //! `/api/v1/captures`: a while of what happens, kept in memory for the inspector, to be downloaded. `docs/replay.md` describes the
-//! format. A capture that begins here begins in the middle: it can be shown, and is not played.
+//! format. A capture that begins here begins in the middle: what passed is played as it was, and nothing can be compared.
 
 use std::time::Duration;
 
@@ -109,7 +109,7 @@ async fn begin_capture(State(shared): State<Shared>, request: Request) -> Result
         link: fields.text("link")?.to_string(),
         user: fields.text("user")?.to_string(),
         tab: fields.text("tab")?.to_string(),
-        wire: false,
+        ..Filter::default()
     };
     let pbx = fields.flag_or("pbx", true)?;
     let longest = fields.whole("seconds", 1..=LONGEST_S)?.map_or(USUAL, Duration::from_secs);
@@ -126,7 +126,7 @@ async fn begin_capture(State(shared): State<Shared>, request: Request) -> Result
 
 /// Download a capture
 ///
-/// What it holds so far: a file that `ctigate replay --show` shows. Secrets are not in it.
+/// What it holds so far: a file that `ctigate replay` plays, message by message. Secrets are not in it.
 #[utoipa::path(
     get, path = "/api/v1/captures/{id}", tag = "events",
     params(("id" = u64, Path, description = "Its id")),

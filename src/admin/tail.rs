@@ -18,7 +18,7 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::engine::Filter;
+use crate::engine::{self, Filter};
 
 use super::answer::Refusal;
 use super::{Door, Failure, Shared};
@@ -111,7 +111,7 @@ pub struct Wanted {
     /// Only of this tab: the `id` of its connection, or the `tabid` of a tab behind a link.
     #[serde(default)]
     tab: String,
-    /// `json` (the default): the text in JSON; `wire`: as it went.
+    /// `json` (the default): the text in JSON; `xml`: in XML; `wire`: as it went.
     #[serde(default)]
     #[param(inline, required = false)]
     format: Shown,
@@ -123,6 +123,7 @@ pub struct Wanted {
 enum Shown {
     #[default]
     Json,
+    Xml,
     Wire,
 }
 
@@ -139,7 +140,12 @@ impl Tails {
     /// 400 when what is wanted cannot be read, 429 when too many follow already.
     pub fn stream(&self, door: &dyn Door, wanted: Result<Query<Wanted>, QueryRejection>) -> Result<Response, Failure> {
         let Query(Wanted { user, link, tab, format }) = wanted.map_err(|error| Failure::bad(error.body_text()))?;
-        let lines = door.tail(Filter { user, link, tab, wire: format == Shown::Wire });
+        let shown = match format {
+            Shown::Json => engine::Shown::Json,
+            Shown::Xml => engine::Shown::Xml,
+            Shown::Wire => engine::Shown::Wire,
+        };
+        let lines = door.tail(Filter { user, link, tab, shown });
         let events = lines.map(|line| Ok(Event::default().json_data(&line).unwrap_or_default()));
         respond(&self.seats, MOST, &self.stop, events)
     }

@@ -5,7 +5,8 @@
 //! - [`play`] reads a capture, builds a Hub as it was, hands in what went in at its moments, and compares what comes out.
 //! - [`line`] is the format itself; [`mask`] says what is secret.
 //!
-//! A capture that was begun with the node plays; one that was begun later lacks what was before, and can only be shown.
+//! A capture that was begun with the node plays whole: what comes out is compared. One that was begun later lacks what was before: what
+//! passed is played as it was, and nothing is compared.
 
 pub mod line;
 pub mod mask;

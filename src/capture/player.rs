@@ -75,7 +75,7 @@ pub enum PlayError {
     #[error("the capture is of version {0} of the format, this program reads {VERSION}")]
     Version(u32),
     /// It began later than the node.
-    #[error("the capture began when the node had been running already: it can be shown (--show), not played")]
+    #[error("the capture began when the node had been running already: what comes out cannot be compared")]
     InTheMiddle,
 }
 

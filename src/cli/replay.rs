@@ -5,6 +5,7 @@ use std::io::BufReader;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 
 use super::args::Replay;
 use super::tail::{Message, line};
@@ -19,7 +20,8 @@ pub(super) fn replay(asked: &Replay, terminal: &mut Terminal) -> Result<(), Fail
             .map(|file| BufReader::with_capacity(1 << 20, file))
             .map_err(|error| Failure::new(format!("cannot read {}: {error}", asked.file.display())))
     };
-    if asked.show {
+    let whole = Lines::new(open()?).head().map_err(unplayable)?.plays;
+    if asked.show || !whole {
         return show(asked, Lines::new(open()?), terminal);
     }
     let began = Instant::now();
@@ -41,13 +43,7 @@ pub(super) fn replay(asked: &Replay, terminal: &mut Terminal) -> Result<(), Fail
 
 #[expect(clippy::needless_pass_by_value, reason = "it stands in map_err")]
 fn unplayable(error: PlayError) -> Failure {
-    let help = match error {
-        PlayError::InTheMiddle => {
-            "\"ctigate replay FILE --show\" shows it; \"ctigate serve --record FILE\" makes one that plays"
-        }
-        _ => "docs/replay.md describes the format",
-    };
-    Failure::new(error.to_string()).help(help)
+    Failure::new(error.to_string()).help("docs/replay.md describes the format")
 }
 
 fn tell(played: &Played, seconds: f64, terminal: &mut Terminal) -> std::io::Result<()> {
@@ -74,20 +70,54 @@ fn tell(played: &Played, seconds: f64, terminal: &mut Terminal) -> std::io::Resu
     terminal.line(&format!("  played:   {}", or_nothing(&difference.played)))
 }
 
-/// Shows messages as `tail` does, and what the telephone system said.
+/// What was played of a capture that began in the middle.
+#[derive(Default)]
+struct Part {
+    inputs: u64,
+    outputs: u64,
+    span: Duration,
+    digest: Sha256,
+    end: String,
+}
+
+impl Part {
+    fn tell(self, seconds: f64, json: bool, terminal: &mut Terminal) -> std::io::Result<()> {
+        let Self { inputs, outputs, span, digest, end } = self;
+        let digest: String = digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+        let span = span.as_secs_f64();
+        if json {
+            let told = json!({"whole": false, "inputs": inputs, "outputs": outputs, "span_s": span, "seconds": seconds,
+                "digest": digest, "end": end});
+            return terminal.line(&told.to_string());
+        }
+        terminal.line(&format!("{inputs} inputs and {outputs} outputs, over {span:.1} s of its clock"))?;
+        terminal.line(&format!("played in {seconds:.2} s; sha256 of what passed: {digest}"))?;
+        terminal.line(
+            "it began when the gateway had been running already, so that what passed is played as it was, and nothing is compared",
+        )
+    }
+}
+
+/// Plays messages as they passed: shows them as `tail` does, and what the telephone system said. Of a capture that cannot be compared it
+/// says at the end how much there was.
 fn show(asked: &Replay, mut lines: Lines<BufReader<File>>, terminal: &mut Terminal) -> Result<(), Failure> {
     let head = lines.head().map_err(unplayable)?;
     let began = Instant::now();
     let mut first = None;
+    let mut part = Part::default();
     loop {
         let number = lines.number + 1;
-        let Some(text) = lines.line().map_err(unplayable)? else { return Ok(()) };
+        let Some(text) = lines.line().map_err(unplayable)? else { break };
         let bad = |error: serde_json::Error| Failure::new(format!("line {number} cannot be read: {error}"));
         let found: Line<'_> = serde_json::from_str(text).map_err(bad)?;
         let at = Duration::from_micros(found.at);
         let since = at.saturating_sub(*first.get_or_insert(at));
         if asked.until.is_some_and(|until| since > until) {
-            return Ok(());
+            break;
+        }
+        if let Some(end) = found.end {
+            part.end = end.into_owned();
+            continue;
         }
         let fits = |wanted: &Option<String>, is: &str| wanted.as_ref().is_none_or(|wanted| wanted == is);
         if !fits(&asked.link, &found.link) || !fits(&asked.user, &found.user) || !fits(&asked.tab, &found.tab) {
@@ -98,6 +128,10 @@ fn show(asked: &Replay, mut lines: Lines<BufReader<File>>, terminal: &mut Termin
             (None, Some(raw)) => ("out", raw),
             (None, None) => continue,
         };
+        *(if direction == "in" { &mut part.inputs } else { &mut part.outputs }) += 1;
+        part.span = since;
+        part.digest.update(raw.get().as_bytes());
+        part.digest.update(b"\n");
         let value: Value = serde_json::from_str(raw.get()).map_err(bad)?;
         let Some(mut message) = message(&value) else { continue };
         message.ms = head.wall_ms + i64::try_from(at.as_millis()).unwrap_or(0);
@@ -114,6 +148,10 @@ fn show(asked: &Replay, mut lines: Lines<BufReader<File>>, terminal: &mut Termin
             let line = line(&message, terminal);
             terminal.line(&line)?;
         }
+    }
+    match asked.show {
+        true => Ok(()),
+        false => Ok(part.tell(began.elapsed().as_secs_f64(), asked.json, terminal)?),
     }
 }
 

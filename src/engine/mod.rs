@@ -38,7 +38,7 @@ use tokio_util::sync::CancellationToken;
 pub use outbox::Outbox;
 pub use pulse::{Follower, Part, Parts, Pulse};
 pub use recorder::{Captured, Tape, Wanted};
-pub use tap::{Filter, Tail, TapLine, masked};
+pub use tap::{Filter, Shown, Tail, TapLine, masked};
 
 use recorder::Recorder;
 

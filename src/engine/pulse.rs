@@ -87,7 +87,7 @@ impl Parts {
                 Part::Links
             }
             Output::Notice(Notice::Circuit { .. }) => Part::Links,
-            Output::Notice(Notice::Presence { .. }) => Part::Users,
+            Output::Notice(Notice::Presence { .. } | Notice::Tabs { .. }) => Part::Users,
             Output::Notice(Notice::Form { .. }) => Part::Forms,
             Output::Notice(Notice::MethodDone { .. }) => Part::Methods,
             Output::Record(Record::Call(_)) => Part::Journal,

@@ -31,7 +31,7 @@ impl Story {
     pub(super) fn tell(&self, steps: Vec<Step>) {
         let mut memory = self.lock();
         for step in steps {
-            if outlives(&step.what) {
+            if outlives(&step) {
                 if memory.unkept.len() >= WAITING {
                     memory.unkept.pop_front();
                 }
@@ -69,19 +69,16 @@ impl Story {
     }
 }
 
-/// Whether a step is worth keeping: what was decided about calls and forms is, the everyday of tabs, events and methods is not.
-fn outlives(what: &What) -> bool {
-    !matches!(
-        what,
-        What::Told { .. }
-            | What::Asked { .. }
-            | What::Done { .. }
-            | What::Subscribed { .. }
-            | What::TabOpened { .. }
-            | What::TabClosed { .. }
-            | What::Ordered { .. }
-            | What::Refused { .. }
-    )
+/// Whether a step is worth keeping: what was decided about calls and forms is, with who heard of it and what was asked for it; the
+/// everyday of tabs is not, nor are events and methods that belong to no call.
+fn outlives(step: &Step) -> bool {
+    match step.what {
+        What::Told { .. } | What::Asked { .. } | What::Done { .. } | What::Ordered { .. } | What::Refused { .. } => {
+            !step.call.is_empty() || !step.form.is_empty()
+        }
+        What::Subscribed { .. } | What::TabOpened { .. } | What::TabClosed { .. } => false,
+        _ => true,
+    }
 }
 
 /// About how many bytes a step takes. Texts may share their bytes with others; they are counted all the same.
@@ -140,8 +137,11 @@ mod tests {
     fn what_outlives_waits_until_it_is_taken_and_not_for_ever() {
         let story = Story::default();
         let told = || What::Told { event: "userstatechanged", tabs: 1, deaf: 0, links: Vec::new() };
-        story.tell(vec![step(1, What::Over), step(2, told())]);
-        assert_eq!(story.take_unkept().len(), 1);
+        let everyday = Step { call: Default::default(), ..step(2, told()) };
+        let of_a_call = Step { call: "c".into(), ..step(3, told()) };
+        story.tell(vec![step(1, What::Over), everyday, of_a_call]);
+        let kept: Vec<i64> = story.take_unkept().iter().map(|step| step.at_ms).collect();
+        assert_eq!(kept, [1, 3], "who heard of a call is kept, the everyday is not");
         assert_eq!(story.take_unkept().len(), 0);
         story.tell((0..WAITING + 5).map(|n| step(n, What::Over)).collect());
         let waiting = story.take_unkept();

@@ -62,8 +62,20 @@ pub struct Filter {
     pub link: String,
     /// Only of this tab: the number of the peer, or the `tabid` of a tab behind a link.
     pub tab: String,
-    /// Show the text as it went over the wire; else in JSON.
-    pub wire: bool,
+    /// How the text is shown.
+    pub shown: Shown,
+}
+
+/// How a follower wants texts shown.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Shown {
+    /// In JSON, whatever it went in.
+    #[default]
+    Json,
+    /// In XML, whatever it went in.
+    Xml,
+    /// As it went over the wire.
+    Wire,
 }
 
 /// One message on its way past.
@@ -140,10 +152,16 @@ impl Tap {
                 && (link.is_empty() || link == passing.link)
                 && (of_tab.is_empty() || of_tab == tab || *of_tab == connection)
         };
+        // Each way of showing it is made once.
         let mut lines: [Option<TapLine>; 2] = [None, None];
         for follower in followers.iter().filter(wanted) {
-            let wire = follower.filter.wire;
-            let line = lines[usize::from(wire)].get_or_insert_with(|| TapLine::of(passing, user, tab, wire)).clone();
+            let format = match follower.filter.shown {
+                Shown::Json => Format::Json,
+                Shown::Xml => Format::Xml,
+                Shown::Wire => passing.format.unwrap_or(Format::Json),
+            };
+            let line = &mut lines[usize::from(format == Format::Xml)];
+            let line = line.get_or_insert_with(|| TapLine::of(passing, user, tab, format)).clone();
             if follower.lines.try_send(line).is_err() {
                 follower.lost.fetch_add(1, Ordering::Relaxed);
             }
@@ -152,9 +170,9 @@ impl Tap {
 }
 
 impl TapLine {
-    fn of(passing: &Passing<'_>, user: &str, tab: &str, wire: bool) -> Self {
+    fn of(passing: &Passing<'_>, user: &str, tab: &str, shown: Format) -> Self {
         let &Passing { direction, peer, link, format, envelope, .. } = passing;
-        let text = codec::encode(&masked(envelope), format.filter(|_| wire).unwrap_or(Format::Json));
+        let text = codec::encode(&masked(envelope), shown);
         let mut end = text.len().min(MAX_TEXT);
         while !text.is_char_boundary(end) {
             end -= 1;

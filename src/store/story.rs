@@ -6,7 +6,7 @@ use super::sql::{Row, sql};
 use super::{Store, StoreError};
 
 /// Most decisions that are kept.
-const MOST: i64 = 50_000;
+const MOST: i64 = 100_000;
 /// How long they are kept at most, milliseconds.
 const LIFE_MS: i64 = 14 * 24 * 3_600_000;
 

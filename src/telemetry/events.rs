@@ -282,6 +282,7 @@ impl Telemetry {
             Notice::LinkContested { link } => {
                 tracing::warn!(link = &**link, "two CRMs compete for the link; newcomers are sent away for a while");
             }
+            Notice::Tabs { login } => tracing::debug!(login = &**login, "other tabs behind a link"),
             Notice::Presence { login, online } => tracing::info!(login = &**login, online, "presence"),
             Notice::MethodDone { method, link, outcome, millis } => {
                 metrics.methods.with(outcome).inc();

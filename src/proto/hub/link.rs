@@ -448,17 +448,24 @@ impl Hub {
             .collect();
         for user in gone {
             self.links[link].tunnel.remove(&user);
+            self.tunnel_tabs_changed(user);
             self.presence_changed(user);
             self.forms_tab_left(link, user);
         }
         for (user, ids) in active {
             let tunnel = self.links[link].tunnel.entry(user).or_default();
             let ids = if ids.is_empty() { vec![Text::new()] } else { ids };
+            let before = tunnel.tabs.len();
             tunnel.tabs.retain(|t| ids.contains(&t.id));
+            let mut changed = tunnel.tabs.len() != before;
             for id in ids {
                 if !tunnel.tabs.iter().any(|t| t.id == id) {
                     tunnel.tabs.push(TunnelTab { id, since_ms: wall, focus: None, has_focus: false });
+                    changed = true;
                 }
+            }
+            if changed {
+                self.tunnel_tabs_changed(user);
             }
             self.presence_changed(user);
         }
@@ -486,7 +493,14 @@ impl Hub {
             // A login without a tab id stands for all tabs of the person; it gives way to the first that has one.
             tunnel.tabs.retain(|t| !t.id.is_empty() || tab.is_empty());
             tunnel.tabs.push(TunnelTab { id: tab.clone(), since_ms: wall, focus: None, has_focus: false });
+            self.tunnel_tabs_changed(user);
         }
+    }
+
+    /// Somebody has other tabs behind a link than before.
+    fn tunnel_tabs_changed(&mut self, user: UserIx) {
+        let login = self.users[user].account.login.clone();
+        self.out.push_back(Output::Notice(Notice::Tabs { login }));
     }
 
     /// A tunnelled request named a tab: it exists, then.
@@ -503,6 +517,7 @@ impl Hub {
         if let Some(tab) = tab {
             tunnel.tabs.retain(|t| t.id != *tab);
             if !tunnel.tabs.is_empty() {
+                self.tunnel_tabs_changed(user);
                 return self.forms_tab_left(link, user);
             }
         }
@@ -512,6 +527,7 @@ impl Hub {
         if let Some(hash) = session {
             self.release_session(&hash);
         }
+        self.tunnel_tabs_changed(user);
         self.presence_changed(user);
         self.forms_tab_left(link, user);
     }
@@ -520,6 +536,7 @@ impl Hub {
         for link in 0..self.links.len() {
             if self.links[link].tunnel.get(&user).is_some_and(|t| t.session.as_deref() == Some(hash)) {
                 self.links[link].tunnel.remove(&user);
+                self.tunnel_tabs_changed(user);
                 self.presence_changed(user);
                 self.forms_tab_left(link, user);
             }

@@ -202,6 +202,11 @@ pub enum Notice {
         /// Whether online now.
         online: bool,
     },
+    /// A user has other tabs behind a link than before.
+    Tabs {
+        /// The login.
+        login: Text,
+    },
     /// A dynamic method ended.
     MethodDone {
         /// Its name.

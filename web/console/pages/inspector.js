@@ -108,6 +108,7 @@ export function Inspector({ query }) {
       <${One} label=${say("inspector.tab")} value=${tab} set=${(value) => set({ tab: value })} choices=${tabs.map((one) => [String(one.tab || one.id), `${one.login} · ${one.tab || one.address}`])} />
       <div class="field"><span class="label">${say("inspector.format")}</span><${Pills} label=${say("inspector.format")} value=${format} set=${(value) => set({ format: value })} choices=${[
         ["json", "JSON"],
+        ["xml", "XML"],
         ["wire", say("inspector.wire")],
       ]} /></div>
     </div>

@@ -65,7 +65,8 @@ impl Desk {
         Ok(made)
     }
 
-    /// Changes an account of the store. Gives its password, if one was made. With another password the person's second factor stays.
+    /// Changes an account of the store. Gives its password, if one was made. With another password the person's sessions of the
+    /// console end, and the second factor stays.
     ///
     /// # Errors
     /// [`Refused::Unknown`], [`Refused::Conflict`] for an account of the file, [`Refused::Unfit`].
@@ -98,6 +99,10 @@ impl Desk {
     async fn put(&self, before: &User, user: User, what: &str, doer: &Doer) -> Result<(), Refused> {
         self.fits(std::slice::from_ref(&user))?;
         self.store.put_accounts(std::slice::from_ref(&user), unix_ms()).await?;
+        if before.password_hash != user.password_hash {
+            // Whoever knew the password of before is out.
+            self.store.end_console_sessions(&user.login, "").await?;
+        }
         let (was, is) = difference(before, &user);
         self.note(doer, what, &user.login, json!({ "was": was, "is": is })).await?;
         Ok(())

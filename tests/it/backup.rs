@@ -7,7 +7,6 @@ use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
 use ctigate::config;
-use ctigate::proto::hub::output::{Record, StoredSession};
 use ctigate::store::upkeep::{self, UpkeepError};
 use ctigate::store::{Lock, Store};
 use ctigate::telemetry::Telemetry;
@@ -100,36 +99,40 @@ async fn each_kind_takes_what_the_other_wrote() {
 
 on_both! {
     async fn a_backup_shows_one_moment_while_others_write(database: Database) {
-        let store = store(&database).await;
-        // Each batch begins and ends a pair: a backup that mixed moments would show halves.
+        store(&database).await.close(BOUND).await;
+        let mut other = database.other().await;
+        other.run("INSERT INTO session VALUES ('one', 'a', 9000000000000, 0)").await;
+        other.run("INSERT INTO setting VALUES ('limits.max_users', '0', 1)").await;
+        // Each change is of two tables, which a backup reads one after the other: one that mixed moments would show halves.
         let (stop, backups) = (std::sync::atomic::AtomicBool::new(false), 5);
         let write = async {
-            for n in 0_i64.. {
+            for n in 1_i64.. {
                 if stop.load(std::sync::atomic::Ordering::Relaxed) {
                     return;
                 }
-                for hash in ["one", "other"] {
-                    let session = StoredSession { hash: hash.into(), login: "a".into(), expires_ms: 9_000_000_000_000 + n, life_ms: n };
-                    store.record(Record::Session(session));
-                }
-                assert!(store.flush(BOUND).await);
+                let both = format!(
+                    "BEGIN; UPDATE session SET life_ms = {n} WHERE hash = 'one';
+                     UPDATE setting SET value = '{n}' WHERE key = 'limits.max_users'; COMMIT"
+                );
+                other.run(both).await;
+                tokio::task::yield_now().await;
             }
         };
         let read = async {
-            let mut moments = Vec::new();
-            while moments.len() < backups {
+            let mut moments: Vec<i64> = Vec::new();
+            while moments.len() < backups || moments.first() == moments.last() {
                 let lines = rows(&written(&database).await);
-                let lives: Vec<&str> = lines.iter().filter(|line| line.contains("\"a\"")).map(|line| line.rsplit(',').next().unwrap()).collect();
-                assert!(lives.is_empty() || lives.len() == 2 && lives[0] == lives[1], "{lives:?}");
-                if let Some(life) = lives.first() {
-                    moments.push((*life).to_owned());
-                }
+                let row = |of: &str| {
+                    let line = lines.iter().find(|line| line.starts_with(of)).unwrap_or_else(|| panic!("{of}: {lines:?}"));
+                    serde_json::from_str::<serde_json::Value>(line).unwrap()
+                };
+                let life = row("[\"one\"")[3].as_i64().unwrap();
+                assert_eq!(row("[\"limits.max_users\"")[1], life.to_string(), "halves of two moments");
+                moments.push(life);
             }
             stop.store(true, std::sync::atomic::Ordering::Relaxed);
-            moments
         };
-        let ((), moments) = tokio::join!(write, read);
-        assert!(moments.first() != moments.last(), "others did write: {moments:?}");
+        tokio::time::timeout(BOUND, async { tokio::join!(write, read) }).await.expect("backups of two moments");
     }
 
     async fn what_is_there_is_only_replaced_when_asked_and_never_by_half(database: Database) {

@@ -46,9 +46,15 @@ const PONG_MS = 10_000;
 const LEAVE_MS = 3_000; // for the gateway to close the socket after `logout`
 const PAUSES_S = [0.5, 1, 2, 5, 10, 30]; // before the 1st, 2nd, … try to reconnect; the last one repeats
 const JITTER = 0.2;
+const LONGEST_S = 3600; // the longest a gateway may ask us to stay away
 const MULTIPART_SETS = 64;
 const MULTIPART_PACKETS = 4096;
 const MULTIPART_CHARS = 24 * 1024 * 1024;
+
+const GOING = 1001; // how a gateway closes that goes away
+
+/** After how many seconds a gateway that is emptied wants us back; 0: it does not say. */
+const againIn = (reason) => Math.min(Number(/\bconnect again in (\d+) s\b/.exec(reason)?.[1] ?? 0), LONGEST_S);
 
 const METHOD_MS = 65_000; // a dynamic method may take a minute
 
@@ -93,6 +99,7 @@ export class Gateway extends Emitter {
   #pending = new Map(); // qid → {method, resolve, reject, timer}
   #serial = 0;
   #failures = 0;
+  #asked = false; // the gateway has said when to come back, and is obeyed
   #wake = () => {};
   #ping = 0;
   #names = new Set();
@@ -302,8 +309,11 @@ export class Gateway extends Emitter {
       return this.#openSocket(secure);
     }
     socket.onmessage = ({ data }) => this.#receive(data);
-    socket.onclose = ({ reason }) => {
-      if (socket === this.#socket) this.#lost(new CtiError("offline", reason || "the connection was lost"));
+    socket.onclose = ({ code, reason }) => {
+      if (socket !== this.#socket) return;
+      const error = new CtiError("offline", reason || "the connection was lost");
+      error.again = code === GOING ? againIn(reason) : 0;
+      this.#lost(error);
     };
     this.#ping = setInterval(() => this.#probe(socket), PING_MS);
   }
@@ -353,8 +363,11 @@ export class Gateway extends Emitter {
   }
 
   #pause(error) {
-    const seconds = PAUSES_S[Math.min(this.#failures++, PAUSES_S.length - 1)];
-    const pause = seconds * 1000 * (1 - JITTER + 2 * JITTER * Math.random());
+    this.#asked = error.again > 0;
+    const seconds = this.#asked ? error.again : PAUSES_S[Math.min(this.#failures++, PAUSES_S.length - 1)];
+    // Never sooner than asked, and not everybody at once.
+    const spread = this.#asked ? 1 + JITTER * Math.random() : 1 - JITTER + 2 * JITTER * Math.random();
+    const pause = seconds * 1000 * spread;
     this.#enter("waiting", { error, retryAt: Date.now() + pause });
     return new Promise((resolve) => {
       const timer = setTimeout(resolve, pause);
@@ -365,11 +378,13 @@ export class Gateway extends Emitter {
     });
   }
 
-  /** The network is back, or the person is: no need to wait for the timer. */
-  #hurry = () => this.#wake();
+  /** The network is back, or the person is: no need to wait for the timer, unless the gateway asked for it. */
+  #hurry = () => {
+    if (!this.#asked) this.#wake();
+  };
 
   #look = () => {
-    if (!document.hidden && this.state === "waiting") this.#wake();
+    if (!document.hidden && this.state === "waiting") this.#hurry();
     const focus = !document.hidden && document.hasFocus();
     if (this.state !== "online" || focus === this.#focus) return;
     this.#focus = focus;

@@ -103,6 +103,40 @@ story("a session that has ended is forgotten, and the tab closes", async (ending
   assert.deepEqual(await tab.evaluate(() => window.lib.keptLogins()), []);
 });
 
+story("a gateway that is emptied says when to come back, and is obeyed", async (ending) => {
+  /** Ends the connection with a word; how long the tab will wait, milliseconds. */
+  async function closed({ peer, tab }, reason) {
+    await tab.evaluate(() => {
+      window.pauses = [];
+      window.gateway.on(
+        "state",
+        ({ state, retryAt }) => state === "waiting" && window.pauses.push(retryAt - Date.now()),
+      );
+    });
+    peer.sockets.at(-1).close(1001, reason);
+    await tab.waitForFunction(() => window.pauses.length > 0);
+    return tab.evaluate(() => window.pauses[0]);
+  }
+
+  // A minute, spread, and never sooner; the person who looks at the tab does not shorten it.
+  const one = await online(ending);
+  const pause = await closed(one, "the gateway is emptied; connect again in 60 s");
+  assert.ok(pause > 59_000 && pause <= 72_000, String(pause));
+  await one.tab.evaluate(() => {
+    window.dispatchEvent(new Event("online"));
+    window.dispatchEvent(new Event("focus"));
+    return new Promise((done) => setTimeout(done, 300));
+  });
+  assert.deepEqual([one.peer.sockets.length, await one.tab.evaluate(() => window.gateway.state)], [1, "waiting"]);
+  await one.tab.evaluate(() => void window.gateway.close());
+  await one.tab.waitForFunction(() => window.gateway.state === "closed");
+
+  // Any other end is restored as ever.
+  const other = await online(ending);
+  assert.ok((await closed(other, "the gateway stops")) < 1000);
+  await other.peer.call("login", 2);
+});
+
 story("calls end with a reply, a refusal, a time-out, or the loss of the connection", async (ending) => {
   const { peer, tab } = await online(ending, {
     good: ({ x }) => ({ result: 1, twice: 2 * x }),

@@ -14,7 +14,7 @@ use crate::transport::trial::{Listener, NoLink, Wire};
 
 use super::conversation::Conversation;
 use super::exchange::Exchange;
-use super::finding;
+use super::finding::{self, Finding};
 use super::talk::Talk;
 use super::{Outcome, Verdict, opening, questions};
 
@@ -81,7 +81,7 @@ impl Brief<'_> {
             Verdict::Note => "warn",
             Verdict::Bad => "fail",
         };
-        let advice = outcome.finding.map_or(NO_ADVICE, |finding| (finding.advice, russian(finding.name)));
+        let advice = outcome.finding.map_or(NO_ADVICE, |finding| (english(finding), russian(finding.name)));
         self.tell(step, state, outcome.found, advice).await;
         state != "fail"
     }
@@ -117,7 +117,7 @@ impl Brief<'_> {
         self.tell("resolve", "ok", all.join(", "), NO_ADVICE).await;
 
         self.begin("connect").await;
-        let unreachable = (finding::UNREACHABLE.advice, russian(finding::UNREACHABLE.name));
+        let unreachable = (english(&finding::UNREACHABLE), russian(finding::UNREACHABLE.name));
         match timeout(CONNECT, TcpStream::connect(&addresses[..])).await {
             Ok(Ok(_)) => self.tell("connect", "ok", format!("port {port} accepts connections"), NO_ADVICE).await,
             Ok(Err(why)) => {
@@ -220,6 +220,20 @@ impl Brief<'_> {
         self.begin("users").await;
         let users = questions::users(talk, PATIENCE).await;
         self.judged("users", users).await;
+    }
+}
+
+/// The advice of a finding in English. Where the command names its flags, a page names its fields.
+fn english(finding: &Finding) -> &'static str {
+    match finding.name {
+        "unreachable" => {
+            "start the CRM, and compare host, port and scheme; for TLS give the certificate of its authority (trusted authorities)"
+        }
+        "no-handshake" => {
+            "the CRM must open a WebSocket (version 13), with TLS exactly where the chosen way to connect has it"
+        }
+        "credentials" => "compare login, password and authorization with what the CRM knows",
+        _ => finding.advice,
     }
 }
 

@@ -10,6 +10,8 @@ import { Icon } from "./parts/icon.js";
 import { why } from "./parts/said.js";
 import { say } from "./words.js";
 
+const LANGUAGES = { ru: "Русский", en: "English" };
+
 /** A card alone on the page. */
 export function Card({ title, under, wide, children }) {
   const other = language.value === "ru" ? "en" : "ru";
@@ -25,7 +27,9 @@ export function Card({ title, under, wide, children }) {
         <button type="button" class="plain square" aria-label=${say("theme", { theme: say(`theme.${theme.value}`) })} title=${say("theme", { theme: say(`theme.${theme.value}`) })} onClick=${() => chooseTheme(nextTheme())}>
           <${Icon} name=${themes[theme.value]} />
         </button>
-        <button type="button" class="plain" lang=${other} onClick=${() => chooseLanguage(other)}>${{ ru: "Русский", en: "English" }[other]}</button>
+        <button type="button" class="plain language" lang=${other} title=${LANGUAGES[other]} onClick=${() => chooseLanguage(other)}>
+          <span class="long">${LANGUAGES[other]}</span><span class="short">${other.toUpperCase()}</span>
+        </button>
       </header>
       ${children}
     </div>

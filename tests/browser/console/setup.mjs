@@ -84,6 +84,8 @@ story("console setup: it speaks Russian in the dark on a telephone, and a wrong 
   });
   await desk.sees("Кто управляет шлюзом?", ".enter");
   await desk.fits("the wizard");
+  const language = await desk.tab.locator(".enter button.language").boundingBox();
+  assert.ok(language.height < 40, `the language is written on one line: ${language.height}`);
   await desk.accessible("the wizard in the dark");
   await desk.picture("setup-ru-dark-360");
   const wrong = await consoleOf(ending, node, { by: null, at: "setup?code=wrong" });

@@ -11,6 +11,7 @@ use crate::operate;
 use crate::support::admin::Admin;
 use crate::support::http::ask;
 use crate::support::peers::text;
+use crate::support::process::free_address;
 use crate::support::{FakeCrm, soon};
 
 /// Python with the packages of `requirements.txt`: the one that the installation of the tests made, else the machine's.
@@ -127,7 +128,7 @@ async fn the_document_is_valid_its_examples_fit_and_so_does_what_every_address_a
     let mut book = Book { admin, cookie: String::new(), answers: Vec::new() };
 
     // The first run. The code is what counts here, not the token.
-    let bind = operate::free_port();
+    let bind = free_address();
     let crm = json!({"name": "crm", "mode": "accept-ws", "bind": bind.to_string()});
     let by = By::Stranger;
     let setup = "/api/v1/setup";
@@ -136,7 +137,7 @@ async fn the_document_is_valid_its_examples_fit_and_so_does_what_every_address_a
     let wanted = |password: &str| json!({"code": once, "admin": {"login": "Anna", "password": password}, "link": crm});
     book.hold_by(by, 400, "POST", setup, "", wanted("short")).await;
     let test = "/api/v1/setup/test";
-    let away = json!({"name": "away", "mode": "dial-ws", "url": format!("ws://{}/", operate::free_port())});
+    let away = json!({"name": "away", "mode": "dial-ws", "url": format!("ws://{}/", free_address())});
     book.hold_by(by, 200, "POST", test, &format!("{test}?code={once}"), away.clone()).await;
     book.hold_by(by, 403, "POST", test, "/api/v1/setup/test?code=guess", away.clone()).await;
     book.hold_by(by, 200, "POST", setup, "", wanted("Secret1-admin")).await;
@@ -219,7 +220,7 @@ async fn the_document_is_valid_its_examples_fit_and_so_does_what_every_address_a
 
     // Links.
     let links = "/api/v1/links";
-    let other = json!({"name": "other", "mode": "accept-ws", "bind": operate::free_port().to_string(), "password": "x", "login": "x"});
+    let other = json!({"name": "other", "mode": "accept-ws", "bind": free_address().to_string(), "password": "x", "login": "x"});
     book.hold(201, "POST", links, "", other.clone()).await;
     book.hold(409, "POST", links, "", other.clone()).await;
     book.hold(200, "GET", links, "", Value::Null).await;
@@ -228,7 +229,7 @@ async fn the_document_is_valid_its_examples_fit_and_so_does_what_every_address_a
     book.hold(400, "POST", "/api/v1/links/test", "", json!([])).await;
     let one = "/api/v1/links/{name}";
     book.hold(200, "PUT", one, "/api/v1/links/other", other.clone()).await;
-    let named_none = json!({"name": "none", "mode": "accept-ws", "bind": operate::free_port().to_string()});
+    let named_none = json!({"name": "none", "mode": "accept-ws", "bind": free_address().to_string()});
     book.hold(404, "PUT", one, "/api/v1/links/none", named_none).await;
     let again = "/api/v1/links/{name}/reconnect";
     book.hold(200, "POST", again, "/api/v1/links/other/reconnect", Value::Null).await;

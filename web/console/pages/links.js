@@ -104,7 +104,8 @@ const again = (name) => attempt(() => post(`links/${part(name)}/reconnect`), say
 
 async function drop(name, then) {
   if (!(await sure(say("links.remove"), say("links.remove.sure", { name }), say("links.remove")))) return;
-  if (await attempt(() => remove(`links/${part(name)}`), say("links.removed", { name }))) then?.();
+  then?.(); // first, so that nobody looks for what is not there any more
+  await attempt(() => remove(`links/${part(name)}`), say("links.removed", { name }));
 }
 
 function Acts({ one, then }) {

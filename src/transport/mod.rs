@@ -22,6 +22,7 @@ mod frames;
 pub mod gate;
 mod guard;
 mod handshake;
+mod heads;
 mod hixie76;
 mod http;
 pub mod limit;

@@ -21,6 +21,9 @@ use super::wire;
 /// How much is read at once.
 const READ: usize = 4096;
 
+/// Most bytes of a length: what is longer says nothing more.
+const LONGEST_LENGTH: usize = 9;
+
 /// A socket whose handshake is done.
 #[derive(Debug)]
 pub(super) struct Hixie {
@@ -162,7 +165,8 @@ impl Hixie {
         let mut length = 0usize;
         for (i, byte) in self.buffer[1..].iter().enumerate() {
             length = length.saturating_mul(128).saturating_add(usize::from(byte & 0x7f));
-            if length > self.limit {
+            // A length of zeros without end is refused too, and not gathered.
+            if length > self.limit || i >= LONGEST_LENGTH {
                 return Err(self.too_long());
             }
             if byte & 0x80 == 0 {
@@ -282,5 +286,53 @@ mod tests {
                 assert!(key.chars().all(|c| (' '..='~').contains(&c)));
             }
         }
+    }
+
+    /// What a socket makes of these bytes, each piece of which comes alone; and the most that it held.
+    async fn heard(bytes: &[u8], piece: usize, limit: usize) -> (Vec<String>, usize) {
+        let (mine, mut theirs) = tokio::io::duplex(64);
+        let pieces: Vec<Vec<u8>> = bytes.chunks(piece).map(<[u8]>::to_vec).collect();
+        let sending = tokio::spawn(async move {
+            for piece in pieces {
+                if theirs.write_all(&piece).await.is_err() {
+                    return;
+                }
+            }
+        });
+        let mut hixie = Hixie::new(Stream::Carried(Box::new(mine)), Vec::new(), limit, Duration::from_secs(1));
+        let (mut all, mut most) = (Vec::new(), 0);
+        loop {
+            let heard = hixie.next().await;
+            most = most.max(hixie.buffer.len());
+            let over = matches!(heard, Heard::Broken(_) | Heard::Gone(_) | Heard::Close(_));
+            all.push(match heard {
+                Heard::Broken(reason) => format!("broken {}", reason.code),
+                Heard::Gone(_) => "gone".to_owned(),
+                other => format!("{other:?}"),
+            });
+            if over {
+                drop(hixie);
+                sending.await.unwrap();
+                return (all, most);
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn bytes_without_sense_are_bounded_and_cost_nobody_a_panic() {
+        use rand::SeedableRng;
+        let mut dice = rand::rngs::SmallRng::seed_from_u64(76);
+        // Mostly the bytes that mean something.
+        let bytes = [0x00, 0x00, 0xff, 0xff, 0x80, 0x81, 0x7f, b'a', b'[', 0xd0, 0xb6, 0x01];
+        for _ in 0..2000 {
+            let some: Vec<u8> =
+                (0..dice.random_range(0..300)).map(|_| bytes[dice.random_range(0..bytes.len())]).collect();
+            let (whole, most) = heard(&some, some.len().max(1), 100).await;
+            assert!(most <= 100 + READ, "{most} bytes are held");
+            assert_eq!(whole, heard(&some, dice.random_range(1..5), 100).await.0, "{some:02x?}");
+        }
+        let endless = vec![0x80; 10_000];
+        assert_eq!(heard(&[&[0x81][..], &endless].concat(), 64, 100).await.0.last().unwrap(), "broken 1009");
+        assert_eq!(heard(&[&[0x00][..], &[b'a'; 500]].concat(), 64, 100).await.0, ["broken 1009"]);
     }
 }

@@ -210,7 +210,8 @@ fn text(message: &str) -> Vec<u8> {
 #[tokio::test]
 async fn a_panic_ends_one_connection_and_is_counted() {
     let transport = transport();
-    let tab = || Start { role: Role::Tab, ..start() };
+    // The neighbour may be silent for as long as the panic takes to be told of.
+    let tab = || Start { role: Role::Tab, dialog: Arc::new(dialog::Settings::tab()), ..start() };
     let mut running = Vec::new();
     let mut peers = Vec::new();
     for _ in 0..2 {

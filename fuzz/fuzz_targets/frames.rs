@@ -20,8 +20,8 @@ fuzz_target!(|data: &[u8]| {
     let mut guard = Guard::new(side, limit);
     let good = guard.inspect(&mut whole);
     assert!(good == bytes.len() || guard.violation().is_some(), "bytes are withheld without a reason");
-    // The same in pieces: the same frames pass and the same is refused. Where bytes are withheld the place may be another,
-    // because half a character is only half a character when what follows is there.
+    // The same in pieces: the same frames pass and the same is refused. Only texts that are no UTF-8 may pass as a whole and not in
+    // pieces: of a text that is here whole the library checks the characters.
     let mut pieces = bytes.to_vec();
     let mut again = Guard::new(side, limit);
     let mut passed = Vec::new();
@@ -32,8 +32,9 @@ fuzz_target!(|data: &[u8]| {
             break;
         }
     }
-    assert_eq!(guard.violation().map(|why| why.code), again.violation().map(|why| why.code));
-    if guard.violation().is_none() {
+    let (one, other) = (guard.violation().map(|why| why.code), again.violation().map(|why| why.code));
+    assert!(one == other || other == Some(1007), "{one:?} as a whole, {other:?} in pieces");
+    if other.is_none() {
         assert_eq!(whole, passed);
     }
     check(&whole[..good], limit);

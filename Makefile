@@ -1,6 +1,6 @@
 # Everything a person does with this tree. Each target says what it needs and what it prints.
 
-.PHONY: demo test docs load lint bench fuzz build deb deb-test image rules help
+.PHONY: demo test docs load lint bench fuzz soak network build deb deb-test image rules help
 
 help: ## This list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' Makefile
@@ -39,6 +39,12 @@ image: ## Build the container image and run it; without a container engine, play
 
 rules: ## Check and try the alert rules with promtool
 	@scripts/rules.sh
+
+soak: ## Half an hour under load: memory stays flat, descriptors come back (MINUTES=n)
+	@MINUTES=$(or $(MINUTES),30) cargo test --locked --test it -- --ignored --nocapture soak::
+
+network: ## More stories on the simulated network (SEEDS=n, SEED=n for one)
+	@SEEDS=$(or $(SEEDS),20000) cargo test --locked --test network -- --nocapture
 
 fuzz: ## Each fuzz target for a minute (SECONDS_EACH=n for longer)
 	@FUZZ_SECONDS=$(or $(SECONDS_EACH),60) fuzz/run.sh

@@ -85,5 +85,13 @@ mod doctor;
 mod service;
 // Gateways and peers for the stories.
 mod support;
+// Rules that hold on every way in.
+mod paths;
+// What must be shown to nobody.
+mod secrets;
+// Half an hour under load.
+mod soak;
+// TLS as somebody else's examiner sees it.
+mod sslyze;
 // Certificates that change, and peers that get TLS wrong.
 mod tls;

@@ -93,7 +93,7 @@ impl Events {
     }
 
     /// The next event that is wanted; those before it are passed over.
-    pub(crate) async fn wait(&mut self, what: &str, wanted: impl Fn(&str, &Value) -> bool) -> Value {
+    pub(crate) async fn wait(&mut self, what: &str, mut wanted: impl FnMut(&str, &Value) -> bool) -> Value {
         let found = async {
             loop {
                 let (kind, data) = self.next().await;

@@ -21,6 +21,11 @@ impl Drop for Process {
 }
 
 impl Process {
+    /// Its number.
+    pub(crate) fn id(&self) -> u32 {
+        self.0.id()
+    }
+
     /// Waits for its end; gives its exit code.
     pub(crate) async fn ended(&mut self) -> i32 {
         soon("the end of the gateway", async {

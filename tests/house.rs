@@ -128,6 +128,101 @@ fn unsafe_code_is_forbidden_everywhere() {
     }
 }
 
+/// The table of docs/reliability.md names tests that are there.
+#[test]
+fn every_test_that_the_page_of_reliability_names_exists() {
+    let page = read(Path::new("docs/reliability.md"));
+    let rows: Vec<&str> =
+        page.lines().filter(|line| line.split('|').count() == 5 && !line.contains("behaviour")).collect();
+    let rows: Vec<&str> = rows.into_iter().filter(|line| !line.starts_with("|---")).collect();
+    assert!(rows.len() > 70, "{} rows", rows.len());
+    let mut numbers = BTreeSet::new();
+    for row in rows {
+        let cells: Vec<&str> = row.split('|').map(str::trim).collect();
+        assert!(numbers.insert(cells[1]), "{} stands there twice", cells[1]);
+        let tests: Vec<&str> = cells[3].split('`').skip(1).step_by(2).filter(|name| name.contains("::")).collect();
+        assert!(!tests.is_empty(), "{} names no test", cells[1]);
+        for test in tests {
+            let (file, name) = test.rsplit_once("::").expect("a file and a name");
+            let text = read(Path::new(file));
+            let at = text.find(&format!("fn {name}(")).unwrap_or_else(|| panic!("{}: no {name} in {file}", cells[1]));
+            let before = text[..at].lines().rev().take(4).collect::<String>();
+            assert!(before.contains("test]") || before.contains("test("), "{}: {name} is no test", cells[1]);
+        }
+    }
+    let targets: Vec<String> = read(Path::new("fuzz/Cargo.toml"))
+        .lines()
+        .filter_map(|line| line.strip_prefix("name = \"")?.strip_suffix('"').map(str::to_owned))
+        .filter(|name| name != "ctigate-fuzz")
+        .collect();
+    for target in targets {
+        assert!(page.contains(&format!("`{target}`")), "the fuzz target {target} is missing");
+    }
+}
+
+/// What goes to Asterisk is named in the code, and here: a new action is a change of this list, made on purpose. None of them
+/// runs a command of the system or of the console, or changes a file.
+#[test]
+fn only_listed_actions_go_to_asterisk() {
+    const LISTED: &[&str] = &[
+        "Bridge",
+        "Challenge",
+        "ConfbridgeStartRecord",
+        "CoreSettings",
+        "DBDel",
+        "DBPut",
+        "DeviceStateList",
+        "Getvar",
+        "Hangup",
+        "ListCommands",
+        "Login",
+        "MixMonitor",
+        "ModuleCheck",
+        "Originate",
+        "PJSIPNotify",
+        "Ping",
+        "PlayDTMF",
+        "QueueAdd",
+        "QueuePause",
+        "QueueStatus",
+        "Redirect",
+        "Setvar",
+        "ShowDialPlan",
+        "StopMixMonitor",
+    ];
+    let mut found = BTreeSet::new();
+    for file in sources(Path::new("src/pbx")).into_iter().filter(|f| f.file_name().is_some_and(|n| n != "tests.rs")) {
+        if file.components().any(|part| part.as_os_str() == "tests") {
+            continue;
+        }
+        let text = code(&file);
+        for (at, _) in text.match_indices("Action::new(") {
+            let argument = text[at + "Action::new(".len()..].split(')').next().unwrap_or_default().trim();
+            // By a name that is chosen among several the names are looked for below.
+            found.extend(argument.strip_prefix('"').and_then(|a| a.strip_suffix('"')).map(str::to_owned));
+        }
+    }
+    let unlisted: Vec<&String> = found.iter().filter(|name| !LISTED.contains(&name.as_str())).collect();
+    assert!(unlisted.is_empty(), "{unlisted:?} go to Asterisk and are not listed");
+    for dangerous in ["\"Command\"", "\"UpdateConfig\"", "\"GetConfig\"", "\"AGI\"", "\"CreateConfig\"", "\"Reload\""] {
+        for file in sources(Path::new("src/pbx/asterisk")) {
+            let sent = format!("Action::new({dangerous}");
+            assert!(!code(&file).contains(&sent), "{} sends {dangerous}", file.display());
+        }
+    }
+}
+
+/// The wall clock may jump: it is for what people and other machines read, and no deadline hangs on it.
+#[test]
+fn deadlines_go_by_a_clock_that_only_goes_on() {
+    let clocks = |root: &str| -> Vec<PathBuf> {
+        sources(Path::new(root)).into_iter().filter(|file| code(file).contains("SystemTime::now")).collect()
+    };
+    assert_eq!(clocks("src/transport"), Vec::<PathBuf>::new());
+    assert_eq!(clocks("src/engine"), [PathBuf::from("src/engine/tap.rs")], "the times that people read");
+    assert!(!code(Path::new("src/engine/mod.rs")).contains("SystemTime"));
+}
+
 /// Fails with every import that the table does not allow, and for a module that the table does not know.
 fn check(root: &Path, table: &[(&str, &[&str])]) {
     let mut wrong = BTreeSet::new();

@@ -1,6 +1,6 @@
 # Everything a person does with this tree. Each target says what it needs and what it prints.
 
-.PHONY: demo test docs load lint bench fuzz soak network build deb deb-test image rules help
+.PHONY: demo test docs load lint bench bench-smoke fuzz soak network build deb deb-test image rules help
 
 help: ## This list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' Makefile
@@ -25,8 +25,11 @@ load: ## 200 calls at a time through a real Asterisk, every entry of the ledger 
 lint: ## Format, clippy and documentation, warnings as errors
 	@scripts/lint.sh
 
-bench: ## Figures, printed; nothing passes or fails
+bench: ## Figures against others, printed, and the growth plot; no time makes it fail
 	@scripts/bench.sh
+
+bench-smoke: ## Each of those benches for a moment: fails when a message was lost, never for a time
+	@cargo test --locked --quiet --bench goals -- smoke
 
 deb: ## A Debian package in target/deb (builds with optimisation; CTIGATE=binary packs one that is there)
 	@scripts/deb.sh

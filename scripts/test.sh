@@ -48,6 +48,7 @@ suite units cargo test --locked --lib --bins
 suite telephony cargo test --locked --test telephony
 suite sockets cargo test --locked --test it
 suite network cargo test --locked --test network -- --nocapture
+suite bench cargo test --locked --bench goals -- smoke
 suite killed cargo test --locked --test it -- --ignored killed::
 # As quick as they are with the binary that the other suites use, they need a root of their own.
 if [ "$(id -u)" = 0 ]; then

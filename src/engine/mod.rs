@@ -28,7 +28,7 @@ use ctigate_proto::hub::input::{Ask, Opening, Ticket};
 use ctigate_proto::hub::output::{Answer, Notice, Record};
 use ctigate_proto::hub::trace::{Step, What};
 use ctigate_proto::hub::{Hub, Input, Output};
-use ctigate_proto::message::{Envelope, Format, PeerId, Shared, Text};
+use ctigate_proto::message::{Envelope, Format, PeerHash, PeerId, Shared, Text};
 use ctigate_proto::telephony::Command;
 use dashmap::DashMap;
 use tokio::sync::{Notify, oneshot};
@@ -97,13 +97,15 @@ pub struct Engine {
     hub: Mutex<Hub>,
     start: Instant,
     /// The address book: who is open, and the queue towards them.
-    peers: DashMap<PeerId, Entry>,
+    peers: DashMap<PeerId, Entry, PeerHash>,
     next_peer: AtomicU64,
     /// Questions from outside that wait for their answer.
     asks: DashMap<Ticket, oneshot::Sender<Answer>>,
     next_ask: AtomicU64,
     /// When the Hub wants to be woken, microseconds since the start; `u64::MAX`: never.
     due: AtomicU64,
+    /// Until when the clock sleeps. It may be woken too early, never too late.
+    armed: AtomicU64,
     alarm: Notify,
     throttle: Mutex<Throttle>,
     tap: Tap,
@@ -162,11 +164,12 @@ impl Engine {
         let engine = Self {
             hub: Mutex::new(hub),
             start: Instant::now(),
-            peers: DashMap::new(),
+            peers: DashMap::default(),
             next_peer: AtomicU64::new(1),
             asks: DashMap::new(),
             next_ask: AtomicU64::new(1),
             due: AtomicU64::new(u64::MAX),
+            armed: AtomicU64::new(u64::MAX),
             alarm: Notify::new(),
             throttle: Mutex::new(Throttle::new(ThrottleLimits::default())),
             tap: Tap::default(),
@@ -304,7 +307,12 @@ impl Engine {
             self.due.store(hub.poll_timeout().map_or(u64::MAX, Time::as_micros), Ordering::Release);
         }
         loop {
-            let due = self.due.load(Ordering::Acquire);
+            let due = self.due.load(Ordering::SeqCst);
+            // Whoever has an earlier moment by now has seen this, or is seen below.
+            self.armed.store(due, Ordering::SeqCst);
+            if self.due.load(Ordering::SeqCst) < due {
+                continue;
+            }
             let wait = Duration::from_micros(due.saturating_sub(self.now().as_micros())).min(Duration::from_secs(3600));
             tokio::select! {
                 biased;
@@ -511,7 +519,9 @@ impl Engine {
             self.story.tell(hub.take_steps());
         }
         let due = hub.poll_timeout().map_or(u64::MAX, Time::as_micros);
-        if due < self.due.swap(due, Ordering::AcqRel) {
+        // Deadlines come and go with every call; only one before the moment at which the clock wakes anyway is worth a wake.
+        self.due.store(due, Ordering::SeqCst);
+        if due < self.armed.load(Ordering::SeqCst) {
             self.alarm.notify_one();
         }
     }

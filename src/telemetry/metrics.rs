@@ -1,10 +1,10 @@
-//! Figures for Prometheus. Counting is an atomic addition; only the first use of a label takes a lock, so whoever counts
-//! often keeps what [`Family::with`] gave.
+//! Figures for Prometheus. Counting is an atomic addition; the first few values of a label are found without a lock, and whoever
+//! counts often keeps what [`Family::with`] gave.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use ctigate_proto::hub::Snapshot;
@@ -137,22 +137,32 @@ pub fn quantile(counts: &Counts, q: f64) -> Option<f64> {
 pub struct Family<T> {
     label: &'static str,
     values: Mutex<BTreeMap<String, Arc<T>>>,
+    /// The values that came first: mostly all there are, or those that come most.
+    first: [OnceLock<(String, Arc<T>)>; 4],
 }
 
 impl<T: Default> Family<T> {
     fn new(label: &'static str) -> Self {
-        Self { label, values: Mutex::default() }
+        Self { label, values: Mutex::default(), first: std::array::from_fn(|_| OnceLock::new()) }
     }
 
     /// The figure for a value of the label, made at the first asking. The values must be few: names from the configuration,
     /// words of the code.
     pub fn with(&self, value: &str) -> Arc<T> {
+        let known = self.first.iter().map_while(OnceLock::get).find(|(known, _)| known == value);
+        if let Some((_, figure)) = known {
+            return Arc::clone(figure);
+        }
         let mut values = self.values.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(figure) = values.get(value) {
             return Arc::clone(figure);
         }
         let value = if values.len() < MOST_LABELS { value } else { "other" };
-        Arc::clone(values.entry(value.to_owned()).or_default())
+        let figure = Arc::clone(values.entry(value.to_owned()).or_default());
+        if let Some(free) = self.first.iter().find(|slot| slot.get().is_none()) {
+            let _ = free.set((value.to_owned(), Arc::clone(&figure)));
+        }
+        figure
     }
 
     /// The figure for a value of the label, if there is one.

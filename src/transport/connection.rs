@@ -84,7 +84,8 @@ pub(super) fn run(
     let telemetry = transport.telemetry.clone();
     let kind = if is_link { "link" } else { "tab" };
     let told = Told::new(telemetry.clone(), kind);
-    let dialog = Dialog::new(engine.now(), start.role, start.format, start.dialog);
+    let now = engine.now();
+    let dialog = Dialog::new(now, start.role, start.format, start.dialog);
     socket.serve(Serves { writer: dialog.writer(), telemetry: telemetry.clone(), is_link }, &outbox);
     let mut pump = Pump {
         telemetry,
@@ -99,6 +100,8 @@ pub(super) fn run(
         name: start.name,
         batch: Vec::new(),
         heard: 0,
+        now,
+        armed: None,
     };
     async move {
         let alarm = sleep_until(Instant::now() + FAR);
@@ -228,6 +231,10 @@ struct Pump {
     name: Text,
     batch: Vec<Envelope>,
     heard: u64,
+    /// The moment of what is handled now: one look at the clock for a batch.
+    now: Time,
+    /// Until when the alarm is set, by the engine's clock.
+    armed: Option<Time>,
 }
 
 impl Pump {
@@ -258,43 +265,44 @@ impl Pump {
             Woken::Heard(heard) => return self.read(heard).await,
             // Many write to a link: let them, once, so that one write takes it all.
             Woken::Filled if self.is_link => tokio::task::yield_now().await,
-            Woken::Filled | Woken::Time => {}
+            Woken::Filled => {}
+            Woken::Time => {
+                self.now = self.open.engine.now();
+                self.armed = None;
+            }
         }
         Turn::Again
     }
 
     fn is_due(&self) -> bool {
-        self.dialog.poll_timeout().is_some_and(|due| due <= self.now())
+        self.dialog.poll_timeout().is_some_and(|due| due <= self.now)
     }
 
     /// One of the dialog's deadlines has come.
     async fn time(&mut self) -> Option<End> {
-        let (heard, now) = (self.socket.heard(), self.now());
+        let heard = self.socket.heard();
         if heard != std::mem::replace(&mut self.heard, heard) {
-            self.dialog.handle_alive(now);
+            self.dialog.handle_alive(self.now);
         }
-        self.dialog.handle_timeout(now);
+        self.dialog.handle_timeout(self.now);
         let end = self.settle().await;
         self.deliver();
         end
     }
 
-    fn now(&self) -> Time {
-        self.open.engine.now()
-    }
-
     /// Arms the alarm for the dialog's next deadline. An alarm that is too early is left alone: it costs one empty call, moving
     /// it with every message would cost more.
-    fn set_alarm(&self, alarm: Pin<&mut Sleep>) {
-        let wait = self.dialog.poll_timeout().map_or(FAR, |due| due.since(self.now()));
-        let due = Instant::now() + wait;
-        if alarm.is_elapsed() || due < alarm.deadline() {
-            alarm.reset(due);
+    fn set_alarm(&mut self, alarm: Pin<&mut Sleep>) {
+        let due = self.dialog.poll_timeout().unwrap_or(self.now + FAR);
+        if self.armed.is_none_or(|armed| due < armed) {
+            alarm.reset(Instant::now() + due.since(self.open.engine.now()));
+            self.armed = Some(due);
         }
     }
 
     /// Handles what was heard, and what else is here already.
     async fn read(&mut self, first: Heard) -> Turn {
+        self.now = self.open.engine.now();
         let mut end = self.handle(first);
         let mut taken = 1;
         loop {
@@ -319,7 +327,7 @@ impl Pump {
     }
 
     fn handle(&mut self, heard: Heard) -> Option<End> {
-        let now = self.now();
+        let now = self.now;
         match heard {
             Heard::Text(text) => self.dialog.handle_text(now, &text),
             Heard::Binary => self.dialog.handle_binary(now),
@@ -379,7 +387,8 @@ impl Pump {
         if let Err(why) = &verdict {
             tracing::info!(peer = &*self.name, address = %self.address, login = &*attempt.login, ?why, "login refused");
         }
-        self.dialog.handle_verdict(self.open.engine.now(), verdict);
+        self.now = self.open.engine.now();
+        self.dialog.handle_verdict(self.now, verdict);
     }
 
     fn opened(&mut self, opened: Opened) {

@@ -410,3 +410,6 @@ impl Out {
         Ok(true)
     }
 }
+
+#[cfg(test)]
+mod tests;

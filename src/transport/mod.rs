@@ -49,7 +49,7 @@ use ctigate_proto::dialog::CloseReason;
 use ctigate_proto::hub::Input;
 use ctigate_proto::hub::input::LinkState;
 use ctigate_proto::hub::trace::What;
-use ctigate_proto::message::{PeerId, Text};
+use ctigate_proto::message::{PeerHash, PeerId, Text};
 use dashmap::DashMap;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
@@ -71,7 +71,7 @@ pub struct Transport {
     /// Set while nobody new is taken.
     draining: ArcSwapOption<Draining>,
     /// Every connection that runs now, open or not, so that all can be told to end.
-    running: DashMap<PeerId, Running>,
+    running: DashMap<PeerId, Running, PeerHash>,
 }
 
 /// One connection that runs.
@@ -96,7 +96,7 @@ impl Transport {
             stop,
             tasks: TaskTracker::new(),
             draining: ArcSwapOption::empty(),
-            running: DashMap::new(),
+            running: DashMap::default(),
         })
     }
 

@@ -53,7 +53,7 @@ use std::time::Duration;
 
 use crate::Time;
 use crate::calls::Calls;
-use crate::message::{CloseReason, Format, PeerId, Text};
+use crate::message::{CloseReason, Format, PeerHash, PeerId, Text};
 
 pub use input::Input;
 pub use output::Output;
@@ -95,7 +95,7 @@ pub struct Hub {
     out: VecDeque<Output>,
     ids: Ids,
     timers: Timers,
-    peers: HashMap<PeerId, Peer>,
+    peers: HashMap<PeerId, Peer, PeerHash>,
     links: Links,
     /// Open peers that are services.
     services: Vec<PeerId>,
@@ -181,7 +181,7 @@ impl Hub {
             out: VecDeque::new(),
             ids: Ids::new(settings.seed),
             timers,
-            peers: HashMap::new(),
+            peers: HashMap::default(),
             links,
             services: Vec::new(),
             sessions: Sessions::new(users.len()),

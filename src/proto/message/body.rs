@@ -124,7 +124,13 @@ impl Body {
         let (name, part) = (name.into(), part.into());
         match self.0.iter_mut().find(|(n, _)| *n == name) {
             Some((_, p)) => *p = part,
-            None => self.0.push((name, part)),
+            None => {
+                // Few messages have more: one allocation for the others.
+                if self.0.capacity() == 0 {
+                    self.0.reserve_exact(8);
+                }
+                self.0.push((name, part));
+            }
         }
     }
 

@@ -11,6 +11,8 @@ mod raw;
 mod shared;
 mod value;
 
+use std::hash::{BuildHasherDefault, Hasher};
+
 pub use body::{Body, Envelope, Part, Qid};
 pub use bytestring::ByteString as Text;
 pub use close::CloseReason;
@@ -36,3 +38,26 @@ pub struct Introduction {
 /// The id of a peer (a link's connection or a tab) within one node. Never reused while the node runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 pub struct PeerId(pub u64);
+
+/// What a table by [`PeerId`] is hashed with. We give these ids ourselves, one after another: no peer can choose them, so the hash
+/// needs no secret and costs nearly nothing.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct PeerHasher(u64);
+
+impl Hasher for PeerHasher {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        bytes.iter().for_each(|byte| self.write_u64(u64::from(*byte)));
+    }
+
+    fn write_u64(&mut self, id: u64) {
+        // An odd factor: neighbours differ in the low bits, which choose the place, and in the high ones, which tell places apart.
+        self.0 = (self.0 ^ id).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    }
+}
+
+/// How tables by [`PeerId`] are hashed.
+pub type PeerHash = BuildHasherDefault<PeerHasher>;

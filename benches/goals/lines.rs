@@ -79,10 +79,10 @@ struct Load<'a> {
 
 const CALL: Load<'_> = Load { role: "tabs", kind: "call", tabs: 100, flight: 1, bytes: 128, pace: 0, links: 1 };
 
-impl<'a> Load<'a> {
+impl Load<'_> {
     /// The same, against an echo.
-    fn echo(&self) -> Load<'a> {
-        Load { role: "tabs", kind: "echo", ..*self }
+    const fn echo(&self) -> Self {
+        Self { role: "tabs", kind: "echo", ..*self }
     }
 }
 
@@ -250,8 +250,8 @@ fn flight(stage: &mut Stage) {
     let own = Load { tabs, flight: 8, ..CALL };
     let (a, b) = stage.against_echo(&own, &Load { tabs, ..CALL }.echo());
     let ratio = spread(a.iter().zip(&b).map(|(a, b)| a.cpu_us / b.cpu_us).collect());
-    let name = format!("   the same against an echo with 1 in flight");
-    say(&name, median(&a, |r| r.cpu_us), median(&b, |r| r.cpu_us), ratio, "", "");
+    let name = "   the same against an echo with 1 in flight";
+    say(name, median(&a, |r| r.cpu_us), median(&b, |r| r.cpu_us), ratio, "", "");
 }
 
 fn naive(stage: &mut Stage) {
@@ -423,7 +423,6 @@ fn start(stage: &mut Stage) {
         Ok(binary) => println!("   binary: {:.1} MB; must 25, moonshot 15", binary.len() as f64 / 1e6),
         Err(_) => println!("   binary: no target/release/ctigate to look at"),
     }
-    let _ = stage.gateway.part.id();
 }
 
 /// The cost of a call by the number of tabs and of links.

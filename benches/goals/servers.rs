@@ -124,12 +124,11 @@ pub(crate) async fn naive() {
     println!("{}", link.local_addr().unwrap());
     let router = Arc::new(Router::default());
     loop {
-        let is_link;
-        let tcp = tokio::select! {
-            accepted = web.accept() => { is_link = false; accepted }
-            accepted = link.accept() => { is_link = true; accepted }
+        let (accepted, is_link) = tokio::select! {
+            accepted = web.accept() => (accepted, false),
+            accepted = link.accept() => (accepted, true),
         };
-        let (tcp, _) = tcp.unwrap();
+        let (tcp, _) = accepted.unwrap();
         tcp.set_nodelay(true).unwrap();
         tokio::spawn(Arc::clone(&router).connection(tcp, is_link));
     }

@@ -62,6 +62,7 @@ pub(super) struct Frames {
 }
 
 #[derive(Debug)]
+#[allow(clippy::large_enum_variant, reason = "nearly every reader is of the large kind")]
 enum Reader {
     /// All that came was whole texts.
     Wire(Wire),

@@ -8,7 +8,7 @@ use crate::transport::sink;
 use crate::transport::stream::Stream;
 
 /// A peer, the line to it, and what must live for the line to work.
-async fn line(side: Side) -> (TcpStream, Arc<Line>, tokio::net::tcp::OwnedReadHalf) {
+async fn line(side: Side) -> (TcpStream, Arc<Line>, sink::Source) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let peer = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
     let (source, sink) = sink::split(Stream::Plain(listener.accept().await.unwrap().0));
@@ -16,7 +16,8 @@ async fn line(side: Side) -> (TcpStream, Arc<Line>, tokio::net::tcp::OwnedReadHa
     let writer = Writer { format: Format::Json, threshold: 1 << 30, cut_events: false };
     line.serve(Serves { writer: Some(writer), telemetry: Telemetry::default(), is_link: false });
     // The runtime must have seen once that the socket can be written to.
-    source.as_ref().writable().await.unwrap();
+    let sink::Source::Tcp(tcp) = &source else { panic!("it is TCP") };
+    tcp.as_ref().writable().await.unwrap();
     (peer, line, source)
 }
 

@@ -57,7 +57,9 @@ fn whatever_the_network_does_nobody_is_left_waiting_or_with_a_wrong_picture() {
     println!("{count} stories in {:.1} s: {all:?}", began.elapsed().as_secs_f64());
     let failed = failed.into_inner().unwrap();
     for (seed, faults) in &failed {
-        println!("story {seed} does not hold; tell it again: SEED={seed} cargo test --locked --test network -- --nocapture");
+        println!(
+            "story {seed} does not hold; tell it again: SEED={seed} cargo test --locked --test network -- --nocapture"
+        );
         faults.iter().take(8).for_each(|fault| println!("  {fault}"));
     }
     assert!(failed.is_empty(), "{} stories failed, see above", failed.len());

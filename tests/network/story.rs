@@ -291,6 +291,6 @@ pub(crate) fn tell_watched(seed: u64) -> Told {
 
 fn panics(seed: u64) -> Vec<String> {
     let mut all = PANICS.lock().unwrap_or_else(PoisonError::into_inner);
-    let mine = all.extract_if(.., |(of, _)| *of == seed).map(|(_, what)| what).collect();
-    mine
+    let mine = all.extract_if(.., |(of, _)| *of == seed);
+    mine.map(|(_, what)| what).collect()
 }

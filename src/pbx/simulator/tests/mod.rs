@@ -164,8 +164,8 @@ impl World {
     }
 
     /// The house has other numbers and queues.
-    fn rebuild(&mut self, directory: Directory) -> Vec<String> {
-        self.machine.handle_directory(self.now, &directory);
+    fn rebuild(&mut self, directory: &Directory) -> Vec<String> {
+        self.machine.handle_directory(self.now, directory);
         self.told()
     }
 

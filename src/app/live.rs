@@ -245,8 +245,10 @@ impl Live {
             connections: config.limits.connections,
             per_address: config.limits.connections_per_address,
         });
-        // First the phones, then what is said of them.
-        parts.phone.directory(settings::directory(&effective));
+        if touches("user[") || touches("queue[") {
+            // First the phones, then what is said of them.
+            parts.phone.directory(settings::directory(&effective));
+        }
         let choices = settings::hub(&effective, (0, 0), unix_ms(), [0; 32]).into();
         parts.engine.handle(Input::Reconfigure(Box::new(choices)));
         let removed = removed.into_iter().map(|name| (name, REMOVED));

@@ -1,7 +1,7 @@
 //! What people want of their phones: the machine sends what it sent when it was recorded, and tells what comes of it.
 
 use ctigate_proto::Time;
-use ctigate_proto::telephony::{Act, Command, EndCause, Event, OrderId, Refusal};
+use ctigate_proto::telephony::{Act, CallId, Command, EndCause, Event, Fact, LegState, OrderId, Refusal};
 
 use super::super::super::ami::Message;
 use super::super::{Machine, Now, Out};
@@ -366,4 +366,45 @@ fn until_asterisk_is_heard_no_phone_can_be_reached() {
     let order = Command::Phone { order: OrderId(1), number: "101".into(), act: Act::Hangup };
     machine.command(Now { mono: Time::ZERO, wall_ms: 1 }, order, &mut out);
     assert_eq!(out.events.last(), Some(&Event::Done { order: OrderId(1), result: Err(Refusal::Down) }));
+}
+
+#[test]
+fn an_operator_ends_a_conversation_for_everybody_who_takes_part() {
+    let mut machine = Machine::new(plan(false));
+    let (mut up, mut call) = (std::collections::BTreeSet::new(), None);
+    for (micros, line) in lines(include_str!("transcripts/incoming.txt")) {
+        let now = Now { mono: Time::from_micros(micros), wall_ms: 1_800_000_000_000 };
+        let mut out = Out::default();
+        while machine.due().is_some_and(|due| due <= now.mono) {
+            machine.tick(now, &mut out);
+        }
+        match line {
+            Line::Connected(_) => machine.connected(now, &mut out),
+            Line::Said(message) => machine.heard(now, &message, &mut out),
+            Line::Tick => machine.tick(now, &mut out),
+            Line::Lost | Line::Sent(_) | Line::Wanted(_) => {}
+        }
+        let facts = out.events.into_iter().flat_map(|event| match event {
+            Event::Facts(facts) => facts,
+            _ => Vec::new(),
+        });
+        for fact in facts {
+            if let Fact::Leg(leg) = fact
+                && leg.state == LegState::Up
+            {
+                up.insert(leg.leg.clone());
+                call = Some(leg.call.clone());
+            }
+        }
+        let Some(call) = call.as_ref().filter(|_| up.len() == 2) else { continue };
+        let mut out = Out::default();
+        assert!(!machine.end_call(now, &CallId("none".into()), &mut out) && out.actions.is_empty());
+        assert!(machine.end_call(now, call, &mut out));
+        let hung: Vec<&str> =
+            out.actions.iter().filter(|a| a.name() == "Hangup").map(|action| action.get("Channel")).collect();
+        assert_eq!(hung.len(), 2, "{hung:?}");
+        assert!(hung.iter().any(|channel| channel.starts_with("PJSIP/101")), "{hung:?}");
+        return;
+    }
+    panic!("nobody talked");
 }

@@ -15,7 +15,7 @@ set -euo pipefail
 cd "$(dirname "$0")"
 
 host=$(rustc -vV | sed -n 's/^host: //p')
-flags="--cfg fuzzing -Ccodegen-units=1 -Cpasses=sancov-module"
+flags="--cfg fuzzing -Ccodegen-units=16 -Cpasses=sancov-module"
 for arg in level=4 inline-8bit-counters pc-table trace-compares; do
     flags+=" -Cllvm-args=-sanitizer-coverage-$arg"
 done

@@ -223,6 +223,17 @@ fn deadlines_go_by_a_clock_that_only_goes_on() {
     assert!(!code(Path::new("src/engine/mod.rs")).contains("SystemTime"));
 }
 
+#[test]
+fn what_is_installed_has_no_feature_of_the_suites() {
+    let manifest = read(Path::new("Cargo.toml"));
+    let features = manifest.split_once("[features]").expect("features").1.split("\n[").next().unwrap_or_default();
+    assert!(features.contains("echo = []"), "the echo is a feature");
+    assert!(!features.lines().any(|line| line.starts_with("default")), "no feature is on by itself");
+    for builder in ["scripts/deb.sh", "scripts/image.sh", "Dockerfile"] {
+        assert!(!read(Path::new(builder)).contains("--features"), "{builder} builds what it says");
+    }
+}
+
 /// Fails with every import that the table does not allow, and for a module that the table does not know.
 fn check(root: &Path, table: &[(&str, &[&str])]) {
     let mut wrong = BTreeSet::new();

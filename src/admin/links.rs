@@ -558,6 +558,7 @@ fn label(key: &str) -> (&str, &'static str) {
         "url" => ("Address of the CRM", "Адрес CRM"),
         "format" => ("Format", "Формат"),
         "websocket_version" => ("WebSocket version", "Версия WebSocket"),
+        "deflate" => ("Compression", "Сжатие"),
         "auth" => ("Authorization", "Авторизация"),
         "login" => ("Login", "Логин"),
         "password" => ("Password", "Пароль"),

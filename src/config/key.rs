@@ -145,7 +145,7 @@ keys! {
         "public_url" Text, Now, "the address people type when a proxy stands in front", "адрес, который набирают люди, если перед шлюзом стоит прокси";
         "tls" words!(TlsPort), Restart, "whether TLS has its own port (separate) or is told apart on bind too (both)", "TLS на отдельном порту (separate) или различается и на bind (both)";
         "browsers" Flag, Now, "whether browsers may connect to the gateway itself", "могут ли браузеры подключаться к самому шлюзу";
-        "deflate" Flag, Now, "offer permessage-deflate to browsers", "предлагать браузерам сжатие permessage-deflate";
+        "deflate" Flag, Now, "compress messages by permessage-deflate where the browser can", "сжимать сообщения (permessage-deflate), если браузер умеет";
         "legacy_password_case" Flag, Restart, "accept the hash of the lower-cased password at logins too; weaker", "принимать при входе и хэш пароля в нижнем регистре; слабее";
         "insecure_basic" Flag, Now, "take people's passwords by HTTP Basic without TLS from other machines too", "принимать пароли людей по HTTP Basic без TLS и с других машин";
         "admin_bind" Address, Restart, "the admin port: health, metrics, API, console", "порт администратора: состояние, метрики, API, консоль";
@@ -245,6 +245,7 @@ keys! {
         "url" Text, Relink, "the CRM's full address", "полный адрес CRM";
         "format" words!(LinkFormat), Relink, "what messages are written in", "в каком виде пишутся сообщения";
         "websocket_version" Number, Relink, "13, 8 (hybi-10) or 0 (hixie-76)", "13, 8 (hybi-10) или 0 (hixie-76)";
+        "deflate" Flag, Relink, "compress messages by permessage-deflate where the CRM can; dialing: offer it", "сжимать сообщения (permessage-deflate), если CRM умеет; при исходящем подключении — предлагать это";
         "auth" words!(Auth), Relink, "how the CRM or the gateway proves itself", "как CRM или шлюз подтверждает себя";
         "login" Text, Relink, "the user name for Basic and Digest", "имя пользователя для Basic и Digest";
         "password" Secret, Relink, "the password for Basic and Digest", "пароль для Basic и Digest";

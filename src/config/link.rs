@@ -30,6 +30,8 @@ pub struct Link {
     pub format: LinkFormat,
     /// Dialing: 13, 8 (hybi-10) or 0 (hixie-76). Default 13.
     pub websocket_version: WebSocketVersion,
+    /// By WebSocket: agree on permessage-deflate; dialing, offer it. Default false.
+    pub deflate: bool,
     /// Accepting: what is demanded; dialing and posting: what is sent. Default: `digest` when `login` is set, else `none`.
     /// Read it by [`Link::effective_auth`].
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -131,6 +133,7 @@ impl Default for Link {
             url: String::new(),
             format: LinkFormat::Json,
             websocket_version: WebSocketVersion::V13,
+            deflate: false,
             auth: None,
             login: String::new(),
             password: None,

@@ -35,7 +35,7 @@ pub struct Web {
     pub tls: TlsPort,
     /// Whether browsers may connect to the gateway itself. Default true.
     pub browsers: bool,
-    /// Offer permessage-deflate to browsers. Default false.
+    /// Agree on permessage-deflate with browsers that offer it. Default true.
     pub deflate: bool,
     /// Accept the `password` hash of logins (MD5 of the lower-cased password) beside `Password`; it ignores case, so it is
     /// weaker. Counts for logins through links too. Default false.
@@ -76,7 +76,7 @@ impl Default for Web {
             public_url: String::new(),
             tls: TlsPort::Separate,
             browsers: true,
-            deflate: false,
+            deflate: true,
             legacy_password_case: false,
             insecure_basic: false,
             admin_bind: loopback(4058),

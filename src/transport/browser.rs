@@ -64,6 +64,7 @@ impl Browsers {
             plain: Arc::new(redirecting),
             tls: Arc::new(dialog),
             outbox: OUTBOX,
+            deflate: config.web.deflate,
         };
         Self { door: Arc::new(door), open: config.web.browsers, router }
     }
@@ -105,9 +106,7 @@ async fn attend(transport: Arc<Transport>, door: Arc<Door>, open: bool, router: 
             Ok(()) if !upgrade::is_meant(&head) => Ok(None),
             Ok(()) if transport.draining().is_some() => Err(transport.turned_away().unwrap_or_else(listen::too_many)),
             Ok(()) if !open => Err(Refusal::new(StatusCode::FORBIDDEN, "browsers are switched off: web.browsers")),
-            Ok(()) => upgrade::judge(&head, &door.origins)
-                .and_then(|wanted| Ok((wanted, program(&transport, &head, caller)?)))
-                .map(Some),
+            Ok(()) => door.judge(&head).and_then(|wanted| Ok((wanted, program(&transport, &head, caller)?))).map(Some),
         };
         let judged = judged.map_err(|refusal| (refusal, upgrade::foreign_origin(&head, &door.origins)));
         let (router, transport) = (router.clone(), Arc::clone(&transport));

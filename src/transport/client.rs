@@ -42,7 +42,7 @@ impl Client {
         loop {
             match self.socket.next().await {
                 Heard::Text(text) => return Ok(text),
-                Heard::Binary => {}
+                Heard::Binary(_) => {}
                 Heard::Alive => self.flush().await?,
                 Heard::Close(reason) => {
                     let _ = self.socket.flush().await;

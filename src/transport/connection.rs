@@ -86,7 +86,7 @@ pub(super) fn run(
     let told = Told::new(telemetry.clone(), kind);
     let now = engine.now();
     let dialog = Dialog::new(now, start.role, start.format, start.dialog);
-    socket.serve(Serves { writer: dialog.writer(), telemetry: telemetry.clone(), is_link }, &outbox);
+    socket.serve(Serves { writer: dialog.writer(), telemetry: telemetry.clone(), is_link, deflate: None }, &outbox);
     let mut pump = Pump {
         telemetry,
         dialog,
@@ -330,7 +330,7 @@ impl Pump {
         let now = self.now;
         match heard {
             Heard::Text(text) => self.dialog.handle_text(now, &text),
-            Heard::Binary => self.dialog.handle_binary(now),
+            Heard::Binary(_) => self.dialog.handle_binary(now),
             Heard::Alive => self.dialog.handle_alive(now),
             Heard::Close(reason) => return Some(End::Theirs(reason)),
             Heard::Broken(reason) => return Some(End::Broken(reason)),

@@ -188,6 +188,7 @@ pub struct Dialed {
     way: Way,
     format: Format,
     version: WebSocketVersion,
+    deflate: bool,
     credentials: Credentials,
     allowance: Allowance,
     /// Of the pauses between attempts.
@@ -205,6 +206,7 @@ impl Dialed {
             way: Way::new(link)?,
             format: link.format.into(),
             version: link.websocket_version,
+            deflate: link.deflate,
             credentials: Credentials::of(link),
             allowance: Allowance::new(config, link),
             seed: rand::random(),
@@ -239,6 +241,7 @@ impl Dialed {
                 target,
                 format: self.format,
                 authorization: self.credentials.authorization("GET", &target.path),
+                deflate: self.deflate,
             };
             let opened = match self.version {
                 WebSocketVersion::V13 => timeout(OPENING, handshake::upgrade(&mut io, &offer, 13)).await,
@@ -248,10 +251,10 @@ impl Dialed {
             let answer = opened
                 .unwrap_or_else(|_| Err(Failure::Unreachable(format!("no answer in {} s", OPENING.as_secs()))))?;
             match answer {
-                handshake::Answer::Open { early } => {
+                handshake::Answer::Open { early, deflate } => {
                     let socket = match self.version {
                         WebSocketVersion::V0 => Socket::Hixie(Hixie::new(io, early, limit, PATIENCE)),
-                        _ => Socket::new(io, early, Side::Client, limit, PATIENCE),
+                        _ => Socket::with(io, early, Side::Client, limit, PATIENCE, deflate),
                     };
                     return Ok((socket, address));
                 }

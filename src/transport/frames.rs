@@ -1,6 +1,9 @@
 //! Frames on their way out: RFC 6455 section 5.2. The bytes are written by us and not by the WebSocket library, so that one
 //! batch of messages is one buffer and one write, and so that buffers can be given back.
 
+/// The bit in a head's first byte that marks a compressed message: RSV1, RFC 7692 section 6.
+pub(super) const PACKED: u8 = 0x40;
+
 /// The longest head of a frame.
 pub(super) const LONGEST_HEAD: usize = 14;
 
@@ -24,8 +27,29 @@ impl Side {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Opcode {
     Text = 0x1,
+    /// Only what was compressed comes back as such a frame, to be read; none is sent.
+    Binary = 0x2,
     Close = 0x8,
     Ping = 0x9,
+}
+
+/// How long a head is, by its second byte.
+pub(super) fn head_length(second: u8) -> usize {
+    let length = match second & 0x7f {
+        126 => 4,
+        127 => 10,
+        _ => 2,
+    };
+    length + if second & 0x80 != 0 { 4 } else { 0 }
+}
+
+/// How long the payload is, by a whole head.
+pub(super) fn payload_length(head: &[u8]) -> u64 {
+    match head[1] & 0x7f {
+        126 => u64::from(u16::from_be_bytes([head[2], head[3]])),
+        127 => u64::from_be_bytes(std::array::from_fn(|i| head[2 + i])),
+        short => u64::from(short),
+    }
 }
 
 /// Appends the head of a whole (never fragmented) frame.
@@ -58,6 +82,13 @@ pub(super) fn put(out: &mut Vec<u8>, side: Side, opcode: Opcode, payload: &[u8])
     if let Some(key) = key {
         mask(&mut out[body..], key, 0);
     }
+}
+
+/// Appends a whole frame that is a compressed message.
+pub(super) fn put_packed(out: &mut Vec<u8>, side: Side, opcode: Opcode, payload: &[u8]) {
+    let start = out.len();
+    put(out, side, opcode, payload);
+    out[start] |= PACKED;
 }
 
 /// The payload of a Close frame; the reason is cut to what a control frame holds, at a character's end.

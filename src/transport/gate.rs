@@ -103,6 +103,7 @@ impl Gate {
                 plain: Arc::clone(&settings),
                 tls: settings,
                 outbox: OUTBOX,
+                deflate: link.deflate,
             }),
             allow_from: link.allow_from.clone(),
             demand,
@@ -376,7 +377,7 @@ async fn attend(transport: Arc<Transport>, gate: Arc<Gate>, stop: CancellationTo
                 Ok(()) if !upgrade::is_meant(&head) => {
                     Err(upgrade::upgrade_required("this is a link of ctigate: a CRM connects here by WebSocket"))
                 }
-                Ok(()) => match upgrade::judge(&head, &gate.door.origins) {
+                Ok(()) => match gate.door.judge(&head) {
                     Err(refusal) => {
                         transport.told_of_origin(upgrade::foreign_origin(&head, &gate.door.origins));
                         Err(refusal.closing())

@@ -2,9 +2,11 @@
 //! library does not hold, or holds too late: the shortest form of a length (RFC 6455 5.2), a size limit that changes while
 //! the connection lives and is checked by the head of a frame (7.4.1, 10.4), and UTF-8 checked while it arrives (8.1).
 //!
-//! It unmasks in place and hands the library frames with a mask of zeros, so that nothing is copied and whatever must see
-//! payloads (compression, one day) can live here. What is wrong is withheld: the library sees the good frames before it, and
-//! then an error. A text that is here as one whole frame never comes to the library: [`Guard::whole_text`] gives it.
+//! It unmasks in place and hands on frames with a mask of zeros, so that nothing is copied and whatever must see payloads (the
+//! inflating of compressed messages) can stand behind it. What is wrong is withheld: the library sees the good frames before it,
+//! and then an error. A text that is here as one whole frame never comes to the library: [`Guard::whole_text`] gives it.
+
+use std::ops::Range;
 
 use ctigate_proto::dialog::CloseReason;
 use ctigate_proto::message::Text;
@@ -16,6 +18,8 @@ use super::frames::{self, LONGEST_HEAD, Side};
 pub(super) struct Guard {
     side: Side,
     limit: usize,
+    /// Whether messages may be compressed: RFC 7692.
+    packed: bool,
     at: At,
     /// The data message that is being received, from its first frame to its last.
     message: Option<Message>,
@@ -38,19 +42,30 @@ enum Kind {
 #[derive(Debug)]
 struct Message {
     size: u64,
-    /// What was checked so far, for text.
+    /// What was checked so far, for text that is not compressed.
     text: Option<Utf8>,
+    packed: bool,
 }
 
 impl Guard {
     /// For a new connection. `side` is ours; a message is at most `limit` bytes.
     pub(super) fn new(side: Side, limit: usize) -> Self {
-        Self { side, limit, at: START, message: None, violation: None, heard: 0 }
+        Self { side, limit, packed: false, at: START, message: None, violation: None, heard: 0 }
+    }
+
+    /// Lets compressed messages pass from now on.
+    pub(super) fn allow_packed(&mut self) {
+        self.packed = true;
     }
 
     /// Changes the size limit for what begins from now on.
     pub(super) fn set_limit(&mut self, limit: usize) {
         self.limit = limit;
+    }
+
+    /// What stands behind the guard has found something wrong: nothing is let through from now on.
+    pub(super) fn accuse(&mut self, reason: CloseReason) {
+        self.violation = Some(reason);
     }
 
     /// What the peer did wrong, if it did; nothing is let through after it.
@@ -74,7 +89,7 @@ impl Guard {
         if !self.is_between_messages() {
             return (0, None);
         }
-        let Some((start, size)) = whole_frame(self.side, bytes).filter(|(_, size)| *size <= self.limit) else {
+        let Some((start, size)) = whole_frame(self.side, 0x81, bytes).filter(|(_, size)| *size <= self.limit) else {
             return (0, None);
         };
         let (head, rest) = bytes.split_at_mut(start);
@@ -90,6 +105,23 @@ impl Guard {
                 (0, None)
             }
         }
+    }
+
+    /// The same for a compressed text: where in `bytes` its payload is now, unmasked. It ends where the frame does.
+    pub(super) fn whole_packed(&mut self, bytes: &mut [u8]) -> Option<Range<usize>> {
+        if !self.packed || !self.is_between_messages() {
+            return None;
+        }
+        let (start, size) = whole_frame(self.side, 0xc1, bytes)?;
+        if size as u64 > packed_limit(self.limit as u64) {
+            return None;
+        }
+        let (head, body) = bytes.split_at_mut(start);
+        if self.side == Side::Server {
+            frames::mask(&mut body[..size], std::array::from_fn(|i| head[start - 4 + i]), 0);
+        }
+        self.heard = self.heard.wrapping_add((start + size) as u64);
+        Some(start..start + size)
     }
 
     /// Looks at the bytes that came, unmasks them in place, and says how many from the start may be handed on.
@@ -128,12 +160,12 @@ impl Guard {
         bytes[*len] = *byte;
         *len += 1;
         if *len == 1 {
-            return check_first(bytes[0], self.message.is_some());
+            return check_first(bytes[0], self.message.is_some(), self.packed);
         }
         if *len == 2 {
             check_second(self.side, bytes[0], bytes[1])?;
         }
-        let whole = head_length(bytes[1]);
+        let whole = frames::head_length(bytes[1]);
         if bytes[1] & 0x80 != 0 && *len > whole - 4 {
             *byte = 0;
         }
@@ -145,11 +177,8 @@ impl Guard {
     }
 
     fn begin_body(&mut self, head: &[u8; LONGEST_HEAD]) -> Result<(), CloseReason> {
-        let (size, after) = match head[1] & 0x7f {
-            126 => (u64::from(u16::from_be_bytes([head[2], head[3]])), 4),
-            127 => (u64::from_be_bytes(std::array::from_fn(|i| head[2 + i])), 10),
-            short => (u64::from(short), 2),
-        };
+        let size = frames::payload_length(head);
+        let after = frames::head_length(head[1] & 0x7f);
         let shortest = match size {
             ..=125 => 2,
             126..=65535 => 4,
@@ -161,17 +190,18 @@ impl Guard {
         let last = head[0] & 0x80 != 0;
         let kind = match head[0] & 0x0f {
             opcode @ 0..=2 => {
-                let before = self.message.as_ref().map_or(0, |m| m.size);
-                let whole = before.saturating_add(size);
-                if whole > self.limit as u64 {
-                    let limit = self.limit;
-                    return Err(CloseReason::with_text(1009, format!("a message may be {limit} bytes long now")));
-                }
                 if opcode != 0 {
-                    self.message = Some(Message { size: 0, text: (opcode == 1).then(Utf8::default) });
+                    let packed = head[0] & 0x40 != 0;
+                    let text = (opcode == 1 && !packed).then(Utf8::default);
+                    self.message = Some(Message { size: 0, text, packed });
                 }
                 if let Some(message) = &mut self.message {
-                    message.size = whole;
+                    let limit = self.limit as u64;
+                    let most = if message.packed { packed_limit(limit) } else { limit };
+                    message.size = message.size.saturating_add(size);
+                    if message.size > most {
+                        return Err(CloseReason::with_text(1009, format!("a message may be {limit} bytes long now")));
+                    }
                 }
                 Kind::Data { last }
             }
@@ -198,7 +228,7 @@ impl Guard {
         let (kind, over) = (*kind, *left == 0);
         let mut left_to_library = false;
         if kind != Kind::Control
-            && let Some(Message { text: Some(text), size }) = &mut self.message
+            && let Some(Message { text: Some(text), size, .. }) = &mut self.message
         {
             left_to_library = began_here && over && kind == Kind::Data { last: true } && *size == taken as u64;
             if !left_to_library && !text.take(piece) {
@@ -226,10 +256,16 @@ impl Guard {
 const START: At = At::Head { bytes: [0; LONGEST_HEAD], len: 0 };
 const NOT_UTF8: CloseReason = CloseReason::new(1007, "a text is not UTF-8");
 
-/// Where the body begins and how long it is, of a text that is one plain frame and here as a whole.
-fn whole_frame(side: Side, bytes: &[u8]) -> Option<(usize, usize)> {
-    let [0x81, second, ..] = *bytes else { return None };
-    if (second & 0x80 != 0) != (side == Side::Server) {
+/// How long a compressed message may be, which is at most `limit` bytes when it is inflated: what does not shrink grows a little, by five
+/// bytes a block, and a block is at most 64 KiB.
+fn packed_limit(limit: u64) -> u64 {
+    limit.saturating_add(limit / 1024 + 64)
+}
+
+/// Where the body begins and how long it is, of a message that is one frame, which begins with this byte, and here as a whole.
+fn whole_frame(side: Side, first: u8, bytes: &[u8]) -> Option<(usize, usize)> {
+    let [begin, second, ..] = *bytes else { return None };
+    if begin != first || (second & 0x80 != 0) != (side == Side::Server) {
         return None;
     }
     let size = match second & 0x7f {
@@ -238,24 +274,21 @@ fn whole_frame(side: Side, bytes: &[u8]) -> Option<(usize, usize)> {
         127 => return None,
         short => usize::from(short),
     };
-    let start = head_length(second);
+    let start = frames::head_length(second);
     let shortest = (size <= 125) == (second & 0x7f <= 125);
     (shortest && bytes.len() >= start + size).then_some((start, size))
 }
 
-fn head_length(second: u8) -> usize {
-    let length = match second & 0x7f {
-        126 => 4,
-        127 => 10,
-        _ => 2,
-    };
-    length + if second & 0x80 != 0 { 4 } else { 0 }
-}
-
-fn check_first(first: u8, inside_message: bool) -> Result<(), CloseReason> {
+fn check_first(first: u8, inside_message: bool, packed: bool) -> Result<(), CloseReason> {
     let last = first & 0x80 != 0;
-    if first & 0x70 != 0 {
-        return Err(CloseReason::new(1002, "a reserved bit is set and no extension was agreed on"));
+    match first & 0x70 {
+        0 => {}
+        // The bit of compression stands on the first frame of a message and nowhere else: RFC 7692 6.1.
+        0x40 if packed && matches!(first & 0x0f, 1 | 2) => {}
+        0x40 if packed => {
+            return Err(CloseReason::new(1002, "the bit of compression is set on a frame that begins no message"));
+        }
+        _ => return Err(CloseReason::new(1002, "a reserved bit is set and no extension was agreed on")),
     }
     match first & 0x0f {
         0 if !inside_message => Err(CloseReason::new(1002, "a continuation frame outside a message")),
@@ -475,6 +508,49 @@ mod tests {
         let mut guard = Guard::new(Side::Server, 100);
         guard.inspect(&mut frame(0x01, b"begun"));
         assert_eq!(guard.whole_text(&mut frame(0x81, b"a")), (0, None), "not inside a message");
+    }
+
+    #[test]
+    fn compressed_messages_pass_where_they_were_agreed_on_and_only_as_the_rules_say() {
+        let run = |input: &[u8]| {
+            let mut guard = Guard::new(Side::Server, 1000);
+            guard.allow_packed();
+            let mut input = input.to_vec();
+            let good = guard.inspect(&mut input);
+            (good == input.len(), guard.violation().map(|v| v.code))
+        };
+        let parts = [frame(0x41, &[0xff; 600]), frame(0x00, &[0xff; 400]), frame(0x80, b"")].concat();
+        assert_eq!(run(&parts), (true, None), "what is compressed is no UTF-8");
+        assert_eq!(run(&frame(0xc2, b"a")), (true, None));
+        for (name, bad) in [
+            ("a continuation with the bit", [frame(0x41, b"a"), frame(0xc0, b"b")].concat()),
+            ("a ping with the bit", frame(0xc9, b"a")),
+            ("a close with the bit", frame(0xc8, b"")),
+            ("the second bit", frame(0xe1, b"a")),
+            ("the third bit", frame(0x91, b"a")),
+        ] {
+            assert_eq!(run(&bad).1, Some(1002), "{name}");
+        }
+        let whole = |input: &[u8], allowed: bool| {
+            let mut guard = Guard::new(Side::Server, 1000);
+            if allowed {
+                guard.allow_packed();
+            }
+            let mut input = input.to_vec();
+            guard.whole_packed(&mut input).map(|body| input[body].to_vec())
+        };
+        assert_eq!(whole(&[frame(0xc1, &[7; 1064]), vec![1]].concat(), true), Some(vec![7; 1064]));
+        assert_eq!(whole(&frame(0xc1, &[7; 100])[..105], true), None, "cut");
+        for left in [frame(0xc1, &[7; 1065]), frame(0x81, b"a"), frame(0x41, b"a"), frame(0xc2, b"a")] {
+            assert_eq!(whole(&left, true), None);
+        }
+        assert_eq!(whole(&frame(0xc1, b"a"), false), None, "not agreed on");
+        assert_eq!(run(&frame(0xc1, &[0; 1064])).1, None, "what does not shrink");
+        assert_eq!(run(&frame(0xc1, &[0; 1065])).1, Some(1009));
+        assert_eq!(run(&[frame(0x41, &[0; 1000]), frame(0x80, &[0; 65])].concat()).1, Some(1009));
+        assert_eq!(run(&frame(0x81, &[0; 1001])).1, Some(1009), "the others have the limit as it is");
+        assert_eq!(run(&frame(0x81, &[0xff; 9])).1, None, "one whole frame is the library's to check");
+        assert_eq!(run(&[frame(0x01, &[0xff]), frame(0x80, b"")].concat()).1, Some(1007));
     }
 
     #[test]

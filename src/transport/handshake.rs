@@ -10,6 +10,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::telemetry::logging::tame;
 
+use super::deflate::{self, Agreed};
 use super::dial::Target;
 use super::hixie76::Challenge;
 use super::retry::Failure;
@@ -29,6 +30,8 @@ pub(super) struct Offer<'a> {
     pub format: Format,
     /// The value of `Authorization`.
     pub authorization: Option<String>,
+    /// Whether to offer compression; by the versions that have extensions.
+    pub deflate: bool,
 }
 
 /// What a server answered that is no failure.
@@ -37,6 +40,8 @@ pub(super) enum Answer {
     Open {
         /// What came behind the head.
         early: Vec<u8>,
+        /// What was agreed on for compression.
+        deflate: Option<Agreed>,
     },
     /// It wants credentials.
     Unauthorized {
@@ -53,6 +58,9 @@ pub(super) async fn upgrade(io: &mut Stream, offer: &Offer<'_>, version: u8) -> 
     let mut request = head(offer, "websocket");
     put(&mut request, "Sec-WebSocket-Key", &key);
     put(&mut request, "Sec-WebSocket-Version", &version.to_string());
+    if offer.deflate {
+        put(&mut request, "Sec-WebSocket-Extensions", deflate::offer::OFFER);
+    }
     if version == 8 {
         put(&mut request, "Sec-WebSocket-Origin", &offer.target.origin());
     }
@@ -68,10 +76,8 @@ pub(super) async fn upgrade(io: &mut Stream, offer: &Offer<'_>, version: u8) -> 
     if accept != Some(&socket::accept_key(key.as_bytes())) {
         return Err(Failure::Declined("the server did not read our key: its Sec-WebSocket-Accept is wrong".to_owned()));
     }
-    if let Some(extensions) = head.only("sec-websocket-extensions") {
-        return Err(Failure::Declined(format!("the server uses an extension we did not offer: {}", tame(extensions))));
-    }
-    Ok(Answer::Open { early: reading.bytes })
+    let deflate = extensions(&head, offer)?;
+    Ok(Answer::Open { early: reading.bytes, deflate })
 }
 
 /// Asks for a WebSocket of version 0 (hixie-76).
@@ -96,7 +102,21 @@ pub(super) async fn upgrade_hixie(io: &mut Stream, offer: &Offer<'_>) -> Result<
     if reading.bytes[..16] != challenge.answer() {
         return Err(Failure::Declined("the server did not read our keys: its answer to them is wrong".to_owned()));
     }
-    Ok(Answer::Open { early: reading.bytes.split_off(16) })
+    Ok(Answer::Open { early: reading.bytes.split_off(16), deflate: None })
+}
+
+/// What the server agreed on of the extensions that we offered: RFC 6455 section 4.1, RFC 7692 section 5.1.
+fn extensions(head: &Head, offer: &Offer<'_>) -> Result<Option<Agreed>, Failure> {
+    let first = head.only("sec-websocket-extensions");
+    match (first, offer.deflate) {
+        (None, _) => Ok(None),
+        (Some(extensions), false) => {
+            Err(Failure::Declined(format!("the server uses an extension we did not offer: {}", tame(extensions))))
+        }
+        (Some(extensions), true) => deflate::offer::agreed(head.all("sec-websocket-extensions")).map_err(|wrong| {
+            Failure::Declined(format!("the server's Sec-WebSocket-Extensions {wrong}: {}", tame(extensions)))
+        }),
+    }
 }
 
 /// What all versions say.

@@ -4,6 +4,7 @@
 use std::io;
 use std::time::Duration;
 
+use bytes::Bytes;
 use ctigate_proto::dialog::CloseReason;
 use ctigate_proto::message::Text;
 use md5::{Digest, Md5};
@@ -175,7 +176,7 @@ impl Hixie {
                     return Ok(None);
                 }
                 self.drop_front(whole);
-                return Ok(Some(Heard::Binary));
+                return Ok(Some(Heard::Binary(Bytes::new())));
             }
         }
         Ok(None)

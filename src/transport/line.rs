@@ -13,6 +13,8 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use bytes::Bytes;
+use ctigate_proto::codec;
 use ctigate_proto::dialog::{CloseReason, Writer};
 use ctigate_proto::message::{Shared, Text};
 use tokio::time::timeout;
@@ -21,6 +23,8 @@ use crate::engine::Outbox;
 use crate::engine::outbox::Taker;
 use crate::telemetry::Telemetry;
 
+use super::deflate::Agreed;
+use super::deflate::pack::pack;
 use super::frames::{self, LONGEST_HEAD, Opcode, Side};
 use super::sink::Sink;
 
@@ -54,6 +58,15 @@ pub(super) struct Serves {
     pub telemetry: Telemetry,
     /// As which kind.
     pub is_link: bool,
+    /// What was agreed on for compression. [`super::socket::Socket::serve`] puts it in.
+    pub deflate: Option<Agreed>,
+}
+
+/// A message, or a packet of one, on its way to this peer.
+pub(super) enum Payload<'a> {
+    Text(&'a Text),
+    /// Compressed.
+    Packed(Bytes),
 }
 
 impl Serves {
@@ -62,6 +75,21 @@ impl Serves {
         if let Some(writer) = &self.writer {
             writer.write(message, guid, text);
         }
+    }
+
+    /// The same, compressed where that was agreed on and pays: a message to many once, however many of them take it so.
+    fn payloads(&self, message: &Shared, mut payload: impl FnMut(Payload<'_>)) {
+        let Some(agreed) = self.deflate else { return self.texts(message, |text| payload(Payload::Text(text))) };
+        let Some(writer) = &self.writer else { return };
+        writer.write(message, guid, |text| {
+            let is_whole = std::ptr::eq(text, codec::outgoing::text(message, writer.format));
+            let packed = if is_whole && agreed.is_largest() {
+                message.packed(writer.format, || pack(text.as_bytes(), agreed))
+            } else {
+                pack(text.as_bytes(), agreed)
+            };
+            payload(packed.map_or(Payload::Text(text), Payload::Packed));
+        });
     }
 
     pub(super) fn count(&self, sent: u64) {
@@ -155,6 +183,12 @@ impl Line {
     /// Appends a whole frame to what is written next.
     pub(super) fn put(&self, opcode: Opcode, payload: &[u8]) {
         self.even_broken().put(self.side, opcode, payload);
+    }
+
+    /// Appends a whole frame that is a compressed message.
+    #[cfg(feature = "echo")]
+    pub(super) fn put_packed(&self, opcode: Opcode, payload: &[u8]) {
+        self.even_broken().put_packed(self.side, opcode, payload);
     }
 
     /// Appends frames that somebody else has made.
@@ -285,7 +319,10 @@ impl Out {
             }
             if let Some(message) = self.messages.pop_front() {
                 if let Some(serves) = line.serves.get() {
-                    serves.texts(&message, |text| self.put_text(line.side, text));
+                    serves.payloads(&message, |payload| match payload {
+                        Payload::Text(text) => self.put_text(line.side, text),
+                        Payload::Packed(packed) => self.put_packed(line.side, Opcode::Text, &packed),
+                    });
                     count += 1;
                 }
                 continue;
@@ -341,6 +378,17 @@ impl Out {
             frames::put(&mut self.bytes, side, Opcode::Text, text.as_bytes());
         } else {
             self.later.push_back(Later::Text(text.clone()));
+        }
+    }
+
+    fn put_packed(&mut self, side: Side, opcode: Opcode, payload: &[u8]) {
+        if self.later.is_empty() && payload.len() <= GATHER && self.waiting() <= GATHER {
+            self.begin();
+            frames::put_packed(&mut self.bytes, side, opcode, payload);
+        } else {
+            let mut framed = Vec::new();
+            frames::put_packed(&mut framed, side, opcode, payload);
+            self.later.push_back(Later::Framed(framed));
         }
     }
 

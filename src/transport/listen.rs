@@ -11,6 +11,7 @@ use ctigate_proto::dialog::{self, Role};
 use ctigate_proto::message::Text;
 use hyper::StatusCode;
 use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
+use hyper::http::request::Parts;
 use socket2::{Domain, Protocol, Socket as RawSocket, Type};
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
@@ -101,9 +102,20 @@ pub struct Door {
     pub tls: Arc<dialog::Settings>,
     /// How much may wait for a peer.
     pub outbox: outbox::Limit,
+    /// Whether messages may be compressed.
+    pub deflate: bool,
 }
 
 impl Door {
+    /// Judges a handshake, all but who is asking.
+    ///
+    /// # Errors
+    /// What to answer instead of 101.
+    pub(super) fn judge(&self, head: &Parts) -> Result<Wanted, Refusal> {
+        let wanted = upgrade::judge(head, &self.origins)?;
+        Ok(if self.deflate { wanted.with_deflate(head) } else { wanted })
+    }
+
     fn trusts(&self, address: IpAddr) -> bool {
         trusts(&self.trusted_proxies, address)
     }
@@ -351,7 +363,8 @@ pub(super) async fn connect(transport: &Arc<Transport>, door: &Door, left: http:
         return;
     }
     let settings = if caller.tls { &door.tls } else { &door.plain };
-    let socket = Socket::new(io, early, Side::Server, settings.max_message_guest, PATIENCE);
+    let limit = settings.max_message_guest;
+    let socket = Socket::with(io, early, Side::Server, limit, PATIENCE, wanted.deflate());
     let start = Start {
         role,
         format: wanted.format,
@@ -407,6 +420,7 @@ mod tests {
             plain: Arc::new(dialog::Settings::tab()),
             tls: Arc::new(dialog::Settings::tab()),
             outbox: outbox::Limit { messages: 1, bytes: 1 },
+            deflate: false,
         }
     }
 

@@ -7,6 +7,7 @@
 //!   the way in, `line` and `frames` on the way out, `sink` where the bytes leave, and `hixie76` for the oldest.
 //! - [`client`] is the other end of a link, for the demo's CRM; [`trial`] our end of one, for whoever tries a CRM out.
 //! - [`network`] is where connections come from and go to when it is not the system's own network.
+//! - `deflate` is the compression of messages; `echo`, for suites that judge us by one, is in no program that is installed.
 //! - [`tls`] holds certificates, [`limit`] counts connections.
 //!
 //! Called by `app`, which binds the ports and hands in settings. Nothing here decides what a message means, and nothing here
@@ -16,8 +17,11 @@ pub mod browser;
 pub mod client;
 mod connection;
 mod credentials;
+mod deflate;
 pub mod dial;
 mod drain;
+#[cfg(feature = "echo")]
+pub mod echo;
 mod frames;
 pub mod gate;
 mod guard;

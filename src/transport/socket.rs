@@ -19,6 +19,7 @@ use tokio_tungstenite::tungstenite::{Error, Message};
 
 use crate::engine::Outbox;
 
+use super::deflate::Agreed;
 use super::frames::{self, Opcode, Side};
 use super::hixie76::Hixie;
 use super::line::{Line, Serves, Stuck};
@@ -34,7 +35,7 @@ pub(super) enum Heard {
     /// A text message.
     Text(Text),
     /// A binary message.
-    Binary,
+    Binary(#[cfg_attr(not(feature = "echo"), expect(dead_code, reason = "only an echo looks into it"))] Bytes),
     /// A ping or a pong. A ping's answer waits to be written.
     Alive,
     /// The peer closes. The echo waits to be written.
@@ -145,14 +146,31 @@ impl Socket {
     /// A WebSocket whose handshake is done. `early` is what the peer sent behind its head; `patience` is how long the peer may
     /// take nothing while something is to be written.
     pub(super) fn new(io: Stream, early: Vec<u8>, side: Side, limit: usize, patience: Duration) -> Self {
-        Self::Frames(Frames { reader: Reader::Wire(Wire::new(io, early, side, limit)), patience })
+        Self::with(io, early, side, limit, patience, None)
+    }
+
+    /// The same, with what was agreed on for compression.
+    pub(super) fn with(
+        io: Stream,
+        early: Vec<u8>,
+        side: Side,
+        limit: usize,
+        patience: Duration,
+        deflate: Option<Agreed>,
+    ) -> Self {
+        let mut wire = Wire::new(io, early, side, limit);
+        if let Some(agreed) = deflate {
+            wire.deflate(agreed, limit);
+        }
+        Self::Frames(Frames { reader: Reader::Wire(wire), patience })
     }
 
     /// Says how messages of the Hub become frames, once, before [`Self::send`]. Where it can, what fills the outbox is written by
     /// whoever fills it; not on links, where what many have to say is gathered by the connection's own task.
-    pub(super) fn serve(&mut self, serves: Serves, outbox: &Outbox) {
+    pub(super) fn serve(&mut self, mut serves: Serves, outbox: &Outbox) {
         match self {
             Self::Frames(frames) => {
+                serves.deflate = frames.wire().agreed();
                 let line = frames.line();
                 if !serves.is_link {
                     outbox.attach(Arc::clone(line) as _);
@@ -192,6 +210,18 @@ impl Socket {
         match self {
             Self::Frames(frames) => frames.line().put_text(text),
             Self::Hixie(hixie) => hixie.put_text(text.as_bytes()),
+        }
+    }
+
+    /// Appends a message of either kind, compressed where that was agreed on and pays.
+    #[cfg(feature = "echo")]
+    pub(super) fn put(&mut self, opcode: Opcode, payload: &[u8]) {
+        if let Self::Frames(frames) = self {
+            let packed = frames.wire().agreed().and_then(|agreed| super::deflate::pack::pack(payload, agreed));
+            match packed {
+                Some(packed) => frames.line().put_packed(opcode, &packed),
+                None => frames.line().put(opcode, payload),
+            }
         }
     }
 
@@ -252,7 +282,7 @@ impl Socket {
     /// Sets the largest message, for what begins from now on.
     pub(super) fn set_limit(&mut self, limit: usize) {
         match self {
-            Self::Frames(frames) => frames.wire_mut().guard().set_limit(limit),
+            Self::Frames(frames) => frames.wire_mut().set_limit(limit),
             Self::Hixie(hixie) => hixie.set_limit(limit),
         }
     }
@@ -298,7 +328,7 @@ fn heard(item: Option<Result<Message, Error>>, wire: &Wire) -> Heard {
             Ok(text) => Heard::Text(text),
             Err(_) => Heard::Broken(CloseReason::new(1007, "a text is not UTF-8")),
         },
-        Some(Ok(Message::Binary(_))) => Heard::Binary,
+        Some(Ok(Message::Binary(bytes))) => Heard::Binary(bytes),
         Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => Heard::Alive,
         Some(Ok(Message::Close(None))) => Heard::Close(CloseReason::NORMAL),
         Some(Ok(Message::Close(Some(close)))) => {

@@ -114,7 +114,7 @@ impl Wire {
     pub async fn next(&mut self) -> Sound {
         match self.socket.next().await {
             Heard::Text(text) => Sound::Text(text),
-            Heard::Binary => Sound::Binary,
+            Heard::Binary(_) => Sound::Binary,
             Heard::Alive => Sound::Alive,
             Heard::Close(reason) if reason.text.is_empty() => Sound::Ended(format!("the CRM closed ({})", reason.code)),
             Heard::Close(reason) => Sound::Ended(format!("the CRM closed ({} {})", reason.code, reason.text)),

@@ -10,6 +10,7 @@ use hyper::{Method, StatusCode, Uri, Version};
 
 use crate::telemetry::logging::tame;
 
+use super::deflate::{self, Agreed};
 use super::http::Refusal;
 use super::socket;
 
@@ -18,10 +19,11 @@ const VERSIONS: &str = "13, 8";
 
 const KEY: HeaderName = HeaderName::from_static("sec-websocket-key");
 const VERSION: HeaderName = HeaderName::from_static("sec-websocket-version");
+const EXTENSIONS: HeaderName = HeaderName::from_static("sec-websocket-extensions");
 const PROTOCOL: HeaderName = HeaderName::from_static("sec-websocket-protocol");
-/// Where version 8 has its `Origin`.
 /// How much of an origin is remembered, in characters.
 const LONGEST_SHOWN: usize = 200;
+/// Where version 8 has its `Origin`.
 const OLD_ORIGIN: HeaderName = HeaderName::from_static("sec-websocket-origin");
 
 /// A handshake that may succeed.
@@ -32,9 +34,23 @@ pub(super) struct Wanted {
     protocol: Option<HeaderValue>,
     /// The format it stands for. None: the channel opens and is closed with its first message.
     pub format: Option<Format>,
+    /// What was agreed on for compression, and the header's value that says so.
+    deflate: Option<(Agreed, String)>,
 }
 
 impl Wanted {
+    /// The same, with compression as far as the client offers what can be kept: RFC 7692 section 5.1.
+    pub(super) fn with_deflate(mut self, head: &Parts) -> Self {
+        let lines = head.headers.get_all(EXTENSIONS).iter().map(HeaderValue::as_bytes);
+        self.deflate = deflate::offer::choose(lines);
+        self
+    }
+
+    /// What was agreed on for compression.
+    pub(super) fn deflate(&self) -> Option<Agreed> {
+        self.deflate.as_ref().map(|(agreed, _)| *agreed)
+    }
+
     /// The head of the answer that completes the handshake. Its names are spelled as RFC 6455 does: there are old clients
     /// that look for them letter by letter.
     pub(super) fn answer(&self) -> Vec<u8> {
@@ -44,6 +60,10 @@ impl Wanted {
         if let Some(protocol) = &self.protocol {
             head.extend_from_slice(b"\r\nSec-WebSocket-Protocol: ");
             head.extend_from_slice(protocol.as_bytes());
+        }
+        if let Some((_, extension)) = &self.deflate {
+            head.extend_from_slice(b"\r\nSec-WebSocket-Extensions: ");
+            head.extend_from_slice(extension.as_bytes());
         }
         head.extend_from_slice(b"\r\n\r\n");
         head
@@ -86,7 +106,7 @@ pub(super) fn judge(head: &Parts, origins: &Origins) -> Result<Wanted, Refusal> 
         origins.check(origin, headers.get(header::HOST))?;
     }
     let (protocol, format) = choose(headers)?;
-    Ok(Wanted { key, protocol, format })
+    Ok(Wanted { key, protocol, format, deflate: None })
 }
 
 /// The origin that keeps a page out, and the host it asked for, both tame.
@@ -297,6 +317,23 @@ mod tests {
         assert_eq!(status(&with("Sec-WebSocket-Protocol", Some("json/1"))), 400);
         let two = judge(&with("sec-websocket-protocol", Some("xml")), &Origins::default()).unwrap();
         assert_eq!(two.format, Some(Format::Json), "the lines are one list");
+    }
+
+    #[test]
+    fn compression_is_agreed_on_where_it_is_asked_for() {
+        let head = with(
+            "Sec-WebSocket-Extensions",
+            Some("x-webkit-deflate-frame, permessage-deflate; client_max_window_bits"),
+        );
+        let wanted = judge(&head, &Origins::default()).unwrap();
+        assert!(!String::from_utf8(wanted.answer()).unwrap().contains("Extensions"));
+        let wanted = wanted.with_deflate(&head);
+        assert!(wanted.deflate().is_some());
+        assert!(String::from_utf8(wanted.answer()).unwrap().ends_with(
+            "\r\nSec-WebSocket-Extensions: permessage-deflate; server_no_context_takeover; client_no_context_takeover\r\n\r\n"
+        ));
+        let unknown = with("Sec-WebSocket-Extensions", Some("permessage-deflate; level=9"));
+        assert_eq!(judge(&unknown, &Origins::default()).unwrap().with_deflate(&unknown).deflate(), None);
     }
 
     #[test]

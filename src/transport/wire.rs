@@ -18,6 +18,7 @@ use ctigate_proto::message::Text;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::time::timeout;
 
+use super::deflate::{Agreed, Unpacker};
 use super::frames::Side;
 use super::guard::Guard;
 use super::line::Line;
@@ -45,6 +46,8 @@ pub(super) struct Wire {
     line: Arc<Line>,
     tls: bool,
     guard: Guard,
+    /// Where compression was agreed on.
+    packing: Option<Box<Packing>>,
     /// What was read and nobody has looked at, and how much of it was. Empty but in a burst.
     raw: Vec<u8>,
     looked: usize,
@@ -53,6 +56,31 @@ pub(super) struct Wire {
     /// Whether TLS may hold something from before the wire began.
     before: bool,
     end: Option<End>,
+}
+
+/// What a connection with compression has besides: between guard and library, the unpacker.
+#[derive(Debug)]
+struct Packing {
+    agreed: Agreed,
+    unpacker: Unpacker,
+    /// What came out and did not fit into what the library asked for, and how much of it was given.
+    held: Vec<u8>,
+    given: usize,
+}
+
+impl Packing {
+    /// Gives of what is held; false when nothing is.
+    fn give(&mut self, buf: &mut ReadBuf<'_>) -> bool {
+        let rest = &self.held[self.given..];
+        let given = rest.len().min(buf.remaining());
+        buf.put_slice(&rest[..given]);
+        self.given += given;
+        if self.given == self.held.len() {
+            self.held = Vec::new();
+            self.given = 0;
+        }
+        given > 0
+    }
 }
 
 /// Nothing follows.
@@ -69,12 +97,32 @@ impl Wire {
         let (source, sink) = sink::split(io);
         let line = Line::new(sink, side);
         let guard = Guard::new(side, limit);
-        Self { source, line, tls, guard, raw: early, looked: 0, lent: false, before: tls, end: None }
+        Self { source, line, tls, guard, packing: None, raw: early, looked: 0, lent: false, before: tls, end: None }
     }
 
     /// The way out.
     pub(super) fn line(&self) -> &Arc<Line> {
         &self.line
+    }
+
+    /// Lets compressed messages come and go. Before anything is read.
+    pub(super) fn deflate(&mut self, agreed: Agreed, limit: usize) {
+        self.guard.allow_packed();
+        let unpacker = Unpacker::new(self.line.side(), limit);
+        self.packing = Some(Box::new(Packing { agreed, unpacker, held: Vec::new(), given: 0 }));
+    }
+
+    /// What was agreed on for compression.
+    pub(super) fn agreed(&self) -> Option<Agreed> {
+        self.packing.as_ref().map(|packing| packing.agreed)
+    }
+
+    /// Changes the size limit for what begins from now on.
+    pub(super) fn set_limit(&mut self, limit: usize) {
+        self.guard.set_limit(limit);
+        if let Some(packing) = &mut self.packing {
+            packing.unpacker.set_limit(limit);
+        }
     }
 
     /// The rules for what comes in.
@@ -106,12 +154,12 @@ impl Wire {
         if self.raw.is_empty() && self.end.is_none() {
             return SCRATCH.with_borrow_mut(|scratch| {
                 let received = ready!(self.poll_receive(cx, scratch));
-                let (taken, text) = self.guard.whole_text(received);
+                let (taken, text) = whole_text(&mut self.guard, self.packing.as_deref(), received);
                 self.raw.extend_from_slice(&received[taken..]);
                 Poll::Ready(text)
             });
         }
-        let (taken, text) = self.guard.whole_text(&mut self.raw[self.looked..]);
+        let (taken, text) = whole_text(&mut self.guard, self.packing.as_deref(), &mut self.raw[self.looked..]);
         self.looked += taken;
         self.give_back();
         Poll::Ready(text)
@@ -172,6 +220,23 @@ impl Wire {
     }
 }
 
+/// The text at the front, compressed or not, if it is here as one whole frame, and how many bytes it took.
+fn whole_text(guard: &mut Guard, packing: Option<&Packing>, bytes: &mut [u8]) -> (usize, Option<Text>) {
+    if let Some(packing) = packing
+        && let Some(payload) = guard.whole_packed(bytes)
+    {
+        let taken = payload.end;
+        return match packing.unpacker.whole_text(&bytes[payload]) {
+            Ok(text) => (taken, Some(text)),
+            Err(reason) => {
+                guard.accuse(reason);
+                (taken, None)
+            }
+        };
+    }
+    guard.whole_text(bytes)
+}
+
 /// The socket is closed when its connection's task is over, whoever still holds the line.
 impl Drop for Wire {
     fn drop(&mut self) {
@@ -204,27 +269,42 @@ async fn drained(io: &mut (impl AsyncRead + Unpin)) -> io::Result<()> {
 impl AsyncRead for Wire {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let wire = &mut *self;
+        if wire.packing.as_mut().is_some_and(|packing| packing.give(buf)) {
+            wire.lent = true;
+            return Poll::Ready(Ok(()));
+        }
         let is_over = wire.raw.is_empty() && wire.end.is_some();
         if wire.lent && wire.guard.is_between_messages() && !is_over {
             wire.lent = false;
             return Poll::Pending;
         }
-        if wire.raw.is_empty() && wire.end.is_none() && wire.violation().is_none() {
-            ready!(SCRATCH.with_borrow_mut(|scratch| {
-                let received = ready!(wire.poll_receive(cx, scratch));
-                wire.raw.extend_from_slice(received);
-                Poll::Ready(())
-            }));
-        }
-        if !wire.raw.is_empty() && wire.violation().is_none() {
+        loop {
+            if wire.raw.is_empty() && wire.end.is_none() && wire.violation().is_none() {
+                ready!(SCRATCH.with_borrow_mut(|scratch| {
+                    let received = ready!(wire.poll_receive(cx, scratch));
+                    wire.raw.extend_from_slice(received);
+                    Poll::Ready(())
+                }));
+            }
+            if wire.raw.is_empty() || wire.violation().is_some() {
+                break;
+            }
             let rest = &mut wire.raw[wire.looked..];
             let length = rest.len().min(buf.remaining());
             let good = wire.guard.inspect(&mut rest[..length]);
-            buf.put_slice(&rest[..good]);
+            match &mut wire.packing {
+                None => buf.put_slice(&rest[..good]),
+                Some(packing) => {
+                    if let Err(reason) = packing.unpacker.take(&rest[..good], &mut packing.held) {
+                        wire.guard.accuse(reason);
+                    }
+                    packing.give(buf);
+                }
+            }
             wire.looked += length;
             wire.lent = true;
             wire.give_back();
-            if good > 0 {
+            if !buf.filled().is_empty() {
                 return Poll::Ready(Ok(()));
             }
         }

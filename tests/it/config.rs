@@ -461,6 +461,7 @@ fn a_key_that_does_not_count_for_the_mode_is_refused() {
         (dial, "certificate = \"x\"", "certificate"),
         (post, "websocket_version = 13", "websocket_version"),
         (post, "password_hash = \"x\"", "password_hash"),
+        (post, "deflate = true", "deflate"),
     ] {
         refused(&format!("{base}{line}"), &format!("link[0].{key}"), 5, "but the mode is");
     }

@@ -35,6 +35,8 @@ mod check_crm;
 mod crm_accept;
 // CRMs that we connect to.
 mod crm_dial;
+// Compression of messages.
+mod deflate;
 // CRMs that we post to, and that post to us.
 mod crm_post;
 // The link cut at every step.

@@ -67,6 +67,7 @@ const SCOPES: &[Scope] = &[
     Scope { keys: &["insecure_basic"], counts: |mode| !mode.tls(), modes: "the modes without TLS" },
     Scope { keys: &["url", "format"], counts: |mode| !mode.accepts(), modes: "the modes that dial or post" },
     Scope { keys: &["websocket_version"], counts: LinkMode::dials, modes: "the modes dial-ws and dial-wss" },
+    Scope { keys: &["deflate"], counts: |mode| !mode.posts(), modes: "the modes that connect by WebSocket" },
     Scope {
         keys: &["ca_file", "pin_sha256", "danger_accept_any_certificate"],
         counts: |mode| mode.tls() && !mode.accepts(),

@@ -1,6 +1,8 @@
-//! A message on its way out, perhaps to many peers: encoded at most once per format.
+//! A message on its way out, perhaps to many peers: encoded, and compressed, at most once per format.
 
 use std::sync::OnceLock;
+
+use bytes::Bytes;
 
 use super::{Envelope, Format, Text};
 
@@ -11,12 +13,21 @@ pub struct Shared {
     weight: usize,
     json: OnceLock<Text>,
     xml: OnceLock<Text>,
+    packed_json: OnceLock<Option<Bytes>>,
+    packed_xml: OnceLock<Option<Bytes>>,
 }
 
 impl Shared {
     /// Wraps a message.
     pub fn new(envelope: Envelope) -> Self {
-        Self { weight: 128 + envelope.body.weight(), envelope, json: OnceLock::new(), xml: OnceLock::new() }
+        Self {
+            weight: 128 + envelope.body.weight(),
+            envelope,
+            json: OnceLock::new(),
+            xml: OnceLock::new(),
+            packed_json: OnceLock::new(),
+            packed_xml: OnceLock::new(),
+        }
     }
 
     /// About how many bytes it occupies while it waits: what bounds of outboxes count.
@@ -36,6 +47,17 @@ impl Shared {
             Format::Xml => &self.xml,
         }
         .get_or_init(|| encode(&self.envelope))
+    }
+
+    /// The text in a format as peers get it who agreed on compression, made by `pack` at the first asking; `None` when it did not pay. All
+    /// who ask must pack alike.
+    pub fn packed(&self, format: Format, pack: impl FnOnce() -> Option<Bytes>) -> Option<Bytes> {
+        match format {
+            Format::Json => &self.packed_json,
+            Format::Xml => &self.packed_xml,
+        }
+        .get_or_init(pack)
+        .clone()
     }
 }
 

@@ -14,7 +14,7 @@ async fn line(side: Side) -> (TcpStream, Arc<Line>, sink::Source) {
     let (source, sink) = sink::split(Stream::Plain(listener.accept().await.unwrap().0));
     let line = Line::new(sink, side);
     let writer = Writer { format: Format::Json, threshold: 1 << 30, cut_events: false };
-    line.serve(Serves { writer: Some(writer), telemetry: Telemetry::default(), is_link: false });
+    line.serve(Serves { writer: Some(writer), telemetry: Telemetry::default(), is_link: false, deflate: None });
     // The runtime must have seen once that the socket can be written to.
     let sink::Source::Tcp(tcp) = &source else { panic!("it is TCP") };
     tcp.as_ref().writable().await.unwrap();

@@ -1,5 +1,6 @@
 //! WebSocket by bytes: frames as a test writes them, right or wrong.
 
+use flate2::{Compress, Compression, Decompress, FlushCompress, FlushDecompress};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -26,6 +27,8 @@ pub(crate) struct Ws {
     pub(crate) io: Io,
     /// What was read and not yet looked at.
     pub(crate) buffer: Vec<u8>,
+    /// The payloads of compressed messages that came: RFC 7692, each for itself.
+    pub(crate) packed: Vec<Vec<u8>>,
     masks: bool,
 }
 
@@ -74,10 +77,27 @@ fn head(first: u8, mask: u8, len: usize) -> Vec<u8> {
     head
 }
 
+/// A message as RFC 7692 compresses it, with a window of its own.
+pub(crate) fn packed(text: &[u8]) -> Vec<u8> {
+    let mut packer = Compress::new(Compression::default(), false);
+    let mut out = Vec::with_capacity(text.len() + 100);
+    packer.compress_vec(text, &mut out, FlushCompress::Sync).unwrap();
+    assert_eq!(out.split_off(out.len() - 4), [0, 0, 0xff, 0xff]);
+    out
+}
+
+fn unpacked(payload: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(1 << 20);
+    let input = [payload, &[0, 0, 0xff, 0xff]].concat();
+    Decompress::new(false).decompress_vec(&input, &mut out, FlushDecompress::Sync).unwrap();
+    assert!(out.len() < out.capacity(), "longer than any message of the stories");
+    out
+}
+
 impl Ws {
     /// A WebSocket on what is one already.
     pub(crate) fn over(io: Io, buffer: Vec<u8>, masks: bool) -> Self {
-        Self { io, buffer, masks }
+        Self { io, buffer, packed: Vec::new(), masks }
     }
 
     /// Connects as a client and expects 101.
@@ -119,6 +139,11 @@ impl Ws {
 
     pub(crate) async fn text(&mut self, text: &str) {
         self.frame(0x81, text.as_bytes()).await;
+    }
+
+    /// The same, compressed.
+    pub(crate) async fn packed_text(&mut self, text: &str) {
+        self.frame(0xc1, &packed(text.as_bytes())).await;
     }
 
     pub(crate) async fn close(&mut self, code: u16, reason: &str) {
@@ -201,6 +226,11 @@ impl Ws {
         self.buffer.drain(..at + len);
         Some(match first {
             0x81 => Frame::Text(String::from_utf8(payload).unwrap()),
+            0xc1 => {
+                let text = Frame::Text(String::from_utf8(unpacked(&payload)).unwrap());
+                self.packed.push(payload);
+                text
+            }
             0x82 => Frame::Binary(payload),
             0x88 if payload.is_empty() => Frame::Close(1005, String::new()),
             0x88 => Frame::Close(

@@ -1,9 +1,9 @@
 # Everything a person does with this tree. Each target says what it needs and what it prints.
 
-.PHONY: demo test docs load lint bench bench-smoke fuzz soak network build deb deb-test image rules help
+.PHONY: demo test docs load lint bench bench-smoke fuzz soak network build deb deb-test image rules help conformance
 
 help: ## This list
-	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' Makefile
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' Makefile
 
 build: ## Build the gateway
 	cargo build --locked
@@ -26,6 +26,10 @@ lint: ## Format, clippy and documentation, warnings as errors
 	@scripts/lint.sh
 
 bench: ## Figures against others, printed, and the growth plot; no time makes it fail
+conformance: ## Autobahn|Testsuite against both ends of our WebSocket, compared with the known results (half an hour; CASES=6.*)
+	@scripts/conformance.sh
+
+bench: ## Figures, printed; nothing passes or fails
 	@scripts/bench.sh
 
 bench-smoke: ## Each of those benches for a moment: fails when a message was lost, never for a time

@@ -91,8 +91,16 @@ serving() {
   kill "$id"
   wait "$id" 2>/dev/null || true
 }
-us() { # SCHEME PORT AGENT
+us() { # SCHEME PORT AGENT SUITE
+  local i before
+  before=$(grep -c '^Report generation complete' "$4.log" || true)
   "$CLIENT" "$1://127.0.0.1:$2" "$3" 2>>dial.log
+  for i in {1..1200}; do
+    [ "$(grep -c '^Report generation complete' "$4.log" || true)" -gt "$before" ] && return
+    sleep 0.1
+  done
+  echo "no report of $3 came; see $OUT/run" >&2
+  exit 1
 }
 # The suite waits for ever when it has no case to play.
 packed=true others=true
@@ -100,14 +108,14 @@ case $CASES in 12.* | 13.*) others=false ;; [0-9]*) packed=false ;; esac
 we_dial() {
   if $others; then
     serving client $suite both
-    serving client-tls $suite_tls us wss $suite_tls tls
+    serving client-tls $suite_tls us wss $suite_tls tls client-tls
   fi
-  if $packed; then serving client-packed $suite us ws $suite plain; fi
+  if $packed; then serving client-packed $suite us ws $suite plain client-packed; fi
 }
 both() {
-  us ws $suite plain
+  us ws $suite plain client
   open $suite_nginx
-  us ws $suite_nginx nginx
+  us ws $suite_nginx nginx client
 }
 they_dial() {
   if $others; then "$WSTEST" -m fuzzingclient -s server.json >server-suite.log 2>&1; fi

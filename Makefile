@@ -25,11 +25,10 @@ load: ## 200 calls at a time through a real Asterisk, every entry of the ledger 
 lint: ## Format, clippy and documentation, warnings as errors
 	@scripts/lint.sh
 
-bench: ## Figures against others, printed, and the growth plot; no time makes it fail
 conformance: ## Autobahn|Testsuite against both ends of our WebSocket, compared with the known results (half an hour; CASES=6.*)
 	@scripts/conformance.sh
 
-bench: ## Figures, printed; nothing passes or fails
+bench: ## Figures against others, printed, and the growth plot; no time makes it fail
 	@scripts/bench.sh
 
 bench-smoke: ## Each of those benches for a moment: fails when a message was lost, never for a time

@@ -2,11 +2,14 @@
 #![no_main]
 #![allow(dead_code, reason = "the transport uses more of these modules")]
 
+#[path = "../../src/transport/deflate/mod.rs"]
+mod deflate;
 #[path = "../../src/transport/frames.rs"]
 mod frames;
 #[path = "../../src/transport/guard.rs"]
 mod guard;
 
+use deflate::Unpacker;
 use frames::Side;
 use guard::Guard;
 use libfuzzer_sys::fuzz_target;
@@ -38,7 +41,20 @@ fuzz_target!(|data: &[u8]| {
         assert_eq!(whole, passed);
     }
     check(&whole[..good], limit);
+    unpack(side, limit, bytes);
 });
+
+/// The same where compression was agreed on: what comes out are plain frames, and no message is larger than it may be.
+fn unpack(side: Side, limit: usize, bytes: &[u8]) {
+    let mut guard = Guard::new(side, limit);
+    guard.allow_packed();
+    let mut bytes = bytes.to_vec();
+    let good = guard.inspect(&mut bytes);
+    let (mut out, mut unpacker) = (Vec::new(), Unpacker::new(side, limit));
+    if unpacker.take(&bytes[..good], &mut out).is_ok() {
+        check(&out, limit);
+    }
+}
 
 /// What passes is frames of known kinds in shortest form, no message is larger than it may be, and no mask is left.
 fn check(mut bytes: &[u8], limit: usize) {

@@ -2,8 +2,15 @@
 #![no_main]
 #![allow(dead_code, unreachable_pub, reason = "the listeners use more of this module")]
 
+#[path = "../../src/transport/deflate/offer.rs"]
+mod offer;
 #[path = "../../src/transport/upgrade.rs"]
 mod upgrade;
+
+mod deflate {
+    pub(crate) use super::offer;
+    pub(crate) use super::offer::Agreed;
+}
 
 /// What `upgrade` uses of the house, as small as it can be: none of it judges anything.
 mod telemetry {
@@ -68,12 +75,17 @@ fuzz_target!(|data: &[u8]| {
                 let host = head.headers.get("host").and_then(|host| host.to_str().ok()).unwrap_or_default();
                 assert!(origins.allows(&String::from_utf8_lossy(origin.as_bytes()), host), "a page from elsewhere");
             }
+            let wanted = wanted.with_deflate(&head);
             // Bytes of the client's never become a line of ours.
             let answer = wanted.answer();
             let text = std::str::from_utf8(&answer).expect("our own head");
             assert!(text.is_ascii() && text.ends_with("\r\n\r\n"));
             let lines: Vec<&str> = text.trim_end().split("\r\n").collect();
-            assert!(lines.len() == 4 || (lines.len() == 5 && lines[4].starts_with("Sec-WebSocket-Protocol: ")), "{text:?}");
+            let mut more = lines[4..].iter().peekable();
+            more.next_if(|line| line.starts_with("Sec-WebSocket-Protocol: "));
+            let extension = more.next_if(|line| line.starts_with("Sec-WebSocket-Extensions: permessage-deflate; "));
+            assert_eq!(extension.is_some(), wanted.deflate().is_some(), "{text:?}");
+            assert!(more.next().is_none(), "{text:?}");
             assert!(!text.trim_end().replace("\r\n", "").contains(char::is_control), "{text:?}");
         }
         Err(refusal) => assert!(refusal.0.is_client_error() || refusal.0.is_server_error()),

@@ -15,7 +15,6 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::{Config, Link};
 
-use super::connection::PATIENCE;
 use super::dial::Dialed;
 use super::frames::{Opcode, Side};
 use super::http::{self, Answer};
@@ -29,6 +28,8 @@ use super::upgrade::{self, Origins};
 const LARGEST: usize = 64 << 20;
 /// How long TLS and the handshake may take.
 const OPENING: Duration = Duration::from_secs(10);
+/// How long a suite may take nothing: it is slow where it plays large messages on a busy machine.
+const UNHURRIED: Duration = Duration::from_secs(60);
 /// How long last words may take.
 const GOODBYE: Duration = Duration::from_secs(3);
 
@@ -73,7 +74,7 @@ async fn attend(tcp: TcpStream, certificates: Option<Arc<Certificates>>) {
         return;
     }
     let agreed = left.plan.deflate();
-    echo(Socket::with(left.io, left.early, Side::Server, LARGEST, PATIENCE, agreed)).await;
+    echo(Socket::with(left.io, left.early, Side::Server, LARGEST, UNHURRIED, agreed)).await;
 }
 
 /// Connects as a link does, and gives back what is heard until the end.
@@ -122,6 +123,7 @@ async fn connect(link: &Link) -> Result<Socket, NoEcho> {
     let mut dialed = Dialed::new(&Config::default(), link).map_err(|e| NoEcho(e.to_string()))?;
     let (mut socket, _) = dialed.open().await.map_err(|e| NoEcho(e.to_string()))?;
     socket.set_limit(LARGEST);
+    socket.retire(UNHURRIED);
     Ok(socket)
 }
 

@@ -6,7 +6,7 @@ use std::borrow::Cow;
 const NAME: &str = "permessage-deflate";
 
 /// What we offer where we dial. Both sides without context takeover, and a window for what we send as small as the server likes.
-pub(in crate::transport) const OFFER: &str =
+pub(crate) const OFFER: &str =
     "permessage-deflate; client_no_context_takeover; server_no_context_takeover; client_max_window_bits";
 
 /// The largest window of DEFLATE, as a power of two.
@@ -16,14 +16,14 @@ const SMALLEST: u8 = 8;
 
 /// What both sides agreed on. That neither takes its window over into the next message always holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::transport) struct Agreed {
+pub(crate) struct Agreed {
     /// The window for what we send, as a power of two: 8 to 15.
     pub window: u8,
 }
 
 impl Agreed {
     /// Whether what we send may look as far back as DEFLATE can.
-    pub(in crate::transport) fn is_largest(self) -> bool {
+    pub(crate) fn is_largest(self) -> bool {
         self.window == LARGEST
     }
 }
@@ -31,7 +31,7 @@ impl Agreed {
 /// Chooses among what a client offers, over all lines of the header: the first offer that can be kept. What comes back is what was
 /// agreed on and the header's value that says so. Offers of other extensions, and offers with a parameter that is unknown, repeated or
 /// out of its range, are declined (7.1); so is the whole list where it is no list of extensions.
-pub(in crate::transport) fn choose<'a>(lines: impl Iterator<Item = &'a [u8]>) -> Option<(Agreed, String)> {
+pub(crate) fn choose<'a>(lines: impl Iterator<Item = &'a [u8]>) -> Option<(Agreed, String)> {
     lines.filter_map(|line| extensions(std::str::from_utf8(line).ok()?)).flatten().find_map(|offer| accept(&offer))
 }
 
@@ -51,7 +51,7 @@ fn accept(offer: &Extension<'_>) -> Option<(Agreed, String)> {
 ///
 /// # Errors
 /// What is wrong with it: it names what we did not offer, or does not keep to it.
-pub(in crate::transport) fn agreed<'a>(lines: impl Iterator<Item = &'a str>) -> Result<Option<Agreed>, &'static str> {
+pub(crate) fn agreed<'a>(lines: impl Iterator<Item = &'a str>) -> Result<Option<Agreed>, &'static str> {
     let mut all = Vec::new();
     for line in lines {
         all.extend(extensions(line).ok_or("is no list of extensions")?);

@@ -8,12 +8,12 @@ use flate2::{Compress, Compression, FlushCompress};
 use super::{Agreed, TAIL};
 
 /// A shorter text goes as it is: it would cost more than the routing of a call, and save a few hundred bytes (docs/performance.md).
-pub(in crate::transport) const SHORTEST: usize = 1024;
+pub(crate) const SHORTEST: usize = 1024;
 
 /// The smallest window that the compressor has. Peers that want a smaller one get messages as they are.
 const SMALLEST: u8 = 9;
 /// The largest, which nearly every peer allows.
-pub(in crate::transport) const LARGEST: u8 = 15;
+pub(crate) const LARGEST: u8 = 15;
 
 /// How hard it tries: beyond this, time grows and the size hardly falls. The level below is quicker still, but in zlib-rs 0.6 it panics
 /// where the output is full.
@@ -31,7 +31,7 @@ thread_local! {
 
 /// The payload of a compressed message. `None` when the text is to go as it is: it is short, or would not shrink, or the peer's window
 /// is too small.
-pub(in crate::transport) fn pack(text: &[u8], agreed: Agreed) -> Option<Bytes> {
+pub(crate) fn pack(text: &[u8], agreed: Agreed) -> Option<Bytes> {
     if text.len() < SHORTEST || agreed.window < SMALLEST {
         return None;
     }

@@ -27,7 +27,7 @@ thread_local! {
 
 /// The state between two pieces of input.
 #[derive(Debug)]
-pub(in crate::transport) struct Unpacker {
+pub(crate) struct Unpacker {
     side: Side,
     limit: usize,
     at: At,
@@ -60,12 +60,12 @@ struct Packed {
 
 impl Unpacker {
     /// For a new connection. `side` is ours; a message is at most `limit` bytes when it is inflated.
-    pub(in crate::transport) fn new(side: Side, limit: usize) -> Self {
+    pub(crate) fn new(side: Side, limit: usize) -> Self {
         Self { side, limit, at: START, message: None }
     }
 
     /// Changes the size limit for what is inflated from now on.
-    pub(in crate::transport) fn set_limit(&mut self, limit: usize) {
+    pub(crate) fn set_limit(&mut self, limit: usize) {
         self.limit = limit;
     }
 
@@ -73,7 +73,7 @@ impl Unpacker {
     ///
     /// # Errors
     /// 1009 when it is too long, 1007 when it is no DEFLATE or no UTF-8.
-    pub(in crate::transport) fn whole_text(&self, payload: &[u8]) -> Result<Text, CloseReason> {
+    pub(crate) fn whole_text(&self, payload: &[u8]) -> Result<Text, CloseReason> {
         let mut packed = Vec::with_capacity(payload.len() + TAIL.len() + LAST_BLOCK.len());
         packed.extend_from_slice(payload);
         Text::try_from(Bytes::from(inflate(packed, self.limit)?)).map_err(|_| NOT_UTF8)
@@ -84,7 +84,7 @@ impl Unpacker {
     ///
     /// # Errors
     /// 1009 for a message that is too long, as soon as that shows; 1007 for one that cannot be inflated.
-    pub(in crate::transport) fn take(&mut self, input: &[u8], out: &mut Vec<u8>) -> Result<(), CloseReason> {
+    pub(crate) fn take(&mut self, input: &[u8], out: &mut Vec<u8>) -> Result<(), CloseReason> {
         let mut at = 0;
         while at < input.len() {
             let rest = &input[at..];

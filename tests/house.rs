@@ -184,6 +184,7 @@ fn only_listed_actions_go_to_asterisk() {
         "PlayDTMF",
         "QueueAdd",
         "QueuePause",
+        "QueueRemove",
         "QueueStatus",
         "Redirect",
         "Setvar",

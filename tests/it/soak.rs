@@ -47,10 +47,11 @@ impl Counts {
     }
 }
 
+/// The memory of its own (what is mapped from files is the program's code, and comes as it is touched), MiB; and descriptors.
 fn memory(process: &Process) -> (f64, usize) {
     let of = |file: &str| format!("/proc/{}/{file}", process.id());
     let status = std::fs::read_to_string(of("status")).expect("Linux, and the gateway lives");
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("VmRSS");
+    let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:")).expect("RssAnon");
     let kib: f64 = line.trim().trim_end_matches("kB").trim().parse().expect("a number");
     (kib / 1024.0, std::fs::read_dir(of("fd")).expect("descriptors").count())
 }

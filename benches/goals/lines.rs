@@ -125,6 +125,9 @@ fn spread(mut all: Vec<f64>) -> (f64, f64, f64) {
     (all[all.len() / 2], all[0], all[all.len() - 1])
 }
 
+/// A line and what measures it.
+type Named = (&'static str, fn(&mut Stage));
+
 fn median(all: &[Run], of: impl Fn(&Run) -> f64) -> f64 {
     spread(all.iter().map(of).collect()).0
 }
@@ -164,7 +167,7 @@ pub(crate) fn director() -> ExitCode {
         "{:<54} {:>9} {:>9} {:>7}  {:>13}  {:>6} {:>6}",
         "line", "other µs", "own µs", "ratio", "spread", "must", "moon"
     );
-    let lines: [(&str, fn(&mut Stage)); 12] = [
+    let lines: [Named; 12] = [
         ("routed", routed),
         ("flight", flight),
         ("naive", naive),

@@ -74,6 +74,7 @@ fn a_slope_is_that_of_the_line() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "half an hour: make soak"]
+#[expect(clippy::print_stdout, reason = "its figures are what it is for")]
 async fn memory_stays_flat_and_descriptors_come_back() {
     let minutes: u64 = std::env::var("MINUTES").ok().and_then(|m| m.parse().ok()).unwrap_or(30);
     let length = Duration::from_secs(60 * minutes);

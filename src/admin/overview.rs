@@ -5,13 +5,14 @@ use std::net::SocketAddr;
 use axum::extract::State;
 use axum::response::Response;
 use ctigate_proto::hub::Snapshot;
-use ctigate_proto::hub::snapshot::{TabView, UserView};
+use ctigate_proto::hub::snapshot::UserView;
 use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::answer::{Refusal, ok};
+use super::picture::TabNow;
 use super::{Failure, Shared, look};
 use crate::telemetry::series::{self, Sample};
 
@@ -253,28 +254,8 @@ struct SessionNow<'a> {
     login: &'a str,
     /// The display name.
     name: &'a str,
-    /// `direct`, or `tunnel` for a tab behind a link.
-    #[schema(example = "direct")]
-    door: &'static str,
-    /// The link, for a tab behind one.
-    link: &'a str,
-    /// The `tabid`, for a tab behind a link.
-    tab: &'a str,
-    /// Where it connects from.
-    #[schema(example = "127.0.0.1")]
-    address: &'a str,
-    /// Since when, milliseconds since 1970.
-    #[schema(example = 1790000000000_i64)]
-    since_ms: i64,
-    /// Whether it said last that it has the focus.
-    focus: bool,
-}
-
-impl<'a> SessionNow<'a> {
-    fn of(login: &'a str, name: &'a str, view: &'a TabView) -> Self {
-        let TabView { door, link, tab, address, since_ms, focus } = view;
-        Self { login, name, door, link, tab, address, since_ms: *since_ms, focus: *focus }
-    }
+    #[serde(flatten)]
+    tab: TabNow<'a>,
 }
 
 /// Every tab.
@@ -290,9 +271,8 @@ struct SessionsNow<'a> {
 )]
 async fn sessions(State(shared): State<Shared>) -> Result<Response, Failure> {
     let now = look(&*shared.door).await?;
-    let tabs = now
-        .users
-        .iter()
-        .flat_map(|UserView { login, name, tabs, .. }| tabs.iter().map(move |tab| SessionNow::of(login, name, tab)));
+    let tabs = now.users.iter().flat_map(|UserView { login, name, tabs, .. }| {
+        tabs.iter().map(move |tab| SessionNow { login, name, tab: TabNow::of(tab) })
+    });
     Ok(ok(&SessionsNow { items: tabs.collect() }))
 }

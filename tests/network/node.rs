@@ -8,16 +8,16 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use ctigate::capture;
 use ctigate::config::{Config, Link, LinkFormat, LinkMode};
 use ctigate::engine::{Accounts, Archive, Engine, Kept, Outlets};
 use ctigate::pbx::simulator::{self, Simulator};
 use ctigate::pbx::{self, Control, Directory, Extension, Handle, supervise};
 use ctigate::proto::auth::{Attempt, Identity, LoginBy, LoginError, password};
-use ctigate::proto::codec;
 use ctigate::proto::hub::archive::{Fetch, FetchResult};
 use ctigate::proto::hub::input::{ApiCall, Ask};
 use ctigate::proto::hub::output::{Answer, Record, StoredForm, StoredSession};
-use ctigate::proto::hub::settings::{Account, GroupNumber, LinkSettings, Notation, Settings};
+use ctigate::proto::hub::settings::{Account, GroupNumber, LinkSettings, Settings};
 use ctigate::proto::hub::{Hub, Input, Rights};
 use ctigate::proto::message::{Format, Object, Text, Value};
 use ctigate::proto::telephony::Outcome;
@@ -429,13 +429,6 @@ fn settings(scene: &Scene, seed: [u8; 32]) -> Settings {
         procedures: Vec::new(),
         utc_offset: |_| 0,
         limits: ctigate::proto::hub::settings::Limits::default(),
-        notation: Notation {
-            write: |o| codec::encode_value(&Value::Object(o.clone())),
-            read: |t| match codec::decode_value(t, 64) {
-                Ok(Value::Object(o)) => Some(o),
-                _ => None,
-            },
-            size: codec::outgoing::size,
-        },
+        notation: capture::notation(),
     }
 }

@@ -3,11 +3,9 @@ use std::future::Future;
 use std::pin::Pin;
 
 use ctigate_proto::auth::{Identity, Proof};
-use ctigate_proto::codec::{decode_value, encode_value};
 use ctigate_proto::hub::archive::{Fetch, FetchResult};
-use ctigate_proto::hub::settings::{LinkSettings, Notation, Settings};
+use ctigate_proto::hub::settings::{LinkSettings, Settings};
 use ctigate_proto::hub::{Hub, Rights};
-use ctigate_proto::message::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
@@ -72,14 +70,7 @@ fn transport() -> Arc<Transport> {
         utc_offset: |_| 0,
         procedures: Vec::new(),
         limits: ctigate_proto::hub::settings::Limits::default(),
-        notation: Notation {
-            write: |o| encode_value(&Value::Object(o.clone())),
-            size: codec::outgoing::size,
-            read: |t| match decode_value(t, 64) {
-                Ok(Value::Object(o)) => Some(o),
-                _ => None,
-            },
-        },
+        notation: crate::capture::notation(),
     };
     let outlets = Outlets {
         pbx: Box::new(|_| {}),

@@ -13,14 +13,13 @@ use axum::routing::{get, post as posted_to};
 use ctigate::config::{Config, Link, LinkFormat, LinkMode, Right, Secret, User};
 use ctigate::engine::{Accounts, Archive, Engine, Outlets};
 use ctigate::proto::auth::{Attempt, Identity, LoginBy, LoginError, password};
-use ctigate::proto::codec;
 use ctigate::proto::hub::archive::{Fetch, FetchResult};
 use ctigate::proto::hub::input::Ask;
 use ctigate::proto::hub::output::{Answer, Notice};
-use ctigate::proto::hub::settings::{Account, LinkSettings, Notation, Settings};
+use ctigate::proto::hub::settings::{Account, LinkSettings, Settings};
 use ctigate::proto::hub::snapshot::LinkView;
 use ctigate::proto::hub::{Hub, Rights};
-use ctigate::proto::message::{Format, Value};
+use ctigate::proto::message::Format;
 use ctigate::telemetry::Telemetry;
 use ctigate::transport::browser::{self, Browsers};
 use ctigate::transport::dial::{self, Dialed};
@@ -287,13 +286,6 @@ fn settings(config: &Config) -> Settings {
         utc_offset: |_| 0,
         procedures: Vec::new(),
         limits: ctigate::proto::hub::settings::Limits::default(),
-        notation: Notation {
-            write: |o| codec::encode_value(&Value::Object(o.clone())),
-            read: |t| match codec::decode_value(t, 64) {
-                Ok(Value::Object(o)) => Some(o),
-                _ => None,
-            },
-            size: codec::outgoing::size,
-        },
+        notation: ctigate::capture::notation(),
     }
 }

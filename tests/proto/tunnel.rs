@@ -200,3 +200,27 @@ fn a_form_reaches_a_link_only_for_people_who_are_behind_it() {
         assert_eq!(w.expect(crm, "showform").text("userlogin"), "ivanov");
     });
 }
+
+#[test]
+fn a_page_that_is_loaded_again_is_shown_the_forms_and_not_another_in_its_place() {
+    both(|format| {
+        let mut w = World::new();
+        let crm = w.introduced("crm", format);
+        w.tunnel_login(crm, "ivanov", "t1");
+        w.tunnel_login(crm, "ivanov", "t2");
+        let order = FormOrder {
+            name: "clientcard".into(),
+            user: "ivanov".into(),
+            call: None,
+            parameters: Object::new(),
+            expire: None,
+        };
+        w.ask(Ask::OpenForm(order));
+        assert_eq!(w.expect(crm, "showform").text("tabid"), "", "it shows in both");
+        for tab in ["t1", "t2", "t1"] {
+            w.tunnel_login(crm, "ivanov", tab);
+            assert_eq!(w.expect(crm, "showform").text("tabid"), tab);
+            w.expect_no(crm, "showform");
+        }
+    });
+}

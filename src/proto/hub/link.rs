@@ -429,7 +429,7 @@ impl Hub {
         self.grace_while_down(link);
         before.into_iter().for_each(|user| self.forms_tab_left(link, user));
         for user in new {
-            self.show_forms_on_link(link, Some(user));
+            self.show_forms_on_link(link, Some((user, &Text::new())));
             self.deliver_texts(user);
         }
         self.show_forms_on_link(link, None);
@@ -483,7 +483,7 @@ impl Hub {
         self.touch_tunnel_tab(link, user, tab, wall);
         self.grace_while_down(link);
         self.presence_changed(user);
-        self.show_forms_on_link(link, Some(user));
+        self.show_forms_on_link(link, Some((user, tab)));
         self.deliver_texts(user);
     }
 

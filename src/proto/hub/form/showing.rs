@@ -130,17 +130,17 @@ impl Hub {
         }
     }
 
-    /// A link offers forms, or somebody came in through it. `user`: only that person, whose new tab is told again.
-    pub(in crate::hub) fn show_forms_on_link(&mut self, link: usize, user: Option<UserIx>) {
+    /// A link offers forms, or somebody came in through it: that person's forms are told again for the tab, empty for all of them.
+    pub(in crate::hub) fn show_forms_on_link(&mut self, link: usize, newcomer: Option<(UserIx, &Text)>) {
         let ids: Vec<Text> = self.forms.list().into_iter().map(|(id, _)| id.clone()).collect();
         for id in ids {
             let Some(form) = self.forms.open.get(&id) else { continue };
             let told = form.links.contains(&link);
-            if user == Some(form.user) && told && !form.one {
-                let tab = self.links[link].tunnel.get(&form.user).and_then(|t| t.tabs.last()).map(|t| t.id.clone());
-                self.show_on_link(&id, link, tab.filter(|t| !t.is_empty()));
-            } else {
-                self.show_form(&id);
+            match newcomer {
+                Some((user, tab)) if user == form.user && told && !form.one => {
+                    self.show_on_link(&id, link, Some(tab.clone()).filter(|t| !t.is_empty()));
+                }
+                _ => self.show_form(&id),
             }
         }
     }

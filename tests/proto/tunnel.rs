@@ -53,6 +53,11 @@ fn with_trust_an_id_is_enough_and_without_it_a_place_in_the_list_is_not() {
                 assert_eq!((reply.int("result"), reply.text("userlogin")), (1, "ivanov".into()));
             } else {
                 reply.failed(59003, "not logged in through this link");
+                assert_eq!(
+                    (reply.text("userid"), reply.text("userlogin")),
+                    (IVANOV.into(), "".into()),
+                    "whose page waits"
+                );
             }
             assert_eq!(w.hub.snapshot().users[0].online, trust);
         }

@@ -231,7 +231,7 @@ impl Hub {
                 }
                 self.dispatch(&caller, envelope);
             }
-            Err(error) => self.fail(&caller, name, &error),
+            Err(error) => self.fail_naming(&caller, name, &error, Some(&head)),
         }
     }
 
@@ -434,6 +434,11 @@ impl Hub {
 
     /// Sends the reply of a call that failed.
     pub(super) fn fail(&mut self, caller: &Caller, name: &str, error: &CallError) {
+        self.fail_naming(caller, name, error, None);
+    }
+
+    /// `named`: whom the call named, where nobody may act as that. The reply names them too: by that a CRM knows whose page waits.
+    fn fail_naming(&mut self, caller: &Caller, name: &str, error: &CallError, named: Option<&Head>) {
         self.replied(caller, name, error.code);
         if self.is_traced() && caller.user.is_some() {
             let (code, why) = (error.code.map_or(0, Code::number), error.errormsg().into());
@@ -444,6 +449,10 @@ impl Hub {
             return self.out.push_back(Output::Answer { ticket, answer: Answer::Refused(error.clone()) });
         }
         let mut body = self.head(caller, 0);
+        if let Some(named) = named {
+            named.userid.iter().for_each(|id| body.set("userid", id.clone()));
+            named.userlogin.iter().for_each(|login| body.set("userlogin", login.clone()));
+        }
         if let Some(code) = error.code {
             body.set("error", code.number());
         }

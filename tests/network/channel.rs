@@ -1,5 +1,6 @@
-//! One end of a WebSocket on the simulated network. Written for the stories and by nobody else's code, so that a fault of the
-//! gateway's own cannot hide itself. Nothing here panics: on this network everything may break off at any time.
+//! What a page speaks through: a WebSocket of its own on the simulated network, or its CRM's tunnel. The WebSocket is written for the
+//! stories and by nobody else's code, so that a fault of the gateway's own cannot hide itself. Nothing here panics: on this network
+//! everything may break off at any time.
 
 use std::time::Duration;
 
@@ -10,6 +11,7 @@ use tokio::time::timeout;
 use turmoil::net::TcpStream;
 
 use crate::ledger::Ledger;
+use crate::tunnel::Tunnel;
 
 /// How long TCP and the handshake may take.
 const PATIENCE: Duration = Duration::from_secs(4);
@@ -26,16 +28,55 @@ pub(crate) enum Heard {
     Gone,
 }
 
-pub(crate) struct Channel {
+/// A page's way to the gateway and back.
+pub(crate) enum Channel {
+    Direct(Socket),
+    Behind(Tunnel),
+}
+
+impl Channel {
+    /// Says a message that is written in JSON here. False: the connection is gone.
+    pub(crate) async fn say(&mut self, json: &str) -> bool {
+        match self {
+            Self::Direct(socket) => socket.say(json).await,
+            Self::Behind(tunnel) => tunnel.say(json),
+        }
+    }
+
+    /// What comes next. Cancel safe.
+    pub(crate) async fn hear(&mut self, ledger: &Ledger) -> Heard {
+        match self {
+            Self::Direct(socket) => socket.hear(ledger).await,
+            Self::Behind(tunnel) => tunnel.hear().await.map_or(Heard::Gone, Heard::Message),
+        }
+    }
+
+    /// Whether the gateway knows by now that cards show here.
+    pub(crate) fn shows_cards(&self) -> bool {
+        match self {
+            Self::Direct(_) => true,
+            Self::Behind(tunnel) => tunnel.shows_cards(),
+        }
+    }
+
+    pub(crate) fn is_tunnel(&self) -> bool {
+        matches!(self, Self::Behind(_))
+    }
+}
+
+/// One end of a WebSocket.
+pub(crate) struct Socket {
+    /// Whose end, for the ledger.
+    name: String,
     io: TcpStream,
     buffer: Vec<u8>,
     masks: bool,
     format: Format,
 }
 
-impl Channel {
+impl Socket {
     /// Connects and shakes hands. `None`: it did not come about.
-    pub(crate) async fn connect(host: &str, port: u16, format: Format) -> Option<Self> {
+    pub(crate) async fn connect(name: &str, host: &str, port: u16, format: Format) -> Option<Self> {
         let opened = async {
             let mut io = TcpStream::connect((host, port)).await.ok()?;
             let request = format!(
@@ -46,13 +87,13 @@ impl Channel {
             io.write_all(request.as_bytes()).await.ok()?;
             let mut buffer = Vec::new();
             let head = head(&mut io, &mut buffer).await?;
-            head.starts_with("HTTP/1.1 101 ").then_some(Self { io, buffer, masks: true, format })
+            head.starts_with("HTTP/1.1 101 ").then(|| Self { name: name.to_owned(), io, buffer, masks: true, format })
         };
         timeout(PATIENCE, opened).await.ok().flatten()
     }
 
     /// Takes the part of the server.
-    pub(crate) async fn accept(mut io: TcpStream, format: Format) -> Option<Self> {
+    pub(crate) async fn accept(name: &str, mut io: TcpStream, format: Format) -> Option<Self> {
         let opened = async {
             let mut buffer = Vec::new();
             let head = head(&mut io, &mut buffer).await?;
@@ -67,7 +108,7 @@ impl Channel {
                 format.word()
             );
             io.write_all(answer.as_bytes()).await.ok()?;
-            Some(Self { io, buffer, masks: false, format })
+            Some(Self { name: name.to_owned(), io, buffer, masks: false, format })
         };
         timeout(PATIENCE, opened).await.ok().flatten()
     }
@@ -106,6 +147,8 @@ impl Channel {
                 }
                 Ok(Some((0x8a, _))) => return Heard::Alive,
                 Ok(Some((0x88, payload))) => {
+                    let code = payload.first_chunk().map_or(1005, |code| u16::from_be_bytes(*code));
+                    ledger.goodbye(&self.name, code);
                     self.frame(0x88, &payload).await;
                     return Heard::Gone;
                 }

@@ -1,5 +1,6 @@
 //! A CRM: one that connects, one that is dialed, one that is posted to. It offers one method, takes its time to answer, and
-//! says the input back, so that whoever asked can tell their own answer from others'.
+//! says the input back, so that whoever asked can tell their own answer from others'. Where it has a connection, pages of its
+//! people live behind it.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -13,12 +14,15 @@ use ctigate::proto::message::{Envelope, Format, Text, Value};
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 use turmoil::net::{TcpListener, TcpStream};
 
-use crate::channel::{self, Channel, Heard, text};
+use crate::channel::{self, Heard, Socket, text};
 use crate::ledger::Ledger;
-use crate::story::{GATEWAY, Scene};
+use crate::story::{Attended, GATEWAY, Scene};
+use crate::tab::{self, Door};
+use crate::tunnel::{Pages, Relay};
 
 /// How a CRM speaks with the gateway.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,6 +44,11 @@ impl Way {
         ["FindA", "FindB", "FindC"][self as usize]
     }
 
+    /// Whether pages of its people may live behind it.
+    pub(crate) fn has_tunnel(self) -> bool {
+        self != Self::IsPosted
+    }
+
     pub(crate) fn format(self) -> Format {
         [Format::Json, Format::Xml, Format::Json][self as usize]
     }
@@ -54,18 +63,31 @@ const FORM: &str = r#"[{"name":"clientcard","inputparameters":[{"name":"phone","
 
 struct Crm {
     way: Way,
+    relay: Relay,
+    /// The people who have a page open: login and tab.
+    people: Vec<(&'static str, String)>,
     ledger: Ledger,
     dice: RefCell<SmallRng>,
 }
 
-/// Lives until the story ends.
-pub(crate) async fn run(way: Way, scene: Scene, life: u64) {
+/// Lives until the story ends, and so do the pages behind it.
+pub(crate) async fn run(way: Way, scene: Scene, life: u64, pages: Vec<Attended>) {
     let seed = scene.seed_of(way.name()) ^ life;
-    let crm = Rc::new(Crm { way, ledger: scene.ledger.clone(), dice: RefCell::new(SmallRng::seed_from_u64(seed)) });
+    let crm = Rc::new(Crm {
+        way,
+        relay: Relay::default(),
+        people: pages.iter().map(|page| (page.seat.login, page.seat.name.clone())).collect(),
+        ledger: scene.ledger.clone(),
+        dice: RefCell::new(SmallRng::seed_from_u64(seed)),
+    });
+    for Attended { seat, storage } in pages {
+        let door = Door::Behind(crm.relay.clone());
+        tokio::task::spawn_local(tab::run(seat.name, seat.login, door, scene.clone(), storage));
+    }
     if way == Way::Connects {
         loop {
-            if let Some(channel) = Channel::connect(GATEWAY, PORT, way.format()).await {
-                crm.talks(channel).await;
+            if let Some(socket) = Socket::connect(way.name(), GATEWAY, PORT, way.format()).await {
+                crm.talks(socket).await;
             }
             let pause = crm.dice.borrow_mut().random_range(100..2000);
             sleep(Duration::from_millis(pause)).await;
@@ -79,8 +101,8 @@ pub(crate) async fn run(way: Way, scene: Scene, life: u64) {
         tokio::task::spawn_local(async move {
             if way == Way::IsPosted {
                 crm.is_posted(io).await;
-            } else if let Some(channel) = Channel::accept(io, way.format()).await {
-                crm.talks(channel).await;
+            } else if let Some(socket) = Socket::accept(way.name(), io, way.format()).await {
+                crm.talks(socket).await;
             }
         });
     }
@@ -88,7 +110,13 @@ pub(crate) async fn run(way: Way, scene: Scene, life: u64) {
 
 impl Crm {
     /// One connection, to its end.
-    async fn talks(&self, mut channel: Channel) {
+    async fn talks(&self, mut socket: Socket) {
+        let (pages, mut said) = Pages::new();
+        self.carries(&mut socket, &pages, &mut said).await;
+        pages.close();
+    }
+
+    async fn carries(&self, socket: &mut Socket, pages: &Pages, said: &mut UnboundedReceiver<String>) {
         let mut later: VecDeque<(Instant, String)> = VecDeque::new();
         let (mut heard_at, mut ping_at) = (Instant::now(), Instant::now() + Duration::from_secs(5));
         loop {
@@ -96,7 +124,14 @@ impl Crm {
             let wake = later.iter().map(|(at, _)| *at).min().unwrap_or(silent).min(silent).min(ping_at);
             let heard = tokio::select! {
                 biased;
-                heard = channel.hear(&self.ledger) => Some(heard),
+                heard = socket.hear(&self.ledger) => Some(heard),
+                Some(forwarded) = said.recv() => {
+                    self.ledger.count(|c| &mut c.forwarded);
+                    if !socket.say(&forwarded).await {
+                        return;
+                    }
+                    None
+                }
                 () = sleep_until(wake) => None,
             };
             let now = Instant::now();
@@ -105,25 +140,31 @@ impl Crm {
                 Some(Heard::Alive) => heard_at = now,
                 Some(Heard::Message(message)) => {
                     heard_at = now;
-                    if let Some((wait, reply)) = self.answers(&message) {
-                        later.push_back((now + wait, reply));
+                    if is_for_the_crm(&message) {
+                        let reply = self.answers(&message);
+                        later.extend(reply.map(|(wait, reply)| (now + wait, reply)));
+                    } else {
+                        pages.hand(&message, &self.ledger);
                     }
                 }
                 None if now >= silent => return,
-                None => {
-                    if now >= ping_at {
-                        ping_at = now + Duration::from_secs(5);
-                        if !channel.say(r#"["ping",{"qid":"p"}]"#).await {
-                            return;
-                        }
-                    }
+                None => {}
+            }
+            if now >= ping_at {
+                ping_at = now + Duration::from_secs(5);
+                if !socket.say(r#"["ping",{"qid":"p"}]"#).await {
+                    return;
                 }
             }
-            let now = Instant::now();
             while let Some(at) = later.iter().position(|(at, _)| *at <= now) {
                 let Some((_, reply)) = later.remove(at) else { break };
-                if !channel.say(&reply).await {
+                if !socket.say(&reply).await {
                     return;
+                }
+                if reply.starts_with(r#"["iam""#) {
+                    self.relay.open(pages);
+                } else if reply.starts_with(r#"["availableforms""#) {
+                    pages.declare();
                 }
             }
         }
@@ -150,7 +191,13 @@ impl Crm {
             "getavailableforms" => {
                 at_once(format!(r#"["availableforms",{{"qid":"{qid}","result":1,"forms":{FORM}}}]"#))
             }
-            "getactiveusers" => at_once(format!(r#"["activeusers",{{"qid":"{qid}","result":1,"users":[]}}]"#)),
+            "getactiveusers" => {
+                let named = self.dice.borrow_mut().random_bool(0.5);
+                let users = self.people.iter().filter(|_| named);
+                let users = users.map(|(login, tab)| format!(r#"{{"userlogin":"{login}","tabs":["{tab}"]}}"#));
+                let users = users.collect::<Vec<_>>().join(",");
+                at_once(format!(r#"["activeusers",{{"qid":"{qid}","result":1,"users":[{users}]}}]"#))
+            }
             "executemethod" => {
                 let id = text(message, "executionid");
                 self.ledger.asked(self.way.name(), &id);
@@ -215,5 +262,14 @@ impl Crm {
                 return;
             }
         }
+    }
+}
+
+/// What is between the two servers; anything else is for a page.
+fn is_for_the_crm(message: &Envelope) -> bool {
+    let name = &*message.name;
+    let execution = ["executemethod", "cancelmethod", "executemethodwaitaborted"].contains(&name);
+    execution || name.starts_with("getavailable") || ["whoareyou", "iam", "getactiveusers"].contains(&name) || {
+        name == "pong" && text(message, "tabid").is_empty()
     }
 }

@@ -5,8 +5,12 @@ use std::collections::hash_map::DefaultHasher;
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{Hash, Hasher};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
+use ctigate::proto::hub::snapshot::Snapshot;
 use ctigate::proto::telephony::{Command, Event, Outcome, RunId};
+
+use crate::story::Seat;
 
 /// Shared by everybody in a story.
 #[derive(Clone, Default)]
@@ -26,6 +30,12 @@ struct Book {
     answered: BTreeMap<String, String>,
     /// What tabs show, by name; a tab that is not connected shows nothing.
     pictures: BTreeMap<String, Picture>,
+    /// Since when tabs are connected, those that were before included.
+    since: BTreeMap<String, Duration>,
+    /// Which cards pages showed of late.
+    notes: Vec<Note>,
+    /// When the last connection of a tab or CRM ended in order, and how.
+    ends: BTreeMap<String, (Duration, u16)>,
     /// What the gateway says at the end.
     truth: Option<Truth>,
 }
@@ -55,6 +65,15 @@ pub(crate) struct Counts {
     pub(crate) faults_of_the_network: u64,
     pub(crate) lives: u64,
     pub(crate) looks: u64,
+    /// Messages of pages that went through a tunnel, and logins there.
+    pub(crate) forwarded: u64,
+    pub(crate) tunnelled_logins: u64,
+    pub(crate) tunnelled_answers: u64,
+    /// Gateways that stopped in order, and those who were told.
+    pub(crate) stops: u64,
+    pub(crate) farewells: u64,
+    /// Comparisons of a page's cards with the open forms.
+    pub(crate) notes: u64,
 }
 
 impl Counts {
@@ -74,11 +93,20 @@ impl Counts {
             (&mut self.faults_of_the_network, other.faults_of_the_network),
             (&mut self.lives, other.lives),
             (&mut self.looks, other.looks),
+            (&mut self.forwarded, other.forwarded),
+            (&mut self.tunnelled_logins, other.tunnelled_logins),
+            (&mut self.tunnelled_answers, other.tunnelled_answers),
+            (&mut self.stops, other.stops),
+            (&mut self.farewells, other.farewells),
+            (&mut self.notes, other.notes),
         ] {
             *mine += more;
         }
     }
 }
+
+/// The code of a connection that ended without a word.
+const LOST: u16 = 1006;
 
 /// What a tab shows.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -93,6 +121,18 @@ pub(crate) struct Picture {
     pub(crate) numbers: BTreeMap<String, i64>,
 }
 
+/// The cards of a page at a moment: when it heard a reply, and when it had asked.
+struct Note {
+    name: String,
+    login: &'static str,
+    asked: Duration,
+    heard: Duration,
+    cards: BTreeSet<String>,
+}
+
+/// How far the clocks of two hosts may be apart: the longest tick.
+const SKEW: Duration = Duration::from_millis(200);
+
 /// What the gateway knows at the end.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Truth {
@@ -105,6 +145,8 @@ pub(crate) struct Truth {
     pub(crate) in_flight: usize,
     pub(crate) links: Vec<(String, &'static str)>,
     pub(crate) connections: usize,
+    /// Who is there, by login: the link, empty for a direct one, and the tab behind it.
+    pub(crate) tabs: BTreeMap<String, Vec<(String, String)>>,
 }
 
 impl Ledger {
@@ -114,7 +156,7 @@ impl Ledger {
 
     /// Something that must not be.
     pub(crate) fn fault(&self, what: impl Into<String>) {
-        let at = turmoil::sim_elapsed().unwrap_or_default();
+        let at = now();
         self.book().faults.push(format!("at {:.2} s: {}", at.as_secs_f64(), what.into()));
     }
 
@@ -148,6 +190,8 @@ impl Ledger {
         let mut book = self.book();
         book.asks.clear();
         book.forms.clear();
+        // An answer that was not on the disk yet is forgotten, and its form open again.
+        book.notes.clear();
         book.truth = None;
         book.counts.lives += 1;
     }
@@ -188,6 +232,35 @@ impl Ledger {
         }
     }
 
+    // ---- connections
+
+    /// A connection is closed in order: by the other side, or by the page itself.
+    pub(crate) fn goodbye(&self, name: &str, code: u16) {
+        self.note(name, &format!("closed {code}"));
+        if matches!(code, 1002 | 1003 | 1007 | 1009..=1012) {
+            self.fault(format!("{name} is closed with {code}"));
+        }
+        self.book().ends.insert(name.to_owned(), (now(), code));
+    }
+
+    /// The tabs that are connected longer than since this moment.
+    pub(crate) fn connected(&self, name: &str, before: Duration) -> bool {
+        let book = self.book();
+        book.pictures.contains_key(name) && book.since.get(name).is_some_and(|since| *since > before)
+    }
+
+    /// The gateway has stopped in order: these were to be told.
+    pub(crate) fn stopped(&self, since: Duration, told: &[String]) {
+        self.count(|c| &mut c.stops);
+        for name in told {
+            self.count(|c| &mut c.farewells);
+            let end = self.book().ends.get(name).copied();
+            if !end.is_some_and(|(at, code)| at >= since && code != LOST) {
+                self.fault(format!("the gateway stopped at {since:?} and did not tell {name}: {end:?}"));
+            }
+        }
+    }
+
     // ---- peers
 
     /// A CRM is asked to carry out an execution: once.
@@ -210,9 +283,19 @@ impl Ledger {
     /// What a tab shows now; `None`: it is not connected.
     pub(crate) fn shows(&self, tab: &str, picture: Option<Picture>) {
         let mut book = self.book();
+        let (name, now) = (tab.to_owned(), now());
         match picture {
-            Some(picture) => drop(book.pictures.insert(tab.to_owned(), picture)),
-            None => drop(book.pictures.remove(tab)),
+            Some(picture) => {
+                if book.pictures.insert(name.clone(), picture).is_none() {
+                    book.since.insert(name, now);
+                }
+            }
+            None => {
+                let since = book.since.get(tab).copied().unwrap_or_default();
+                if book.pictures.remove(tab).is_some() && book.ends.get(tab).is_none_or(|(at, _)| *at < since) {
+                    book.ends.insert(name, (now, LOST));
+                }
+            }
         }
     }
 
@@ -220,8 +303,39 @@ impl Ledger {
         self.book().truth = Some(truth);
     }
 
-    /// What is not as it is when all is quiet: nobody waits, and every tab shows what is.
-    pub(crate) fn wrong(&self, tabs: &[String], links: usize) -> Vec<String> {
+    /// A page has heard a reply to what it asked at this moment, and shows these cards.
+    pub(crate) fn has_cards(&self, name: &str, login: &'static str, asked: Duration, cards: &BTreeSet<String>) {
+        let note = Note { name: name.to_owned(), login, asked, heard: now(), cards: cards.clone() };
+        self.book().notes.push(note);
+    }
+
+    /// What must hold at any moment: nobody stays behind a link that is down for longer than `grace`, and whoever was answered while a
+    /// form was open shows it.
+    pub(crate) fn looks_at(&self, snapshot: &Snapshot, wall_ms: i64, grace: Duration) {
+        let long_ago = |since_ms: i64, long: Duration| wall_ms - since_ms > millis(long);
+        for link in snapshot.links.iter().filter(|l| l.state != "up" && long_ago(l.since_ms, grace)) {
+            if (link.tunnel, link.active) != (0, 0) {
+                self.fault(format!("behind {}, which is {}, there are still people", link.name, link.state));
+            }
+        }
+        let now = now();
+        let mut book = self.book();
+        let notes: Vec<Note> = book.notes.extract_if(.., |note| note.heard + SKEW <= now).collect();
+        book.counts.notes += notes.len() as u64;
+        drop(book);
+        for note in &notes {
+            let asked_ms = wall_ms - millis(now - note.asked);
+            let opened = |since_ms: i64| since_ms + millis(SKEW) < asked_ms;
+            for form in snapshot.forms.iter().filter(|form| *form.login == *note.login && opened(form.since_ms)) {
+                if !note.cards.contains(&*form.id) {
+                    self.fault(format!("{} did not show {} at {:?}, which was open", note.name, form.id, note.heard));
+                }
+            }
+        }
+    }
+
+    /// What is not as it is when all is quiet: nobody waits, everybody is there once, and every tab shows what is.
+    pub(crate) fn wrong(&self, seats: &[Seat], links: usize) -> Vec<String> {
         let book = self.book();
         let mut faults = Vec::new();
         let waiting: Vec<_> = book.asks.iter().filter(|(_, ask)| **ask == Ask::Waits).collect();
@@ -231,37 +345,57 @@ impl Ledger {
         if !book.forms.is_empty() {
             faults.push(format!("scenarios wait for forms: {:?}", book.forms));
         }
-        match &book.truth {
-            None => faults.push("the gateway said nothing at the end".to_owned()),
-            Some(truth) => {
-                if (truth.calls, truth.executions, truth.in_flight) != (0, 0, 0) {
-                    faults.push(format!("something goes on in the gateway: {truth:?}"));
-                }
-                if truth.connections != tabs.len() + links {
-                    faults.push(format!("{} tabs and {links} links, but {truth:?}", tabs.len()));
-                }
-                for (link, state) in &truth.links {
-                    if *state != "up" {
-                        faults.push(format!("the link {link} is {state}"));
-                    }
-                }
-                for name in tabs {
-                    let Some(shown) = book.pictures.get(name) else {
-                        faults.push(format!("{name} is not connected"));
-                        continue;
-                    };
-                    let forms = truth.forms.get(&shown.login).cloned().unwrap_or_default();
-                    let state = truth.users.get(&shown.login).map_or(-1, |(_, state)| *state);
-                    let wrong_number = truth
-                        .users
-                        .values()
-                        .find(|(number, state)| shown.numbers.get(number).is_some_and(|shown| shown != state));
-                    if shown.state != state || shown.cards != forms || wrong_number.is_some() || shown.line != "ready" {
-                        faults.push(format!("{name} shows {shown:?}, but it is {truth:?}"));
-                    }
-                }
+        let Some(truth) = &book.truth else {
+            faults.push("the gateway said nothing at the end".to_owned());
+            return faults;
+        };
+        if (truth.calls, truth.executions, truth.in_flight) != (0, 0, 0) {
+            faults.push(format!("something goes on in the gateway: {truth:?}"));
+        }
+        let direct = seats.iter().filter(|seat| seat.behind.is_none()).count();
+        if truth.connections != direct + links {
+            faults.push(format!("{direct} tabs and {links} links, but {truth:?}"));
+        }
+        for (link, state) in &truth.links {
+            if *state != "up" {
+                faults.push(format!("the link {link} is {state}"));
+            }
+        }
+        for (login, (_, state)) in &truth.users {
+            let mut seated: Vec<_> = seats.iter().filter(|seat| seat.login == login).map(Seat::place).collect();
+            let mut there = truth.tabs.get(login).cloned().unwrap_or_default();
+            seated.sort();
+            there.sort();
+            if seated != there {
+                faults.push(format!("{login} is in {seated:?}, and the gateway says {there:?}"));
+            }
+            if seated.is_empty() != (*state == 0) {
+                faults.push(format!("{login} is in {seated:?}, and in the state {state}"));
+            }
+        }
+        for seat in seats {
+            let name = &seat.name;
+            let Some(shown) = book.pictures.get(name) else {
+                faults.push(format!("{name} is not connected"));
+                continue;
+            };
+            let forms = truth.forms.get(&shown.login).cloned().unwrap_or_default();
+            let state = truth.users.get(&shown.login).map_or(-1, |(_, state)| *state);
+            let wrong_number =
+                truth.users.values().find(|(number, state)| shown.numbers.get(number).is_some_and(|n| n != state));
+            if shown.state != state || shown.cards != forms || wrong_number.is_some() || shown.line != "ready" {
+                faults.push(format!("{name} shows {shown:?}, but it is {truth:?}"));
             }
         }
         faults
     }
+}
+
+fn millis(time: Duration) -> i64 {
+    i64::try_from(time.as_millis()).unwrap_or(i64::MAX)
+}
+
+/// The story's time.
+pub(crate) fn now() -> Duration {
+    turmoil::sim_elapsed().unwrap_or_default()
 }

@@ -1,6 +1,7 @@
 //! The gateway on a simulated network (turmoil): its real transport, engine, Hub and simulator on one host, browsers' tabs and CRMs
-//! on others, and a network that loses, delays and reorders, with hosts that stop and start anew. A story is told by a seed alone: what
-//! everybody does, what befalls them, and in which order the hosts run.
+//! on others, more pages behind the CRMs, and a network that loses, delays and reorders, with hosts that stop, in order or not, and start
+//! anew. A story is told by a seed alone: what everybody does, what befalls them, and in which order the hosts run. Nobody speaks TLS
+//! here: its keys and signatures are drawn from where no seed reaches.
 //!
 //! `SEEDS=n` tells so many stories, `SEED=n` the one story that failed.
 
@@ -12,6 +13,7 @@ mod ledger;
 mod node;
 mod story;
 mod tab;
+mod tunnel;
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -77,6 +79,12 @@ fn whatever_the_network_does_nobody_is_left_waiting_or_with_a_wrong_picture() {
             ("faults of the network", all.faults_of_the_network, 2 * count),
             ("lives of gateways", all.lives, count + count / 4),
             ("looks behind an event", all.looks, 5 * count),
+            ("messages through tunnels", all.forwarded, 30 * count),
+            ("logins through tunnels", all.tunnelled_logins, 2 * count),
+            ("cards answered through tunnels", all.tunnelled_answers, count / 5),
+            ("gateways that stopped in order", all.stops, count / 10),
+            ("pages that were told of it", all.farewells, count / 10),
+            ("comparisons of cards", all.notes, 50 * count),
         ] {
             assert!(count_of >= least, "only {count_of} {what}");
         }

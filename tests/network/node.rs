@@ -18,6 +18,7 @@ use ctigate::proto::hub::archive::{Fetch, FetchResult};
 use ctigate::proto::hub::input::{ApiCall, Ask};
 use ctigate::proto::hub::output::{Answer, Record, StoredForm, StoredSession};
 use ctigate::proto::hub::settings::{Account, GroupNumber, LinkSettings, Settings};
+use ctigate::proto::hub::snapshot::TabView;
 use ctigate::proto::hub::{Hub, Input, Rights};
 use ctigate::proto::message::{Format, Object, Text, Value};
 use ctigate::proto::telephony::Outcome;
@@ -32,7 +33,7 @@ use ctigate::transport::{Transport, limit};
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 use tokio::sync::Notify;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use turmoil::net::{TcpListener, TcpStream};
 
@@ -42,6 +43,13 @@ use crate::story::{PEOPLE, Phase, Scene};
 
 /// MD5 of `Secret1`.
 const HASH: &str = "d6cb2342e44efb6dd628276f36da2359";
+
+/// How long people behind a link that is down stay.
+const TUNNEL_GRACE: Duration = Duration::from_secs(10);
+
+/// Over how long goodbyes are spread when the gateway stops, and how long it then waits.
+const STAGGER: Duration = Duration::from_secs(2);
+const GRACE: Duration = Duration::from_secs(10);
 
 /// What callers of 500 go through: a method, a form, two phones.
 const TIMELINE: &str = r#"
@@ -74,10 +82,15 @@ pub(crate) struct Disk {
 }
 
 impl Disk {
-    /// The machine went down: what was not written is lost.
-    pub(crate) fn crash(&mut self) {
+    /// A new life begins. What the one before did not write is lost.
+    fn begin(&mut self) {
         self.cached.clear();
         (self.told, self.written) = (0, 0);
+    }
+
+    fn flush(&mut self) {
+        self.safe.append(&mut self.cached);
+        self.written = self.told;
     }
 
     fn restore(&self, hub: &mut Hub) -> bool {
@@ -135,23 +148,35 @@ impl Archive for Desk {
     }
 }
 
-/// One life of the gateway. `dead` is set before it is taken down, so that nothing it does while it falls counts.
-pub(crate) async fn run(scene: Scene, life: u64, dead: Arc<AtomicBool>) -> turmoil::Result {
+/// How one life of the gateway ends.
+#[derive(Clone, Default)]
+pub(crate) struct Life {
+    /// Set before it is taken down, so that nothing it does while it falls counts.
+    pub(crate) dead: Arc<AtomicBool>,
+    /// Asks it to stop in order.
+    pub(crate) leave: CancellationToken,
+}
+
+/// One life of the gateway.
+pub(crate) async fn run(scene: Scene, number: u64, life: Life) -> turmoil::Result {
     let ledger = scene.ledger.clone();
     ledger.new_life();
-    let mut dice = SmallRng::seed_from_u64(scene.seed_of("gateway") ^ life);
+    let mut dice = SmallRng::seed_from_u64(scene.seed_of("gateway") ^ number);
     let mut seed = [0; 32];
     seed.iter_mut().for_each(|byte| *byte = dice.random());
     let mut hub = Hub::new(settings(&scene, seed));
-    if !scene.disk.lock().expect("nobody panics with the disk").restore(&mut hub) {
-        ledger.fault("a form that was kept is not taken back");
+    {
+        let mut disk = scene.disk.lock().expect("nobody panics with the disk");
+        disk.begin();
+        if !disk.restore(&mut hub) {
+            ledger.fault("a form that was kept is not taken back");
+        }
     }
     let (phone, ports, mut events) = pbx::channels(1024);
     // Not a watch channel: it wakes whoever waits in an order of its own choice.
     let flushed = Arc::new(Notify::new());
-    let outlets = outlets(&scene, &phone, &dead, Arc::clone(&flushed));
-    let engine = Engine::new(hub, outlets);
     let stop = CancellationToken::new();
+    let engine = Engine::new(hub, outlets(&scene, &phone, &life, &stop, Arc::clone(&flushed)));
     let transport = Transport::new(Arc::clone(&engine), Telemetry::default(), limit::Settings::default(), stop.clone());
     tokio::spawn({
         let (engine, stop) = (Arc::clone(&engine), stop.clone());
@@ -179,21 +204,36 @@ pub(crate) async fn run(scene: Scene, life: u64, dead: Arc<AtomicBool>) -> turmo
         seed: u128::from(dice.random::<u64>()),
         ..simulator::Settings::default()
     };
-    tokio::spawn(supervise(Simulator::new(simulated)?, ports, stop.clone()));
+    let telephones = tokio::spawn(supervise(Simulator::new(simulated)?, ports, stop.clone()));
     serve(&scene, &transport, &stop, &mut dice).await?;
-    tokio::task::spawn_local(programs(scene.clone(), Arc::clone(&engine), SmallRng::seed_from_u64(dice.random())));
-    street(&scene, &phone, &engine, &transport, &mut dice).await;
+    let asking = SmallRng::seed_from_u64(dice.random());
+    tokio::task::spawn_local(programs(scene.clone(), Arc::clone(&engine), stop.clone(), asking));
+    tokio::select! {
+        biased;
+        () = life.leave.cancelled() => {}
+        () = street(&scene, &phone, &engine, &transport, &mut dice) => {}
+    }
+    // In the order in which `app` stops a node.
+    ledger.note("gateway", "stops");
+    stop.cancel();
+    let drained = transport.drain(STAGGER, GRACE).await;
+    if timeout(GRACE, telephones).await.is_err() {
+        ledger.fault("the telephone system does not stop");
+    }
+    scene.disk.lock().expect("nobody panics with the disk").flush();
+    life.dead.store(true, Ordering::Relaxed);
+    ledger.note("gateway", if drained { "has stopped" } else { "has stopped, and somebody was cut off" });
     Ok(())
 }
 
-fn outlets(scene: &Scene, phone: &Handle, dead: &Arc<AtomicBool>, flushed: Arc<Notify>) -> Outlets {
+fn outlets(scene: &Scene, phone: &Handle, life: &Life, stop: &CancellationToken, flushed: Arc<Notify>) -> Outlets {
     let (ledger, phone, disk) = (scene.ledger.clone(), phone.clone(), Arc::clone(&scene.disk));
-    let (falls, over) = (Arc::clone(dead), Arc::clone(dead));
+    let (falls, over, stop) = (Arc::clone(&life.dead), Arc::clone(&life.dead), stop.clone());
     Outlets {
         pbx: Box::new(move |command| {
             if !falls.load(Ordering::Relaxed) {
                 ledger.telephone_hears(&command);
-                if phone.command(command).is_err() {
+                if phone.command(command).is_err() && !stop.is_cancelled() {
                     ledger.fault("the telephone system's queue is full");
                 }
             }
@@ -234,12 +274,7 @@ fn outlets(scene: &Scene, phone: &Handle, dead: &Arc<AtomicBool>, flushed: Arc<N
 async fn write(disk: Arc<Mutex<Disk>>, flushed: Arc<Notify>, mut dice: SmallRng) {
     loop {
         sleep(Duration::from_millis(dice.random_range(10..400))).await;
-        {
-            let mut disk = disk.lock().expect("nobody panics with the disk");
-            let mut cached = std::mem::take(&mut disk.cached);
-            disk.safe.append(&mut cached);
-            disk.written = disk.told;
-        }
+        disk.lock().expect("nobody panics with the disk").flush();
         flushed.notify_waiters();
     }
 }
@@ -311,13 +346,14 @@ async fn street(scene: &Scene, phone: &Handle, engine: &Arc<Engine>, transport: 
                 // Most have no call.
                 let _ = phone.control(Control::Hangup { number: number.into() }).await;
             }
-            if let Some(truth) = truth(engine, transport).await {
+            if let Some(truth) = truth(scene, engine, transport).await {
                 scene.ledger.truth(truth);
             }
             sleep(Duration::from_secs(1)).await;
             continue;
         }
         sleep(Duration::from_millis(dice.random_range(300..2500))).await;
+        truth(scene, engine, transport).await;
         let caller = CALLERS[dice.random_range(0..CALLERS.len())];
         let number = PEOPLE[dice.random_range(0..PEOPLE.len())].1;
         let order = match dice.random_range(0..6) {
@@ -334,8 +370,10 @@ async fn street(scene: &Scene, phone: &Handle, engine: &Arc<Engine>, transport: 
     }
 }
 
-async fn truth(engine: &Arc<Engine>, transport: &Arc<Transport>) -> Option<Truth> {
+async fn truth(scene: &Scene, engine: &Arc<Engine>, transport: &Arc<Transport>) -> Option<Truth> {
     let Answer::Snapshot(snapshot) = engine.ask(Ask::Snapshot).await else { return None };
+    scene.ledger.looks_at(&snapshot, wall_ms(), TUNNEL_GRACE + Duration::from_secs(1));
+    let tabs = |tabs: &[TabView]| tabs.iter().map(|tab| (tab.link.to_string(), tab.tab.to_string())).collect();
     let mut truth = Truth {
         users: snapshot.users.iter().map(|u| (u.login.to_string(), (u.number.to_string(), u.state))).collect(),
         calls: snapshot.calls.len(),
@@ -343,6 +381,7 @@ async fn truth(engine: &Arc<Engine>, transport: &Arc<Transport>) -> Option<Truth
         in_flight: snapshot.links.iter().map(|link| link.in_flight).sum(),
         links: snapshot.links.iter().map(|link| (link.name.to_string(), link.state)).collect(),
         connections: transport.connections(),
+        tabs: snapshot.users.iter().map(|u| (u.login.to_string(), tabs(&u.tabs))).collect(),
         ..Truth::default()
     };
     for form in &snapshot.forms {
@@ -352,7 +391,7 @@ async fn truth(engine: &Arc<Engine>, transport: &Arc<Transport>) -> Option<Truth
 }
 
 /// A program asks methods by the interface, and must be answered in time.
-async fn programs(scene: Scene, engine: Arc<Engine>, mut dice: SmallRng) {
+async fn programs(scene: Scene, engine: Arc<Engine>, stop: CancellationToken, mut dice: SmallRng) {
     while scene.phase() == Phase::Busy {
         sleep(Duration::from_millis(dice.random_range(500..4000))).await;
         let token = Text::from(format!("program-{}", dice.random::<u32>()));
@@ -367,7 +406,7 @@ async fn programs(scene: Scene, engine: Arc<Engine>, mut dice: SmallRng) {
             user: Text::new(),
             chain: Text::new(),
         };
-        let (engine, ledger) = (Arc::clone(&engine), scene.ledger.clone());
+        let (engine, ledger, stop) = (Arc::clone(&engine), scene.ledger.clone(), stop.clone());
         tokio::task::spawn_local(async move {
             let since = Instant::now();
             match engine.ask(Ask::Call(call)).await {
@@ -380,7 +419,7 @@ async fn programs(scene: Scene, engine: Arc<Engine>, mut dice: SmallRng) {
                 Answer::Outcome { .. } => {}
                 other => ledger.fault(format!("a program was answered {other:?}")),
             }
-            if since.elapsed() > deadline + Duration::from_millis(200) {
+            if since.elapsed() > deadline + Duration::from_millis(200) && !stop.is_cancelled() {
                 ledger.fault(format!("a program waited {:?} instead of {deadline:?}", since.elapsed()));
             }
             ledger.count(|c| &mut c.outcomes);
@@ -407,14 +446,13 @@ fn settings(scene: &Scene, seed: [u8; 32]) -> Settings {
             users: None,
             trust_users: false,
             rights: Rights::link_default(),
-            tunnel_grace: Duration::from_secs(10),
+            tunnel_grace: TUNNEL_GRACE,
             silent_events: Vec::new(),
         }
     };
-    let since = i64::try_from(turmoil::sim_elapsed().unwrap_or_default().as_millis()).unwrap_or_default();
     Settings {
         seed,
-        wall_ms: 1_790_000_000_000 + since,
+        wall_ms: wall_ms(),
         web_ports: (4055, 4056),
         accounts: PEOPLE.map(account).into(),
         links: scene.crms.iter().map(link).collect(),
@@ -431,4 +469,9 @@ fn settings(scene: &Scene, seed: [u8; 32]) -> Settings {
         limits: ctigate::proto::hub::settings::Limits::default(),
         notation: capture::notation(),
     }
+}
+
+/// What a clock on the wall says.
+fn wall_ms() -> i64 {
+    1_790_000_000_000 + i64::try_from(turmoil::sim_elapsed().unwrap_or_default().as_millis()).unwrap_or_default()
 }

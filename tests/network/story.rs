@@ -1,10 +1,11 @@
 //! One story: hosts, a network, what befalls them, all by one seed.
 
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
 use std::collections::hash_map::DefaultHasher;
 use std::hash::{Hash, Hasher};
 use std::rc::Rc;
-use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -16,8 +17,8 @@ use turmoil::{Builder, Sim};
 
 use crate::crm::{self, Way};
 use crate::ledger::{Counts, Ledger};
-use crate::node::{self, Disk};
-use crate::tab::{self, Storage};
+use crate::node::{self, Disk, Life};
+use crate::tab::{self, Door, Storage};
 
 /// The gateway's host.
 pub(crate) const GATEWAY: &str = "gateway";
@@ -30,6 +31,10 @@ pub(crate) const PEOPLE: [(&str, &str); 3] = [("ivanov", "101"), ("petrov", "102
 const CALM: Duration = Duration::from_secs(2);
 const BUSY: Duration = Duration::from_secs(22);
 const QUIET: Duration = Duration::from_secs(110);
+
+/// The least time that a gateway which is asked to stop is given: goodbyes are spread over two seconds, and each side's last words
+/// may take three.
+const ORDERLY: Duration = Duration::from_secs(9);
 
 /// A story has come to its end when all was well for so long.
 const WELL: Duration = Duration::from_secs(3);
@@ -82,6 +87,37 @@ enum Fault {
     Delay,
     /// A host stops without a word, and starts anew.
     Restart,
+    /// The gateway is asked to stop, and starts anew; one that takes too long is stopped like any host.
+    Stop,
+}
+
+/// Where a page is.
+#[derive(Clone, Debug)]
+pub(crate) struct Seat {
+    pub(crate) name: String,
+    pub(crate) login: &'static str,
+    /// The CRM whose tunnel it uses; without one it has a connection and a host of its own.
+    pub(crate) behind: Option<Way>,
+    format: Format,
+}
+
+impl Seat {
+    /// As the gateway names it: the link and the tab behind it.
+    pub(crate) fn place(&self) -> (String, String) {
+        self.behind.map_or_else(Default::default, |way| (way.name().to_owned(), self.name.clone()))
+    }
+
+    /// The host its page lives on.
+    fn host(&self) -> &str {
+        self.behind.map_or(self.name.as_str(), |way| way.name())
+    }
+}
+
+/// A page behind a CRM, with what its browser keeps.
+#[derive(Clone)]
+pub(crate) struct Attended {
+    pub(crate) seat: Seat,
+    pub(crate) storage: Rc<RefCell<Storage>>,
 }
 
 /// Tells the story of this seed.
@@ -103,11 +139,13 @@ pub(crate) fn tell(seed: u64) -> Told {
         .tcp_capacity(dice.random_range(16..256))
         .enable_random_order()
         .build();
-    let dead = populate(&mut sim, &scene);
-    let tabs: Vec<String> = tabs(&scene).into_iter().map(|(name, ..)| name).collect();
-    let hosts: Vec<String> = tabs.iter().cloned().chain(scene.crms.iter().map(|way| way.name().to_owned())).collect();
+    let seats = seats(&scene);
+    let life = populate(&mut sim, &scene, &seats);
+    let mut hosts: Vec<String> = seats.iter().filter(|s| s.behind.is_none()).map(|s| s.name.clone()).collect();
+    hosts.extend(scene.crms.iter().map(|way| way.name().to_owned()));
     let mut faults = plan(&mut dice, &hosts);
-    let mut mending: Vec<(Duration, Fault, String)> = Vec::new();
+    let mut stage =
+        Stage { scene: &scene, seats: &seats, hosts, life, mending: Vec::new(), torn: BTreeMap::new(), told: None };
     let mut failed = None;
     let mut looked = (CALM + BUSY, CALM + BUSY);
     while sim.elapsed() < CALM + BUSY + QUIET {
@@ -115,36 +153,12 @@ pub(crate) fn tell(seed: u64) -> Told {
         let quiet = now >= CALM + BUSY;
         if quiet && scene.phase() == Phase::Busy {
             scene.phase.store(1, Ordering::Relaxed);
-            mending.drain(..).for_each(|(_, fault, host)| mend(&mut sim, fault, &host));
+            stage.mend_until(&mut sim, Duration::MAX);
         }
-        while let Some(at) = mending.iter().position(|(until, ..)| *until <= now) {
-            let (_, fault, host) = mending.swap_remove(at);
-            mend(&mut sim, fault, &host);
-        }
+        stage.mend_until(&mut sim, now);
         while faults.last().is_some_and(|(at, ..)| *at <= now) {
             let Some((_, fault, host, length)) = faults.pop() else { break };
-            // One thing at a time for a host; the gateway's own restart befalls everybody.
-            if mending.iter().any(|(_, _, other)| *other == host) {
-                continue;
-            }
-            scene.ledger.count(|c| &mut c.faults_of_the_network);
-            if host == GATEWAY {
-                // The machine goes down, and not a word is said any more: without this the connections would say goodbye in
-                // an order that is not the seed's.
-                hosts.iter().for_each(|host| sim.partition(GATEWAY, host.as_str()));
-            }
-            befall(&mut sim, &scene, &dead, fault, &host);
-            if host == GATEWAY {
-                for host in &hosts {
-                    sim.repair(GATEWAY, host.as_str());
-                    if let Some((_, fault, _)) = mending.iter().find(|(_, _, other)| other == host)
-                        && !matches!(fault, Fault::Restart)
-                    {
-                        befall(&mut sim, &scene, &dead, *fault, host);
-                    }
-                }
-            }
-            mending.push((now + length, fault, host));
+            stage.happens(&mut sim, fault, host, length);
         }
         if let Err(why) = sim.step() {
             failed = Some(why.to_string());
@@ -153,7 +167,7 @@ pub(crate) fn tell(seed: u64) -> Told {
         let (last, well_since) = &mut looked;
         if quiet && now >= *last + Duration::from_millis(500) {
             *last = now;
-            if !scene.ledger.wrong(&tabs, scene.crms.len()).is_empty() {
+            if !scene.ledger.wrong(&seats, scene.crms.len()).is_empty() {
                 *well_since = now;
             } else if now >= *well_since + WELL {
                 break;
@@ -162,9 +176,9 @@ pub(crate) fn tell(seed: u64) -> Told {
     }
     match failed {
         Some(why) => scene.ledger.fault(why),
-        None => scene.ledger.wrong(&tabs, scene.crms.len()).into_iter().for_each(|what| scene.ledger.fault(what)),
+        None => scene.ledger.wrong(&seats, scene.crms.len()).into_iter().for_each(|what| scene.ledger.fault(what)),
     }
-    dead.borrow().store(true, Ordering::Relaxed);
+    stage.life.borrow().dead.store(true, Ordering::Relaxed);
     drop(sim);
     let (counts, trace) = scene.ledger.result();
     let mut faults = scene.ledger.faults();
@@ -172,49 +186,61 @@ pub(crate) fn tell(seed: u64) -> Told {
     Told { faults, counts, trace }
 }
 
-/// A tab on each host: its name, whose it is, and its format.
-fn tabs(scene: &Scene) -> Vec<(String, &'static str, Format)> {
-    let format = |i: usize| if i.is_multiple_of(2) { Format::Json } else { Format::Xml };
+/// Whose pages there are, and where: some on hosts of their own, some behind CRMs; one person may have both.
+fn seats(scene: &Scene) -> Vec<Seat> {
     let mut dice = SmallRng::seed_from_u64(scene.seed_of("tabs"));
-    let count = dice.random_range(2..5);
-    (0..count).map(|i| (format!("tab{i}"), PEOPLE[[0, 1, 0, 2][i]].0, format(i))).collect()
+    let carriers: Vec<Way> = scene.crms.iter().copied().filter(|way| way.has_tunnel()).collect();
+    let mut seats = Vec::new();
+    for i in 0..dice.random_range(1..4) {
+        let format = if i % 2 == 0 { Format::Json } else { Format::Xml };
+        seats.push(Seat { name: format!("tab{i}"), login: PEOPLE[[0, 1, 0][i]].0, behind: None, format });
+    }
+    // Mostly behind one CRM, as its people are.
+    let most = carriers.choose(&mut dice).copied();
+    for i in 0..dice.random_range(1..4) {
+        let login = PEOPLE[[0, 0, 1, 2][dice.random_range(0..4)]].0;
+        let behind = if dice.random_bool(0.7) { most } else { carriers.choose(&mut dice).copied() };
+        seats.push(Seat { name: format!("page{i}"), login, behind, format: Format::Json });
+    }
+    seats
 }
 
-/// Puts everybody on a host. Gives what is to be set when the gateway's present life ends.
-fn populate(sim: &mut Sim<'_>, scene: &Scene) -> Rc<RefCell<Arc<AtomicBool>>> {
-    let dead: Rc<RefCell<Arc<AtomicBool>>> = Rc::default();
+/// Puts everybody on a host. Gives how the gateway's present life is ended.
+fn populate(sim: &mut Sim<'_>, scene: &Scene, seats: &[Seat]) -> Rc<RefCell<Life>> {
+    let life: Rc<RefCell<Life>> = Rc::default();
     let lives = Rc::new(Cell::new(0));
     sim.host(GATEWAY, {
-        let (scene, dead) = (scene.clone(), Rc::clone(&dead));
+        let (scene, life) = (scene.clone(), Rc::clone(&life));
         move || {
             lives.set(lives.get() + 1);
-            let falls = Arc::new(AtomicBool::new(false));
-            dead.replace(Arc::clone(&falls));
-            node::run(scene.clone(), lives.get(), falls)
+            life.replace(Life::default());
+            node::run(scene.clone(), lives.get(), life.borrow().clone())
         }
     });
+    let attended = |seat: &Seat| Attended { seat: seat.clone(), storage: Rc::default() };
     for way in scene.crms.iter().copied() {
         let (scene, lives) = (scene.clone(), Cell::new(0));
+        let pages: Vec<_> = seats.iter().filter(|seat| seat.behind == Some(way)).map(attended).collect();
         sim.host(way.name(), move || {
             lives.set(lives.get() + 1);
-            let (scene, life) = (scene.clone(), lives.get());
+            let (scene, life, pages) = (scene.clone(), lives.get(), pages.clone());
             async move {
-                crm::run(way, scene, life).await;
+                crm::run(way, scene, life, pages).await;
                 Ok(())
             }
         });
     }
-    for (name, login, format) in tabs(scene) {
-        let (scene, storage) = (scene.clone(), Rc::new(RefCell::new(Storage::default())));
-        sim.host(name.clone(), move || {
-            let (name, scene, storage) = (name.clone(), scene.clone(), Rc::clone(&storage));
+    for Attended { seat, storage } in seats.iter().filter(|seat| seat.behind.is_none()).map(attended) {
+        let scene = scene.clone();
+        sim.host(seat.name.clone(), move || {
+            let (seat, scene, storage) = (seat.clone(), scene.clone(), Rc::clone(&storage));
             async move {
-                tab::run(name, login, format, scene, storage).await;
+                tab::run(seat.name, seat.login, Door::Direct(seat.format), scene, storage).await;
                 Ok(())
             }
         });
     }
-    dead
+    life
 }
 
 /// What befalls whom when, and for how long; the first is last.
@@ -229,38 +255,114 @@ fn plan(dice: &mut SmallRng, hosts: &[String]) -> Vec<(Duration, Fault, String, 
                 5..=6 => Fault::Delay,
                 _ => Fault::Restart,
             };
-            let gateway = matches!(fault, Fault::Restart) && dice.random_bool(0.3);
-            let host = if gateway { GATEWAY.to_owned() } else { hosts.choose(dice).cloned().unwrap_or_default() };
-            (at, fault, host, Duration::from_millis(dice.random_range(20..15_000)))
+            let host = hosts.choose(dice).cloned().unwrap_or_default();
+            let length = Duration::from_millis(dice.random_range(20..15_000));
+            match (fault, dice.random_range(0..5)) {
+                (Fault::Restart, 0) => (at, Fault::Restart, GATEWAY.to_owned(), length),
+                (Fault::Restart, 1) => (at, Fault::Stop, GATEWAY.to_owned(), length.max(ORDERLY)),
+                _ => (at, fault, host, length),
+            }
         })
         .collect();
     plan.sort_by_key(|(at, ..)| std::cmp::Reverse(*at));
     plan
 }
 
-fn befall(sim: &mut Sim<'_>, scene: &Scene, dead: &RefCell<Arc<AtomicBool>>, fault: Fault, host: &str) {
-    match fault {
-        Fault::Cut => sim.partition(GATEWAY, host),
-        Fault::HalfCut { to_gateway: true } => sim.partition_oneway(host, GATEWAY),
-        Fault::HalfCut { to_gateway: false } => sim.partition_oneway(GATEWAY, host),
-        Fault::Delay => sim.hold(GATEWAY, host),
-        Fault::Restart => {
-            if host == GATEWAY {
-                dead.borrow().store(true, Ordering::Relaxed);
-                scene.disk.lock().unwrap_or_else(PoisonError::into_inner).crash();
-            } else {
-                scene.ledger.shows(host, None);
-            }
-            sim.crash(host);
-        }
-    }
+/// What goes on between the hosts.
+struct Stage<'a> {
+    scene: &'a Scene,
+    seats: &'a [Seat],
+    /// All but the gateway's.
+    hosts: Vec<String>,
+    life: Rc<RefCell<Life>>,
+    mending: Vec<(Duration, Fault, String)>,
+    /// Until when something last befell a host.
+    torn: BTreeMap<String, Duration>,
+    /// Since when the gateway is stopping, and which tabs are to hear of it.
+    told: Option<(Duration, Vec<String>)>,
 }
 
-fn mend(sim: &mut Sim<'_>, fault: Fault, host: &str) {
-    match fault {
-        Fault::Cut | Fault::HalfCut { .. } => sim.repair(GATEWAY, host),
-        Fault::Delay => sim.release(GATEWAY, host),
-        Fault::Restart => sim.bounce(host),
+impl Stage<'_> {
+    /// One thing at a time for a host; the gateway's own restart befalls everybody.
+    fn happens(&mut self, sim: &mut Sim<'_>, fault: Fault, host: String, length: Duration) {
+        if self.mending.iter().any(|(_, _, other)| *other == host) {
+            return;
+        }
+        let now = sim.elapsed();
+        self.scene.ledger.count(|c| &mut c.faults_of_the_network);
+        let torn = |name: &str| self.torn.get(name).copied().unwrap_or_default();
+        match fault {
+            Fault::Stop => {
+                let whole = |seat: &&Seat| {
+                    let torn = torn(&seat.name).max(torn(GATEWAY));
+                    let mending = self.mending.iter().any(|(_, _, other)| *other == seat.name);
+                    seat.behind.is_none() && !mending && self.scene.ledger.connected(&seat.name, torn)
+                };
+                self.told = Some((now, self.seats.iter().filter(whole).map(|seat| seat.name.clone()).collect()));
+                self.life.borrow().leave.cancel();
+            }
+            Fault::Restart if host == GATEWAY => {
+                self.life.borrow().dead.store(true, Ordering::Relaxed);
+                self.in_silence(sim, |sim| sim.crash(GATEWAY));
+            }
+            fault => self.befall(sim, fault, &host),
+        }
+        self.torn.insert(host.clone(), now);
+        self.mending.push((now + length, fault, host));
+    }
+
+    fn befall(&self, sim: &mut Sim<'_>, fault: Fault, host: &str) {
+        match fault {
+            Fault::Cut => sim.partition(GATEWAY, host),
+            Fault::HalfCut { to_gateway: true } => sim.partition_oneway(host, GATEWAY),
+            Fault::HalfCut { to_gateway: false } => sim.partition_oneway(GATEWAY, host),
+            Fault::Delay => sim.hold(GATEWAY, host),
+            Fault::Restart | Fault::Stop => {
+                self.seats.iter().filter(|s| s.host() == host).for_each(|s| self.scene.ledger.shows(&s.name, None));
+                sim.crash(host);
+            }
+        }
+    }
+
+    /// Mends what has lasted its time at this moment.
+    fn mend_until(&mut self, sim: &mut Sim<'_>, now: Duration) {
+        while let Some(at) = self.mending.iter().position(|(until, ..)| *until <= now) {
+            let (_, fault, host) = self.mending.swap_remove(at);
+            self.torn.insert(host.clone(), sim.elapsed());
+            match fault {
+                Fault::Cut | Fault::HalfCut { .. } => sim.repair(GATEWAY, host.as_str()),
+                Fault::Delay => sim.release(GATEWAY, host.as_str()),
+                Fault::Restart => sim.bounce(host),
+                Fault::Stop => self.has_stopped(sim),
+            }
+        }
+    }
+
+    /// Starts the gateway anew that was asked to stop.
+    fn has_stopped(&mut self, sim: &mut Sim<'_>) {
+        let told = self.told.take();
+        if sim.is_host_running(GATEWAY) {
+            self.life.borrow().dead.store(true, Ordering::Relaxed);
+        } else if let Some((since, mut told)) = told {
+            told.retain(|name| self.torn.get(name).is_none_or(|torn| *torn < since));
+            self.scene.ledger.stopped(since, &told);
+        }
+        self.in_silence(sim, |sim| sim.bounce(GATEWAY));
+    }
+
+    /// The gateway's machine goes down, and not a word is said any more: without this the connections would say goodbye in an
+    /// order that is not the seed's.
+    fn in_silence(&self, sim: &mut Sim<'_>, go_down: impl FnOnce(&mut Sim<'_>)) {
+        self.hosts.iter().for_each(|host| sim.partition(GATEWAY, host.as_str()));
+        go_down(sim);
+        for host in &self.hosts {
+            sim.repair(GATEWAY, host.as_str());
+            if let Some((_, fault, _)) = self.mending.iter().find(|(_, _, other)| other == host)
+                && !matches!(fault, Fault::Restart)
+            {
+                self.befall(sim, *fault, host);
+            }
+        }
     }
 }
 

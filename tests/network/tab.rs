@@ -1,8 +1,8 @@
-//! A browser's tab: a person's clicks at random, and a page that keeps a picture of the line, the state, the cards and the
-//! numbers, from what it asks when it connects and from events alone.
+//! A browser's tab, with a connection of its own or behind its CRM's link: a person's clicks at random, and a page that keeps a
+//! picture of the line, the state, the cards and the numbers, from what it asks when it connects and from events alone.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -11,9 +11,10 @@ use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 use tokio::time::{Instant, sleep, sleep_until};
 
-use crate::channel::{Channel, Heard, text};
-use crate::ledger::{Ledger, Picture};
+use crate::channel::{Channel, Heard, Socket, text};
+use crate::ledger::{self, Ledger, Picture};
 use crate::story::{GATEWAY, Phase, Scene};
+use crate::tunnel::Relay;
 
 /// MD5 of `Secret1`, the password of everybody in the stories.
 const HASH: &str = "d6cb2342e44efb6dd628276f36da2359";
@@ -30,21 +31,33 @@ const EVENTS: &str = r#"["userstatechanged","pbxnumberstatechanged","linestatech
 pub(crate) struct Storage {
     session: Option<String>,
     lives: u64,
+    /// How many pages it has loaded: a call of one is never taken for that of another.
+    pages: u64,
+}
+
+/// How a page comes to the gateway.
+pub(crate) enum Door {
+    Direct(Format),
+    Behind(Relay),
+}
+
+impl Door {
+    async fn open(&self, tab: &str, login: &str) -> Option<Channel> {
+        match self {
+            Self::Direct(format) => Socket::connect(tab, GATEWAY, 4055, *format).await.map(Channel::Direct),
+            Self::Behind(relay) => relay.enter(tab, login).map(Channel::Behind),
+        }
+    }
 }
 
 /// Lives until the story ends.
-pub(crate) async fn run(
-    name: String,
-    login: &'static str,
-    format: Format,
-    scene: Scene,
-    storage: Rc<RefCell<Storage>>,
-) {
+pub(crate) async fn run(name: String, login: &'static str, door: Door, scene: Scene, storage: Rc<RefCell<Storage>>) {
     storage.borrow_mut().lives += 1;
     let seed = scene.seed_of(&name) ^ storage.borrow().lives;
     let mut dice = SmallRng::seed_from_u64(seed);
     loop {
-        if let Some(channel) = Channel::connect(GATEWAY, 4055, format).await {
+        if let Some(channel) = door.open(&name, login).await {
+            storage.borrow_mut().pages += 1;
             let now = Instant::now();
             let mut page = Page {
                 name: name.clone(),
@@ -62,6 +75,9 @@ pub(crate) async fn run(
                 shown: Picture { login: login.to_owned(), ..Picture::default() },
                 open: false,
                 ringing: false,
+                knows: Knows::default(),
+                line_told: false,
+                closed: BTreeSet::new(),
                 heard_at: now,
             };
             page.live().await;
@@ -91,12 +107,26 @@ struct Page {
     shown: Picture,
     open: bool,
     ringing: bool,
+    /// What was asked for; from then on events tell of every change.
+    knows: Knows,
+    /// Whether an event told of the line since it was seen last.
+    line_told: bool,
+    /// Cards that were closed.
+    closed: BTreeSet<String>,
     heard_at: Instant,
+}
+
+#[derive(Default)]
+struct Knows {
+    state: bool,
+    line: bool,
 }
 
 struct Call {
     method: &'static str,
     since: Instant,
+    /// The same by the story's clock; `None` while the link's CRM has not declared its forms yet.
+    asked: Option<Duration>,
     /// The card that is answered, or the token that must come back.
     about: String,
 }
@@ -160,22 +190,29 @@ impl Page {
             Some(session) => format!(r#""sessionid":"{session}""#),
             None => format!(r#""Password":"{HASH}""#),
         };
-        self.call("login", &format!(r#""userlogin":"{}",{proof}"#, self.login), "").await
+        self.call("login", &proof, "").await
     }
 
     /// Asks, and remembers that it did.
     async fn call(&mut self, method: &'static str, parameters: &str, about: &str) -> bool {
         self.next += 1;
-        let qid = format!("{method}-{}", self.next);
+        let (qid, login) = (self.qid(method), self.login);
         let comma = if parameters.is_empty() { "" } else { "," };
-        self.calls.insert(qid.clone(), Call { method, since: Instant::now(), about: about.to_owned() });
-        self.channel.say(&format!(r#"["{method}",{{"qid":"{qid}"{comma}{parameters}}}]"#)).await
+        let asked = self.channel.shows_cards().then(ledger::now);
+        self.calls.insert(qid.clone(), Call { method, since: Instant::now(), asked, about: about.to_owned() });
+        let call = format!(r#"["{method}",{{"qid":"{qid}","userlogin":"{login}"{comma}{parameters}}}]"#);
+        self.channel.say(&call).await
+    }
+
+    /// That of the newest call.
+    fn qid(&self, method: &str) -> String {
+        format!("{method}-{}-{}", self.storage.borrow().pages, self.next)
     }
 
     async fn look(&mut self, method: &'static str, expected: Option<Expected>) -> bool {
         let said = self.call(method, "", "").await;
         if let Some(expected) = expected {
-            self.expected.insert(format!("{method}-{}", self.next), (expected, self.changes));
+            self.expected.insert(self.qid(method), (expected, self.changes));
         }
         said
     }
@@ -184,6 +221,16 @@ impl Page {
     async fn acts(&mut self) -> bool {
         if !self.open || self.scene.phase() != Phase::Busy {
             return true;
+        }
+        if self.dice.random_bool(0.05) {
+            // The page is loaded again, and nobody says so.
+            self.ledger.goodbye(&self.name, 1001);
+            return false;
+        }
+        if self.dice.random_bool(0.02) {
+            // Whether or not the reply comes back, the session is over.
+            self.storage.borrow_mut().session = None;
+            return self.call("logout", "", "").await;
         }
         if self.ringing && self.dice.random_bool(0.7) {
             return self.call("pbxanswercall", "", "").await;
@@ -195,6 +242,7 @@ impl Page {
                 let what = format!(r#""number":"{number}","sequence":"{sequence}""#);
                 self.call("pbxautocallstart", &what, "").await
             }
+            2 if self.dice.random_bool(0.5) => self.look("getpbxnumbers", None).await,
             2 => self.call("pbxabortcall", "", "").await,
             3 => self.call("pbxmakeflash", r#""mode":"switch""#, "").await,
             4..=6 => {
@@ -206,6 +254,10 @@ impl Page {
                 self.call("executemethod", &what, &token).await
             }
             7..=8 => match self.shown.cards.first().cloned() {
+                Some(card) if self.channel.is_tunnel() => {
+                    let what = format!(r#""formid":"{card}","outputparameters":{{"note":"{}"}}"#, self.name);
+                    self.call("formresult", &what, &card).await
+                }
                 Some(card) => {
                     let what = format!(r#""cardid":"{card}","values":{{"note":"{}"}}"#, self.name);
                     self.call("dlgcard_values", &what, &card).await
@@ -233,11 +285,16 @@ impl Page {
         if self.answered.contains(&qid) {
             self.ledger.fault(format!("{}: a second reply to {qid}: {name}", self.name));
         }
+        if self.channel.is_tunnel() && !self.open && !matches!(name, "showform" | "closeform") {
+            // The link has its people's events whether this page has logged in or not.
+            return true;
+        }
         self.hears_event(name, message).await
     }
 
     async fn hears_reply(&mut self, call: &Call, qid: &str, message: &Envelope) -> bool {
         let result = message.body.int("result");
+        let tunnelled = self.channel.is_tunnel();
         match call.method {
             "ping" => {
                 // Whatever was asked so long before this ping has had its time, on a connection that lives.
@@ -248,7 +305,7 @@ impl Page {
                 }
             }
             "login" if result == Some(1) => {
-                self.ledger.count(|c| &mut c.logins);
+                self.ledger.count(|c| if tunnelled { &mut c.tunnelled_logins } else { &mut c.logins });
                 let session = text(message, "sessionid");
                 let before = self.storage.borrow_mut().session.replace(session);
                 if before.is_some() {
@@ -271,12 +328,23 @@ impl Page {
             "getextendedlineinfo" => self.sees_line(message),
             "getuserstate" | "setuserstate" => {
                 if let Some(state) = message.body.int("userstateid").filter(|_| result == Some(1)) {
+                    if self.knows.state && state != self.shown.state {
+                        let shown = self.shown.state;
+                        self.ledger
+                            .fault(format!("{} was told {shown} of its state, and {qid} says {state}", self.name));
+                    }
                     self.shown.state = state;
+                    self.knows.state = true;
                 }
             }
             "getpbxnumbers" => {
                 for (number, state) in numbers(message, "number", "state") {
-                    self.shown.numbers.insert(number, state);
+                    if let Some(shown) =
+                        self.shown.numbers.insert(number.clone(), state).filter(|shown| *shown != state)
+                    {
+                        self.ledger
+                            .fault(format!("{} was told {shown} of {number}, and {qid} says {state}", self.name));
+                    }
                 }
             }
             "executemethod" => {
@@ -288,7 +356,14 @@ impl Page {
                     self.ledger.fault(format!("{} asked for {} and was answered {token}", self.name, call.about));
                 }
             }
-            "dlgcard_values" if result == Some(1) => {
+            "logout" => {
+                self.ledger.goodbye(&self.name, 1000);
+                return false;
+            }
+            "dlgcard_values" | "formresult" if result == Some(1) => {
+                if tunnelled {
+                    self.ledger.count(|c| &mut c.tunnelled_answers);
+                }
                 self.ledger.answered(&self.name, &call.about);
                 self.shown.cards.remove(&call.about);
             }
@@ -296,6 +371,10 @@ impl Page {
         }
         self.compare(qid, message);
         self.show();
+        // Not of a call that was made before the page had logged in and subscribed.
+        if let Some(asked) = call.asked.filter(|_| !matches!(call.method, "ping" | "login" | "subscribeevent")) {
+            self.ledger.has_cards(&self.name, self.login, asked, &self.shown.cards);
+        }
         true
     }
 
@@ -326,6 +405,7 @@ impl Page {
             || name.starts_with("phoneevent_");
         if told {
             self.changes += 1;
+            self.line_told |= name != "userstatechanged";
         }
         let again = match name {
             "userstatechanged" => {
@@ -355,13 +435,20 @@ impl Page {
                 }
                 true
             }
-            "dlgcard_closeall" => {
-                self.shown.cards.remove(&text(message, "cardid"));
+            "dlgcard_closeall" | "closeform" => {
+                let card = card(message);
+                self.shown.cards.remove(&card);
+                self.closed.insert(card);
                 true
             }
-            name if name.starts_with("dlgcard_show") => {
+            name if name == "showform" || name.starts_with("dlgcard_show") => {
                 self.ledger.count(|c| &mut c.cards);
-                if !self.shown.cards.insert(text(message, "cardid")) {
+                let card = card(message);
+                if self.closed.contains(&card) {
+                    self.ledger.fault(format!("{}: a card is shown that was closed: {message:?}", self.name));
+                }
+                // A CRM is told again when one more of its pages comes in.
+                if !self.shown.cards.insert(card) && !self.channel.is_tunnel() {
                     self.ledger.fault(format!("{}: a card is shown twice: {message:?}", self.name));
                 }
                 true
@@ -378,10 +465,17 @@ impl Page {
             self.ledger.fault(format!("{}: a line without a party: {message:?}", self.name));
             return;
         };
-        self.shown.line = match (&*line, party.is_empty()) {
+        let line = match (&*line, party.is_empty()) {
             ("lsReady", true) => "ready".to_owned(),
             (line, _) => format!("{line} {}", party.get("number").and_then(Value::to_text).unwrap_or_default()),
         };
+        if self.knows.line && !self.line_told && line != self.shown.line {
+            let shown = &self.shown.line;
+            self.ledger.fault(format!("{} saw the line {shown}, was told nothing, and sees it {line}", self.name));
+        }
+        self.shown.line = line;
+        self.knows.line = true;
+        self.line_told = false;
         self.ringing = party.get("isringing").and_then(Value::to_bool) == Some(true);
     }
 
@@ -390,6 +484,11 @@ impl Page {
             self.ledger.shows(&self.name, Some(self.shown.clone()));
         }
     }
+}
+
+/// A form is a card in a direct tab.
+fn card(message: &Envelope) -> String {
+    text(message, if message.body.has("cardid") { "cardid" } else { "formid" })
 }
 
 fn numbers(message: &Envelope, number: &str, state: &str) -> Vec<(String, i64)> {

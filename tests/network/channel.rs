@@ -2,11 +2,14 @@
 //! stories and by nobody else's code, so that a fault of the gateway's own cannot hide itself. Nothing here panics: on this network
 //! everything may break off at any time.
 
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::task::{Poll, ready};
 use std::time::Duration;
 
 use ctigate::proto::codec::{self, Limits};
 use ctigate::proto::message::{Envelope, Format, Text};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::time::timeout;
 use turmoil::net::TcpStream;
 
@@ -35,10 +38,10 @@ pub(crate) enum Channel {
 }
 
 impl Channel {
-    /// Says a message that is written in JSON here. False: the connection is gone.
-    pub(crate) async fn say(&mut self, json: &str) -> bool {
+    /// Says a message that is written in JSON here. That the way is gone is heard, not said.
+    pub(crate) fn say(&mut self, json: &str) {
         match self {
-            Self::Direct(socket) => socket.say(json).await,
+            Self::Direct(socket) => socket.say(json),
             Self::Behind(tunnel) => tunnel.say(json),
         }
     }
@@ -70,6 +73,8 @@ pub(crate) struct Socket {
     name: String,
     io: TcpStream,
     buffer: Vec<u8>,
+    /// What was said and not written yet: it goes in one piece when nothing more is here to be heard.
+    said: Vec<u8>,
     masks: bool,
     format: Format,
 }
@@ -87,7 +92,14 @@ impl Socket {
             io.write_all(request.as_bytes()).await.ok()?;
             let mut buffer = Vec::new();
             let head = head(&mut io, &mut buffer).await?;
-            head.starts_with("HTTP/1.1 101 ").then(|| Self { name: name.to_owned(), io, buffer, masks: true, format })
+            head.starts_with("HTTP/1.1 101 ").then(|| Self {
+                name: name.to_owned(),
+                io,
+                buffer,
+                said: Vec::new(),
+                masks: true,
+                format,
+            })
         };
         timeout(PATIENCE, opened).await.ok().flatten()
     }
@@ -108,21 +120,41 @@ impl Socket {
                 format.word()
             );
             io.write_all(answer.as_bytes()).await.ok()?;
-            Some(Self { name: name.to_owned(), io, buffer, masks: false, format })
+            Some(Self { name: name.to_owned(), io, buffer, said: Vec::new(), masks: false, format })
         };
         timeout(PATIENCE, opened).await.ok().flatten()
     }
 
-    /// Says a message that is written in JSON here. False: the connection is gone.
-    pub(crate) async fn say(&mut self, json: &str) -> bool {
+    /// Says a message that is written in JSON here; it goes when nothing more is here to be heard.
+    pub(crate) fn say(&mut self, json: &str) {
         let text = match self.format {
             Format::Json => Text::from(json),
             format => codec::encode(&read(Format::Json, json), format),
         };
-        self.frame(0x81, text.as_bytes()).await
+        self.frame(0x81, text.as_bytes());
     }
 
-    /// What comes next. Cancel safe: what was read stays.
+    /// Writes what was said as far as it goes, and reads something. Cancel safe. False: the connection is gone.
+    async fn passes(&mut self) -> bool {
+        let Self { io, buffer, said, .. } = self;
+        poll_fn(|cx| {
+            while !said.is_empty() {
+                match Pin::new(&mut *io).poll_write(cx, said) {
+                    Poll::Ready(Ok(n @ 1..)) => drop(said.drain(..n)),
+                    Poll::Ready(_) => return Poll::Ready(false),
+                    Poll::Pending => break,
+                }
+            }
+            let mut piece = [0; 4096];
+            let mut read = ReadBuf::new(&mut piece);
+            let result = ready!(Pin::new(&mut *io).poll_read(cx, &mut read));
+            buffer.extend(read.filled());
+            Poll::Ready(result.is_ok() && !read.filled().is_empty())
+        })
+        .await
+    }
+
+    /// What comes next. Cancel safe: what was read stays, and what was said.
     pub(crate) async fn hear(&mut self, ledger: &Ledger) -> Heard {
         loop {
             match self.take() {
@@ -140,26 +172,26 @@ impl Socket {
                     };
                 }
                 Ok(Some((0x89, payload))) => {
-                    if !self.frame(0x8a, &payload).await {
-                        return Heard::Gone;
-                    }
+                    self.frame(0x8a, &payload);
                     return Heard::Alive;
                 }
                 Ok(Some((0x8a, _))) => return Heard::Alive,
                 Ok(Some((0x88, payload))) => {
                     let code = payload.first_chunk().map_or(1005, |code| u16::from_be_bytes(*code));
                     ledger.goodbye(&self.name, code);
-                    self.frame(0x88, &payload).await;
+                    self.frame(0x88, &payload);
+                    let _ = timeout(PATIENCE, self.io.write_all(&self.said)).await;
                     return Heard::Gone;
                 }
                 Ok(Some((first, _))) => {
                     ledger.fault(format!("a frame that begins with {first:#x}"));
                     return Heard::Gone;
                 }
-                Ok(None) => match self.io.read_buf(&mut self.buffer).await {
-                    Ok(0) | Err(_) => return Heard::Gone,
-                    Ok(_) => {}
-                },
+                Ok(None) => {
+                    if !self.passes().await {
+                        return Heard::Gone;
+                    }
+                }
                 Err(why) => {
                     ledger.fault(why);
                     return Heard::Gone;
@@ -168,7 +200,7 @@ impl Socket {
         }
     }
 
-    async fn frame(&mut self, first: u8, payload: &[u8]) -> bool {
+    fn frame(&mut self, first: u8, payload: &[u8]) {
         let mut frame = vec![first];
         let mask = if self.masks { 0x80 } else { 0 };
         match payload.len() {
@@ -187,7 +219,7 @@ impl Socket {
             frame.extend(key);
         }
         frame.extend(payload.iter().enumerate().map(|(i, byte)| byte ^ key[i % 4]));
-        matches!(timeout(PATIENCE, self.io.write_all(&frame)).await, Ok(Ok(())))
+        self.said.extend(frame);
     }
 
     /// A whole frame from the buffer: its first byte and what it holds.

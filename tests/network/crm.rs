@@ -127,8 +127,10 @@ impl Crm {
                 heard = socket.hear(&self.ledger) => Some(heard),
                 Some(forwarded) = said.recv() => {
                     self.ledger.count(|c| &mut c.forwarded);
-                    if !socket.say(&forwarded).await {
-                        return;
+                    socket.say(&forwarded);
+                    while let Ok(forwarded) = said.try_recv() {
+                        self.ledger.count(|c| &mut c.forwarded);
+                        socket.say(&forwarded);
                     }
                     None
                 }
@@ -152,15 +154,11 @@ impl Crm {
             }
             if now >= ping_at {
                 ping_at = now + Duration::from_secs(5);
-                if !socket.say(r#"["ping",{"qid":"p"}]"#).await {
-                    return;
-                }
+                socket.say(r#"["ping",{"qid":"p"}]"#);
             }
             while let Some(at) = later.iter().position(|(at, _)| *at <= now) {
                 let Some((_, reply)) = later.remove(at) else { break };
-                if !socket.say(&reply).await {
-                    return;
-                }
+                socket.say(&reply);
                 if reply.starts_with(r#"["iam""#) {
                     self.relay.open(pages);
                 } else if reply.starts_with(r#"["availableforms""#) {

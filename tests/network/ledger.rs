@@ -34,6 +34,12 @@ struct Book {
     since: BTreeMap<String, Duration>,
     /// Which cards pages showed of late.
     notes: Vec<Note>,
+    /// Cards by the first time that a page showed them.
+    cards: BTreeMap<String, Duration>,
+    /// When the gateway was looked at last, and the forms that were open then.
+    look: Option<(Duration, BTreeSet<String>)>,
+    /// Since when people have been without a tab.
+    without: BTreeMap<String, Duration>,
     /// When the last connection of a tab or CRM ended in order, and how.
     ends: BTreeMap<String, (Duration, u16)>,
     /// What the gateway says at the end.
@@ -130,6 +136,9 @@ struct Note {
     cards: BTreeSet<String>,
 }
 
+/// How long a person without a tab may still be there: five seconds, and as much as two looks may be apart.
+const LEAVES: Duration = Duration::from_secs(6);
+
 /// How far the clocks of two hosts may be apart: the longest tick.
 const SKEW: Duration = Duration::from_millis(200);
 
@@ -192,6 +201,9 @@ impl Ledger {
         book.forms.clear();
         // An answer that was not on the disk yet is forgotten, and its form open again.
         book.notes.clear();
+        book.cards.clear();
+        book.look = None;
+        book.without.clear();
         book.truth = None;
         book.counts.lives += 1;
     }
@@ -305,12 +317,15 @@ impl Ledger {
 
     /// A page has heard a reply to what it asked at this moment, and shows these cards.
     pub(crate) fn has_cards(&self, name: &str, login: &'static str, asked: Duration, cards: &BTreeSet<String>) {
-        let note = Note { name: name.to_owned(), login, asked, heard: now(), cards: cards.clone() };
-        self.book().notes.push(note);
+        let (mut book, now) = (self.book(), now());
+        for card in cards {
+            book.cards.entry(card.clone()).or_insert(now);
+        }
+        book.notes.push(Note { name: name.to_owned(), login, asked, heard: now, cards: cards.clone() });
     }
 
-    /// What must hold at any moment: nobody stays behind a link that is down for longer than `grace`, and whoever was answered while a
-    /// form was open shows it.
+    /// What must hold at any moment: nobody stays behind a link that is down for longer than `grace`, nobody is there without a tab, and
+    /// whoever was answered while a form was open shows it, and after it does not.
     pub(crate) fn looks_at(&self, snapshot: &Snapshot, wall_ms: i64, grace: Duration) {
         let long_ago = |since_ms: i64, long: Duration| wall_ms - since_ms > millis(long);
         for link in snapshot.links.iter().filter(|l| l.state != "up" && long_ago(l.since_ms, grace)) {
@@ -318,20 +333,39 @@ impl Ledger {
                 self.fault(format!("behind {}, which is {}, there are still people", link.name, link.state));
             }
         }
-        let now = now();
-        let mut book = self.book();
+        let (mut book, now) = (self.book(), now());
+        let mut wrong = Vec::new();
+        for user in &snapshot.users {
+            let since = if user.tabs.is_empty() && user.online {
+                *book.without.entry(user.login.to_string()).or_insert(now)
+            } else {
+                book.without.remove(&*user.login);
+                now
+            };
+            if now - since > LEAVES {
+                wrong.push(format!("{} is there, and in no tab since {since:?}", user.login));
+            }
+        }
+        let open: BTreeSet<String> = snapshot.forms.iter().map(|form| form.id.to_string()).collect();
+        let before = book.look.replace((now, open));
         let notes: Vec<Note> = book.notes.extract_if(.., |note| note.heard + SKEW <= now).collect();
         book.counts.notes += notes.len() as u64;
-        drop(book);
         for note in &notes {
             let asked_ms = wall_ms - millis(now - note.asked);
             let opened = |since_ms: i64| since_ms + millis(SKEW) < asked_ms;
             for form in snapshot.forms.iter().filter(|form| *form.login == *note.login && opened(form.since_ms)) {
                 if !note.cards.contains(&*form.id) {
-                    self.fault(format!("{} did not show {} at {:?}, which was open", note.name, form.id, note.heard));
+                    wrong.push(format!("{} did not show {} at {:?}, which was open", note.name, form.id, note.heard));
                 }
             }
+            let Some((at, open)) = before.as_ref().filter(|(at, _)| note.asked > *at + SKEW) else { continue };
+            let over = |card: &&String| !open.contains(*card) && book.cards.get(*card).is_some_and(|first| first < at);
+            for card in note.cards.iter().filter(over) {
+                wrong.push(format!("{} shows {card} at {:?}, which was over at {at:?}", note.name, note.heard));
+            }
         }
+        drop(book);
+        wrong.into_iter().for_each(|what| self.fault(what));
     }
 
     /// What is not as it is when all is quiet: nobody waits, everybody is there once, and every tab shows what is.

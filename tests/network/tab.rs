@@ -141,9 +141,7 @@ enum Expected {
 
 impl Page {
     async fn live(&mut self) {
-        if !self.log_in().await {
-            return;
-        }
+        self.log_in();
         let mut ping_at = Instant::now() + PING_EVERY;
         let mut act_at = Instant::now() + self.pause();
         loop {
@@ -162,16 +160,17 @@ impl Page {
                 }
                 Some(Heard::Message(message)) => {
                     self.heard_at = now;
-                    self.hears(&message).await
+                    self.hears(&message)
                 }
                 None if now >= self.heard_at + SILENCE => false,
                 None if now >= ping_at => {
                     ping_at = now + PING_EVERY;
-                    self.call("ping", "", "").await
+                    self.call("ping", "", "");
+                    true
                 }
                 None => {
                     act_at = now + self.pause();
-                    self.acts().await
+                    self.acts()
                 }
             };
             if !lives {
@@ -184,24 +183,24 @@ impl Page {
         Duration::from_millis(self.dice.random_range(200..3000))
     }
 
-    async fn log_in(&mut self) -> bool {
+    fn log_in(&mut self) {
         let session = self.storage.borrow().session.clone();
         let proof = match &session {
             Some(session) => format!(r#""sessionid":"{session}""#),
             None => format!(r#""Password":"{HASH}""#),
         };
-        self.call("login", &proof, "").await
+        self.call("login", &proof, "");
     }
 
     /// Asks, and remembers that it did.
-    async fn call(&mut self, method: &'static str, parameters: &str, about: &str) -> bool {
+    fn call(&mut self, method: &'static str, parameters: &str, about: &str) {
         self.next += 1;
         let (qid, login) = (self.qid(method), self.login);
         let comma = if parameters.is_empty() { "" } else { "," };
         let asked = self.channel.shows_cards().then(ledger::now);
         self.calls.insert(qid.clone(), Call { method, since: Instant::now(), asked, about: about.to_owned() });
         let call = format!(r#"["{method}",{{"qid":"{qid}","userlogin":"{login}"{comma}{parameters}}}]"#);
-        self.channel.say(&call).await
+        self.channel.say(&call);
     }
 
     /// That of the newest call.
@@ -209,16 +208,15 @@ impl Page {
         format!("{method}-{}-{}", self.storage.borrow().pages, self.next)
     }
 
-    async fn look(&mut self, method: &'static str, expected: Option<Expected>) -> bool {
-        let said = self.call(method, "", "").await;
+    fn look(&mut self, method: &'static str, expected: Option<Expected>) {
+        self.call(method, "", "");
         if let Some(expected) = expected {
             self.expected.insert(self.qid(method), (expected, self.changes));
         }
-        said
     }
 
     /// What the person does.
-    async fn acts(&mut self) -> bool {
+    fn acts(&mut self) -> bool {
         if !self.open || self.scene.phase() != Phase::Busy {
             return true;
         }
@@ -230,48 +228,51 @@ impl Page {
         if self.dice.random_bool(0.02) {
             // Whether or not the reply comes back, the session is over.
             self.storage.borrow_mut().session = None;
-            return self.call("logout", "", "").await;
+            self.call("logout", "", "");
+            return true;
         }
         if self.ringing && self.dice.random_bool(0.7) {
-            return self.call("pbxanswercall", "", "").await;
+            self.call("pbxanswercall", "", "");
+            return true;
         }
         match self.dice.random_range(0..10) {
             0..=1 => {
                 let number = ["101", "102", "103", "500"][self.dice.random_range(0..4)];
                 let sequence = ["user", "abonent"][self.dice.random_range(0..2)];
                 let what = format!(r#""number":"{number}","sequence":"{sequence}""#);
-                self.call("pbxautocallstart", &what, "").await
+                self.call("pbxautocallstart", &what, "");
             }
-            2 if self.dice.random_bool(0.5) => self.look("getpbxnumbers", None).await,
-            2 => self.call("pbxabortcall", "", "").await,
-            3 => self.call("pbxmakeflash", r#""mode":"switch""#, "").await,
+            2 if self.dice.random_bool(0.5) => self.look("getpbxnumbers", None),
+            2 => self.call("pbxabortcall", "", ""),
+            3 => self.call("pbxmakeflash", r#""mode":"switch""#, ""),
             4..=6 => {
                 let method = ["FindA", "FindB", "FindC"][self.dice.random_range(0..3)];
                 let token = format!("{}-{}", self.name, self.dice.random::<u32>());
                 let wait = self.dice.random_range(500..6000);
                 let what =
                     format!(r#""name":"{method}","inputparameters":{{"phone":"{token}"}},"waitresponsems":{wait}"#);
-                self.call("executemethod", &what, &token).await
+                self.call("executemethod", &what, &token);
             }
             7..=8 => match self.shown.cards.first().cloned() {
                 Some(card) if self.channel.is_tunnel() => {
                     let what = format!(r#""formid":"{card}","outputparameters":{{"note":"{}"}}"#, self.name);
-                    self.call("formresult", &what, &card).await
+                    self.call("formresult", &what, &card);
                 }
                 Some(card) => {
                     let what = format!(r#""cardid":"{card}","values":{{"note":"{}"}}"#, self.name);
-                    self.call("dlgcard_values", &what, &card).await
+                    self.call("dlgcard_values", &what, &card);
                 }
-                None => true,
+                None => {}
             },
             _ => {
                 let state = [1, 3][self.dice.random_range(0..2)];
-                self.call("setuserstate", &format!(r#""userstateid":{state}"#), "").await
+                self.call("setuserstate", &format!(r#""userstateid":{state}"#), "");
             }
         }
+        true
     }
 
-    async fn hears(&mut self, message: &Envelope) -> bool {
+    fn hears(&mut self, message: &Envelope) -> bool {
         let name = &*message.name;
         self.ledger.count(|c| &mut c.messages);
         self.ledger.note(&self.name, name);
@@ -280,7 +281,7 @@ impl Page {
         if let Some(call) = call {
             self.ledger.count(|c| &mut c.replies);
             self.answered.push(qid.clone());
-            return self.hears_reply(&call, &qid, message).await;
+            return self.hears_reply(&call, &qid, message);
         }
         if self.answered.contains(&qid) {
             self.ledger.fault(format!("{}: a second reply to {qid}: {name}", self.name));
@@ -289,10 +290,11 @@ impl Page {
             // The link has its people's events whether this page has logged in or not.
             return true;
         }
-        self.hears_event(name, message).await
+        self.hears_event(name, message);
+        true
     }
 
-    async fn hears_reply(&mut self, call: &Call, qid: &str, message: &Envelope) -> bool {
+    fn hears_reply(&mut self, call: &Call, qid: &str, message: &Envelope) -> bool {
         let result = message.body.int("result");
         let tunnelled = self.channel.is_tunnel();
         match call.method {
@@ -312,10 +314,11 @@ impl Page {
                     self.ledger.count(|c| &mut c.sessions);
                 }
                 self.open = true;
-                return self.call("subscribeevent", &format!(r#""eventmethod":{EVENTS}"#), "").await
-                    && self.look("getextendedlineinfo", None).await
-                    && self.look("getuserstate", None).await
-                    && self.look("getpbxnumbers", None).await;
+                self.call("subscribeevent", &format!(r#""eventmethod":{EVENTS}"#), "");
+                self.look("getextendedlineinfo", None);
+                self.look("getuserstate", None);
+                self.look("getpbxnumbers", None);
+                return true;
             }
             "login" => {
                 let error = text(message, "errormsg");
@@ -399,7 +402,7 @@ impl Page {
         }
     }
 
-    async fn hears_event(&mut self, name: &str, message: &Envelope) -> bool {
+    fn hears_event(&mut self, name: &str, message: &Envelope) {
         let state = message.body.int("userstateid");
         let told = matches!(name, "userstatechanged" | "linestatechanged" | "flashstatechanged")
             || name.starts_with("phoneevent_");
@@ -407,39 +410,35 @@ impl Page {
             self.changes += 1;
             self.line_told |= name != "userstatechanged";
         }
-        let again = match name {
+        match name {
             "userstatechanged" => {
                 let Some(state) = state else {
-                    self.ledger.fault("a state without its number");
-                    return true;
+                    return self.ledger.fault("a state without its number");
                 };
                 self.shown.state = state;
-                self.look("getuserstate", Some(Expected::State(state))).await
+                self.look("getuserstate", Some(Expected::State(state)));
             }
-            "linestatechanged" | "flashstatechanged" => self.look("getextendedlineinfo", None).await,
+            "linestatechanged" | "flashstatechanged" => self.look("getextendedlineinfo", None),
             "phoneevent_ringstarted" => {
                 self.ringing = true;
-                self.look("getextendedlineinfo", Some(Expected::Rings)).await
+                self.look("getextendedlineinfo", Some(Expected::Rings));
             }
             "phoneevent_ringstopped" => {
                 self.ringing = false;
-                true
             }
             "phoneevent_commstarted" => {
                 self.ledger.count(|c| &mut c.talks);
-                self.look("getextendedlineinfo", Some(Expected::Talks)).await
+                self.look("getextendedlineinfo", Some(Expected::Talks));
             }
             "pbxnumberstatechanged" => {
                 for (number, state) in numbers(message, "num", "numstateid") {
                     self.shown.numbers.insert(number, state);
                 }
-                true
             }
             "dlgcard_closeall" | "closeform" => {
                 let card = card(message);
                 self.shown.cards.remove(&card);
                 self.closed.insert(card);
-                true
             }
             name if name == "showform" || name.starts_with("dlgcard_show") => {
                 self.ledger.count(|c| &mut c.cards);
@@ -451,12 +450,10 @@ impl Page {
                 if !self.shown.cards.insert(card) && !self.channel.is_tunnel() {
                     self.ledger.fault(format!("{}: a card is shown twice: {message:?}", self.name));
                 }
-                true
             }
-            _ => true,
-        };
+            _ => {}
+        }
         self.show();
-        again
     }
 
     fn sees_line(&mut self, message: &Envelope) {

@@ -96,9 +96,9 @@ pub(crate) struct Tunnel {
 }
 
 impl Tunnel {
-    /// False: the link is gone.
-    pub(crate) fn say(&self, json: &str) -> bool {
-        self.said.send(json.replacen('{', &format!(r#"{{"tabid":"{}","#, self.tab), 1)).is_ok()
+    pub(crate) fn say(&self, json: &str) {
+        // That the link is gone is heard.
+        let _ = self.said.send(json.replacen('{', &format!(r#"{{"tabid":"{}","#, self.tab), 1));
     }
 
     pub(crate) fn shows_cards(&self) -> bool {

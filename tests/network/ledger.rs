@@ -10,7 +10,7 @@ use std::time::Duration;
 use ctigate::proto::hub::snapshot::Snapshot;
 use ctigate::proto::telephony::{Command, Event, Outcome, RunId};
 
-use crate::story::Seat;
+use crate::story::{GATEWAY, Seat};
 
 /// Shared by everybody in a story.
 #[derive(Clone, Default)]
@@ -30,6 +30,10 @@ struct Book {
     answered: BTreeMap<String, String>,
     /// What tabs show, by name; a tab that is not connected shows nothing.
     pictures: BTreeMap<String, Picture>,
+    /// Until when something last befell a host.
+    torn: BTreeMap<String, Duration>,
+    /// Events for everybody, and when somebody heard them first.
+    events: BTreeMap<String, Duration>,
     /// Since when tabs are connected, those that were before included.
     since: BTreeMap<String, Duration>,
     /// Which cards pages showed of late.
@@ -78,6 +82,8 @@ pub(crate) struct Counts {
     /// Gateways that stopped in order, and those who were told.
     pub(crate) stops: u64,
     pub(crate) farewells: u64,
+    /// Events for everybody that came to pages.
+    pub(crate) broadcasts: u64,
     /// Comparisons of a page's cards with the open forms.
     pub(crate) notes: u64,
 }
@@ -104,6 +110,7 @@ impl Counts {
             (&mut self.tunnelled_answers, other.tunnelled_answers),
             (&mut self.stops, other.stops),
             (&mut self.farewells, other.farewells),
+            (&mut self.broadcasts, other.broadcasts),
             (&mut self.notes, other.notes),
         ] {
             *mine += more;
@@ -135,6 +142,9 @@ struct Note {
     heard: Duration,
     cards: BTreeSet<String>,
 }
+
+/// How much later than others somebody whom nothing has befallen may hear an event.
+const SOON: Duration = Duration::from_secs(3);
 
 /// How long a person without a tab may still be there: five seconds, and as much as two looks may be apart.
 const LEAVES: Duration = Duration::from_secs(6);
@@ -255,10 +265,38 @@ impl Ledger {
         self.book().ends.insert(name.to_owned(), (now(), code));
     }
 
-    /// The tabs that are connected longer than since this moment.
-    pub(crate) fn connected(&self, name: &str, before: Duration) -> bool {
-        let book = self.book();
-        book.pictures.contains_key(name) && book.since.get(name).is_some_and(|since| *since > before)
+    /// Something befalls a host until that moment.
+    pub(crate) fn befalls(&self, host: &str, until: Duration) {
+        self.book().torn.insert(host.to_owned(), until);
+    }
+
+    /// Whether nothing has befallen a host since then.
+    pub(crate) fn is_untouched(&self, host: &str, since: Duration) -> bool {
+        self.book().torn.get(host).is_none_or(|torn| *torn < since)
+    }
+
+    /// The same for its connection with the gateway.
+    fn is_whole(&self, host: &str, since: Duration) -> bool {
+        self.is_untouched(host, since) && self.is_untouched(GATEWAY, since)
+    }
+
+    /// Whether a tab is connected, and nothing has befallen its connection.
+    pub(crate) fn is_connected(&self, name: &str) -> bool {
+        let since = {
+            let book = self.book();
+            book.since.get(name).copied().filter(|_| book.pictures.contains_key(name))
+        };
+        since.is_some_and(|since| self.is_whole(name, since))
+    }
+
+    /// An event for everybody has come to a page on this host: soon after it came to others.
+    pub(crate) fn hears(&self, name: &str, host: &str, since: Duration, event: &str) {
+        let now = now();
+        let first = *self.book().events.entry(event.to_owned()).or_insert(now);
+        self.count(|c| &mut c.broadcasts);
+        if now - first > SOON && since < first && self.is_whole(host, since) {
+            self.fault(format!("{name} heard at {now:?} what others heard at {first:?}"));
+        }
     }
 
     /// The gateway has stopped in order: these were to be told.
@@ -267,7 +305,7 @@ impl Ledger {
         for name in told {
             self.count(|c| &mut c.farewells);
             let end = self.book().ends.get(name).copied();
-            if !end.is_some_and(|(at, code)| at >= since && code != LOST) {
+            if !end.is_some_and(|(at, code)| (since..since + SOON).contains(&at) && code != LOST) {
                 self.fault(format!("the gateway stopped at {since:?} and did not tell {name}: {end:?}"));
             }
         }

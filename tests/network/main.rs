@@ -10,6 +10,7 @@
 mod channel;
 mod crm;
 mod ledger;
+mod narrow;
 mod node;
 mod story;
 mod tab;

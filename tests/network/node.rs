@@ -39,6 +39,7 @@ use turmoil::net::{TcpListener, TcpStream};
 
 use crate::crm::{PORT, Way};
 use crate::ledger::Truth;
+use crate::narrow::Narrow;
 use crate::story::{PEOPLE, Phase, Scene};
 
 /// MD5 of `Secret1`.
@@ -272,8 +273,9 @@ fn outlets(scene: &Scene, phone: &Handle, life: &Life, stop: &CancellationToken,
 
 /// Writes what is cached, a while after it was told.
 async fn write(disk: Arc<Mutex<Disk>>, flushed: Arc<Notify>, mut dice: SmallRng) {
+    let slowest = [100, 400, 2500][dice.random_range(0..3)];
     loop {
-        sleep(Duration::from_millis(dice.random_range(10..400))).await;
+        sleep(Duration::from_millis(dice.random_range(10..slowest))).await;
         disk.lock().expect("nobody panics with the disk").flush();
         flushed.notify_waiters();
     }
@@ -288,7 +290,8 @@ async fn serve(
 ) -> turmoil::Result {
     let config = Config::default();
     let browsers = Browsers::new(&config, Security::Plain, axum::Router::new());
-    accept(4055, {
+    let width = [0, 300, 1500, 6000][dice.random_range(0..4)];
+    accept(4055, (width, dice.random()), {
         let transport = Arc::clone(transport);
         move |io, from| browser::serve_carried(&transport, &browsers, io, from)
     })
@@ -299,7 +302,10 @@ async fn serve(
             Way::Connects => {
                 let gate = Arc::new(Gate::new(&config, &link, Security::Plain));
                 let (transport, stop) = (Arc::clone(transport), stop.clone());
-                accept(PORT, move |io, from| gate::serve_carried(&transport, &gate, &stop, io, from)).await?;
+                accept(PORT, (width, dice.random()), move |io, from| {
+                    gate::serve_carried(&transport, &gate, &stop, io, from)
+                })
+                .await?;
             }
             Way::IsDialed => {
                 let dialed = Dialed::new(&config, &link)?.over(Arc::new(Simulated), dice.random());
@@ -314,11 +320,17 @@ async fn serve(
     Ok(())
 }
 
-async fn accept(port: u16, arrived: impl Fn(Box<dyn Carrier>, IpAddr) + 'static) -> turmoil::Result {
+/// Takes connections, which are as narrow as this, with pauses by this seed.
+async fn accept(
+    port: u16,
+    (width, seed): (usize, u64),
+    arrived: impl Fn(Box<dyn Carrier>, IpAddr) + 'static,
+) -> turmoil::Result {
     let listener = TcpListener::bind(("0.0.0.0", port)).await?;
+    let mut dice = SmallRng::seed_from_u64(seed);
     tokio::task::spawn_local(async move {
         while let Ok((io, from)) = listener.accept().await {
-            arrived(Box::new(io), from.ip());
+            arrived(Box::new(Narrow::new(io, width, dice.random())), from.ip());
         }
     });
     Ok(())

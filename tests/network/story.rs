@@ -1,7 +1,6 @@
 //! One story: hosts, a network, what befalls them, all by one seed.
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
 use std::collections::hash_map::DefaultHasher;
 use std::hash::{Hash, Hasher};
 use std::rc::Rc;
@@ -144,8 +143,7 @@ pub(crate) fn tell(seed: u64) -> Told {
     let mut hosts: Vec<String> = seats.iter().filter(|s| s.behind.is_none()).map(|s| s.name.clone()).collect();
     hosts.extend(scene.crms.iter().map(|way| way.name().to_owned()));
     let mut faults = plan(&mut dice, &hosts);
-    let mut stage =
-        Stage { scene: &scene, seats: &seats, hosts, life, mending: Vec::new(), torn: BTreeMap::new(), told: None };
+    let mut stage = Stage { scene: &scene, seats: &seats, hosts, life, mending: Vec::new(), told: None };
     let mut failed = None;
     let mut looked = (CALM + BUSY, CALM + BUSY);
     while sim.elapsed() < CALM + BUSY + QUIET {
@@ -276,8 +274,6 @@ struct Stage<'a> {
     hosts: Vec<String>,
     life: Rc<RefCell<Life>>,
     mending: Vec<(Duration, Fault, String)>,
-    /// Until when something last befell a host.
-    torn: BTreeMap<String, Duration>,
     /// Since when the gateway is stopping, and which tabs are to hear of it.
     told: Option<(Duration, Vec<String>)>,
 }
@@ -290,14 +286,9 @@ impl Stage<'_> {
         }
         let now = sim.elapsed();
         self.scene.ledger.count(|c| &mut c.faults_of_the_network);
-        let torn = |name: &str| self.torn.get(name).copied().unwrap_or_default();
         match fault {
             Fault::Stop => {
-                let whole = |seat: &&Seat| {
-                    let torn = torn(&seat.name).max(torn(GATEWAY));
-                    let mending = self.mending.iter().any(|(_, _, other)| *other == seat.name);
-                    seat.behind.is_none() && !mending && self.scene.ledger.connected(&seat.name, torn)
-                };
+                let whole = |seat: &&Seat| seat.behind.is_none() && self.scene.ledger.is_connected(&seat.name);
                 self.told = Some((now, self.seats.iter().filter(whole).map(|seat| seat.name.clone()).collect()));
                 self.life.borrow().leave.cancel();
             }
@@ -307,7 +298,7 @@ impl Stage<'_> {
             }
             fault => self.befall(sim, fault, &host),
         }
-        self.torn.insert(host.clone(), now);
+        self.scene.ledger.befalls(&host, Duration::MAX);
         self.mending.push((now + length, fault, host));
     }
 
@@ -328,7 +319,7 @@ impl Stage<'_> {
     fn mend_until(&mut self, sim: &mut Sim<'_>, now: Duration) {
         while let Some(at) = self.mending.iter().position(|(until, ..)| *until <= now) {
             let (_, fault, host) = self.mending.swap_remove(at);
-            self.torn.insert(host.clone(), sim.elapsed());
+            self.scene.ledger.befalls(&host, sim.elapsed());
             match fault {
                 Fault::Cut | Fault::HalfCut { .. } => sim.repair(GATEWAY, host.as_str()),
                 Fault::Delay => sim.release(GATEWAY, host.as_str()),
@@ -344,7 +335,7 @@ impl Stage<'_> {
         if sim.is_host_running(GATEWAY) {
             self.life.borrow().dead.store(true, Ordering::Relaxed);
         } else if let Some((since, mut told)) = told {
-            told.retain(|name| self.torn.get(name).is_none_or(|torn| *torn < since));
+            told.retain(|name| self.scene.ledger.is_untouched(name, since));
             self.scene.ledger.stopped(since, &told);
         }
         self.in_silence(sim, |sim| sim.bounce(GATEWAY));

@@ -19,8 +19,8 @@ use crate::tunnel::Relay;
 /// MD5 of `Secret1`, the password of everybody in the stories.
 const HASH: &str = "d6cb2342e44efb6dd628276f36da2359";
 /// How often a page asks whether the gateway is there, and how long it believes in silence.
-const PING_EVERY: Duration = Duration::from_secs(4);
-const SILENCE: Duration = Duration::from_secs(10);
+const PING_EVERY: Duration = Duration::from_secs(6);
+const SILENCE: Duration = Duration::from_secs(14);
 /// Longest that any call may take on a connection that lives.
 const LONGEST: Duration = Duration::from_secs(20);
 
@@ -74,11 +74,13 @@ pub(crate) async fn run(name: String, login: &'static str, door: Door, scene: Sc
                 changes: 0,
                 shown: Picture { login: login.to_owned(), ..Picture::default() },
                 open: false,
+                leaving: false,
                 ringing: false,
                 knows: Knows::default(),
                 line_told: false,
                 closed: BTreeSet::new(),
                 heard_at: now,
+                since: ledger::now(),
             };
             page.live().await;
             scene.ledger.shows(&name, None);
@@ -106,6 +108,8 @@ struct Page {
     changes: u64,
     shown: Picture,
     open: bool,
+    /// Whether the person has logged out, and the page only waits for the reply.
+    leaving: bool,
     ringing: bool,
     /// What was asked for; from then on events tell of every change.
     knows: Knows,
@@ -114,6 +118,8 @@ struct Page {
     /// Cards that were closed.
     closed: BTreeSet<String>,
     heard_at: Instant,
+    /// Since when it is logged in, by the story's clock.
+    since: Duration,
 }
 
 #[derive(Default)]
@@ -217,7 +223,7 @@ impl Page {
 
     /// What the person does.
     fn acts(&mut self) -> bool {
-        if !self.open || self.scene.phase() != Phase::Busy {
+        if !self.open || self.leaving || self.scene.phase() != Phase::Busy {
             return true;
         }
         if self.dice.random_bool(0.05) {
@@ -228,6 +234,7 @@ impl Page {
         if self.dice.random_bool(0.02) {
             // Whether or not the reply comes back, the session is over.
             self.storage.borrow_mut().session = None;
+            self.leaving = true;
             self.call("logout", "", "");
             return true;
         }
@@ -281,6 +288,9 @@ impl Page {
         if let Some(call) = call {
             self.ledger.count(|c| &mut c.replies);
             self.answered.push(qid.clone());
+            if self.leaving && call.method != "logout" {
+                return true;
+            }
             return self.hears_reply(&call, &qid, message);
         }
         if self.answered.contains(&qid) {
@@ -290,7 +300,9 @@ impl Page {
             // The link has its people's events whether this page has logged in or not.
             return true;
         }
-        self.hears_event(name, message);
+        if !self.leaving {
+            self.hears_event(name, message);
+        }
         true
     }
 
@@ -314,6 +326,7 @@ impl Page {
                     self.ledger.count(|c| &mut c.sessions);
                 }
                 self.open = true;
+                self.since = ledger::now();
                 self.call("subscribeevent", &format!(r#""eventmethod":{EVENTS}"#), "");
                 self.look("getextendedlineinfo", None);
                 self.look("getuserstate", None);
@@ -431,6 +444,9 @@ impl Page {
                 self.look("getextendedlineinfo", Some(Expected::Talks));
             }
             "pbxnumberstatechanged" => {
+                if !self.channel.is_tunnel() {
+                    self.ledger.hears(&self.name, &self.name, self.since, &text(message, "qid"));
+                }
                 for (number, state) in numbers(message, "num", "numstateid") {
                     self.shown.numbers.insert(number, state);
                 }

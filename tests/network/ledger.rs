@@ -30,6 +30,8 @@ struct Book {
     answered: BTreeMap<String, String>,
     /// What tabs show, by name; a tab that is not connected shows nothing.
     pictures: BTreeMap<String, Picture>,
+    /// Whether somebody has been given a new session of late.
+    fresh: bool,
     /// Until when something last befell a host.
     torn: BTreeMap<String, Duration>,
     /// Events for everybody, and when somebody heard them first.
@@ -145,6 +147,9 @@ struct Note {
 
 /// How much later than others somebody whom nothing has befallen may hear an event.
 const SOON: Duration = Duration::from_secs(3);
+
+/// How long after a stop was asked for somebody may hear of it: the goodbyes are spread, and may wait for a promise and its disk.
+const TOLD: Duration = Duration::from_secs(4);
 
 /// How long a person without a tab may still be there: five seconds, and as much as two looks may be apart.
 const LEAVES: Duration = Duration::from_secs(6);
@@ -305,13 +310,23 @@ impl Ledger {
         for name in told {
             self.count(|c| &mut c.farewells);
             let end = self.book().ends.get(name).copied();
-            if !end.is_some_and(|(at, code)| (since..since + SOON).contains(&at) && code != LOST) {
+            if !end.is_some_and(|(at, code)| (since..since + TOLD).contains(&at) && code != LOST) {
                 self.fault(format!("the gateway stopped at {since:?} and did not tell {name}: {end:?}"));
             }
         }
     }
 
     // ---- peers
+
+    /// Somebody has been given a new session.
+    pub(crate) fn new_session(&self) {
+        self.book().fresh = true;
+    }
+
+    /// Whether somebody has since this was asked last.
+    pub(crate) fn take_new_session(&self) -> bool {
+        std::mem::take(&mut self.book().fresh)
+    }
 
     /// A CRM is asked to carry out an execution: once.
     pub(crate) fn asked(&self, crm: &str, execution: &str) {

@@ -86,6 +86,7 @@ fn whatever_the_network_does_nobody_is_left_waiting_or_with_a_wrong_picture() {
             ("gateways that stopped in order", all.stops, count / 10),
             ("pages that were told of it", all.farewells, count / 10),
             ("comparisons of cards", all.notes, 50 * count),
+            ("events for everybody", all.broadcasts, 10 * count),
         ] {
             assert!(count_of >= least, "only {count_of} {what}");
         }

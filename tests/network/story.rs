@@ -143,6 +143,7 @@ pub(crate) fn tell(seed: u64) -> Told {
     let mut hosts: Vec<String> = seats.iter().filter(|s| s.behind.is_none()).map(|s| s.name.clone()).collect();
     hosts.extend(scene.crms.iter().map(|way| way.name().to_owned()));
     let mut faults = plan(&mut dice, &hosts);
+    let unkind = dice.random_bool(0.5);
     let mut stage = Stage { scene: &scene, seats: &seats, hosts, life, mending: Vec::new(), told: None };
     let mut failed = None;
     let mut looked = (CALM + BUSY, CALM + BUSY);
@@ -154,6 +155,13 @@ pub(crate) fn tell(seed: u64) -> Told {
             stage.mend_until(&mut sim, Duration::MAX);
         }
         stage.mend_until(&mut sim, now);
+        if scene.ledger.take_new_session() && unkind {
+            // What a login has just promised must outlive a machine that goes down at this moment.
+            let down = faults.iter().position(|(_, fault, host, _)| matches!(fault, Fault::Restart) && host == GATEWAY);
+            if let Some((_, fault, host, length)) = down.map(|at| faults.remove(at)) {
+                stage.happens(&mut sim, fault, host, length);
+            }
+        }
         while faults.last().is_some_and(|(at, ..)| *at <= now) {
             let Some((_, fault, host, length)) = faults.pop() else { break };
             stage.happens(&mut sim, fault, host, length);

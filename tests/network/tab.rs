@@ -324,6 +324,8 @@ impl Page {
                 let before = self.storage.borrow_mut().session.replace(session);
                 if before.is_some() {
                     self.ledger.count(|c| &mut c.sessions);
+                } else {
+                    self.ledger.new_session();
                 }
                 self.open = true;
                 self.since = ledger::now();

@@ -290,7 +290,7 @@ async fn serve(
 ) -> turmoil::Result {
     let config = Config::default();
     let browsers = Browsers::new(&config, Security::Plain, axum::Router::new());
-    let width = [0, 300, 1500, 6000][dice.random_range(0..4)];
+    let width = [0, 1500, 3000, 6000][dice.random_range(0..4)];
     accept(4055, (width, dice.random()), {
         let transport = Arc::clone(transport);
         move |io, from| browser::serve_carried(&transport, &browsers, io, from)

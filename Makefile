@@ -25,7 +25,7 @@ load: ## 200 calls at a time through a real Asterisk, every entry of the ledger 
 lint: ## Format, clippy and documentation, warnings as errors
 	@scripts/lint.sh
 
-conformance: ## Autobahn|Testsuite against both ends of our WebSocket, compared with the known results (half an hour; CASES=6.*)
+conformance: ## Autobahn|Testsuite against both ends of our WebSocket, compared with the known results (25 minutes; CASES=6.*)
 	@scripts/conformance.sh
 
 bench: ## Figures against others, printed, and the growth plot; no time makes it fail

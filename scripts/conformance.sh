@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Autobahn|Testsuite against both ends of our WebSocket: the server and the client, plain, by TLS and through nginx; compression
 # (groups 12 and 13) plain. What comes out is compared with tests/conformance/expected.tsv; any difference fails. It takes about
-# half an hour; CASES=6.* and the like plays some, and compares those.
+# 25 minutes; CASES=6.* and the like plays some, and compares those.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 OUT=$PWD/target/conformance

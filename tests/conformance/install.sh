@@ -68,12 +68,18 @@ unpacked() {
   done
   libraries=$(find "$TREE/usr/lib" -maxdepth 1 -type d -name '*-linux-gnu*' | paste -sd:):$TREE/usr/lib
   rm -rf "$apt"
+  # Python's headers alone: the compiler is this machine's, and so are the headers of its C library.
+  mkdir -p "$TREE/headers"
+  (cd "$TREE/usr/include" && cp -r --parents python2.7 ./*-linux-gnu*/python2.7 "$TREE/headers")
   cat >"$HOME_OF/python2.7" <<WRAPPER
 #!/bin/sh
-export PYTHONHOME="$TREE/usr" CFLAGS="-I$TREE/usr/include"
+export PYTHONHOME="$TREE/usr" CFLAGS="-I$TREE/headers -I$TREE/headers/python2.7"
 exec "$loader" --library-path "$libraries" "$TREE/usr/bin/python2.7" "\$@"
 WRAPPER
   chmod +x "$HOME_OF/python2.7"
+  # What it starts anew of itself, as pip does, is to find that C library too.
+  rm -f "$TREE/usr/lib/python2.7/sitecustomize.py"
+  echo "import sys; sys.executable = '$HOME_OF/python2.7'" >"$TREE/usr/lib/python2.7/sitecustomize.py"
   echo "$HOME_OF/python2.7"
 }
 
@@ -81,23 +87,25 @@ python=$(present) || python=$(unpacked)
 runs "$python" || { echo "$python is no Python 2.7 that runs" >&2; exit 1; }
 echo "Autobahn|Testsuite with $("$python" --version 2>&1), into target/conformance"
 
-# The last virtualenv that knows Python 2.7 brings the last pip that does. Its wheel is taken out of it; pip then installs with the
+# The last virtualenv that knows Python 2.7 brings the last pip that does. Its wheels are unpacked; pip then installs with the
 # Python itself, because that one may need its own C library, which an environment made for it would not have.
 rm -rf "$HOME_OF/tools" "$HOME_OF/packages"
 python3 -m venv "$HOME_OF/tools"
 "$HOME_OF/tools/bin/pip" install --quiet --disable-pip-version-check 'virtualenv<20.22'
 embedded=$("$HOME_OF/tools/bin/python" -c 'import os, virtualenv.seed.wheels.embed as e; print(os.path.dirname(e.__file__))')
-pip=$(find "$embedded" -name 'pip-20.3*.whl' | head -1)
-setuptools=$(find "$embedded" -name 'setuptools-44*.whl' | head -1)
-[ -n "$pip" ] && [ -n "$setuptools" ] || { echo "virtualenv brought no pip for Python 2.7" >&2; exit 1; }
-PYTHONPATH=$pip:$setuptools "$python" -m pip install --quiet --disable-pip-version-check --no-warn-script-location \
+PIP=$HOME_OF/tools/pip
+for wheel in "$embedded"/pip-20.3*.whl "$embedded"/setuptools-44*.whl "$embedded"/wheel-0.37*.whl; do
+  [ -e "$wheel" ] || { echo "virtualenv brought no pip for Python 2.7" >&2; exit 1; }
+  python3 -m zipfile -e "$wheel" "$PIP"
+done
+PYTHONPATH=$PIP "$python" -m pip install --quiet --disable-pip-version-check --no-warn-script-location \
   --target "$HOME_OF/packages" --no-deps --no-build-isolation -r "$REQUIREMENTS" 2>"$HOME_OF/install.log" || {
   tail -5 "$HOME_OF/install.log" >&2
   exit 1
 }
 cat >"$HOME_OF/wstest" <<WRAPPER
 #!/bin/sh
-export PYTHONPATH="$setuptools"
+export PYTHONPATH="$PIP"
 exec "$python" -u -c 'import site; site.addsitedir("$HOME_OF/packages"); from autobahntestsuite import wstest; wstest.run()' "\$@"
 WRAPPER
 chmod +x "$HOME_OF/wstest"

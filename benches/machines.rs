@@ -25,15 +25,20 @@ use tokio::sync::mpsc;
 const CALL: &str = r#"["executemethod",{"qid":"0.5182736450192837","name":"Find","inputparameters":{"phone":"79001112233","note":"a text of about this length"}}]"#;
 
 fn main() {
-    if std::env::args().any(|argument| argument == "decisions") {
-        return decisions();
-    }
+    let wanted: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
     println!("{:<58} {:>12} {:>8}", "what", "ns", "rounds");
-    dialog_ping();
-    hub_call();
-    fan_out();
-    engine_both_ways();
-    decisions();
+    let all: [(&str, fn()); 5] = [
+        ("dialog", dialog_ping),
+        ("call", hub_call),
+        ("fan", fan_out),
+        ("engine", engine_both_ways),
+        ("decisions", decisions),
+    ];
+    for (name, measured) in all {
+        if wanted.is_empty() || wanted.iter().any(|word| word == name) {
+            measured();
+        }
+    }
 }
 
 /// What it costs that decisions are remembered: the same calls with it and without, by turns; CPU of the whole engine.

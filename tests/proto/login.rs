@@ -87,6 +87,9 @@ fn before_login_only_four_methods_are_served() {
         let tab = w.tab(format);
         w.say(tab, r#"["getuserstate",{"qid":"1"}]"#);
         w.expect(tab, "getuserstateresult").failed(59003, "before the login");
+        // The result that a tab hands in is a call like others.
+        w.say(tab, r#"["methodresult",{"qid":"r","executionid":"x","result":1}]"#);
+        w.expect(tab, "methodresultresult").failed(59003, "before the login");
         w.say(tab, r#"["whoareyou",{"qid":"2"}]"#);
         assert_eq!(w.expect(tab, "iam").text("type"), "commserver");
         w.say(tab, r#"["subscribeevent",{"qid":"3","eventmethod":["userstatechanged"]}]"#);

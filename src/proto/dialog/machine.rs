@@ -337,7 +337,9 @@ impl Dialog {
     }
 
     fn refuse(&mut self, envelope: &Envelope, error: &CallError) {
-        if is_reply(&envelope.name) {
+        // The result that a tab hands in is a call of its own; a link's are not answered.
+        let is_link = matches!(self.state, State::AwaitIam { .. } | State::Open { link: true });
+        if is_reply(&envelope.name) && (is_link || envelope.name != "methodresult") {
             return;
         }
         let name = reply_name(&envelope.name);

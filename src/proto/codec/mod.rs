@@ -4,8 +4,9 @@
 //! become values, objects and arrays stay [`crate::message::Raw`] fragments, as does a JSON `qid`. [`encode`] copies
 //! fragments of its own format as they came and writes everything else anew.
 //!
-//! What a decoded message holds are slices of the text it was decoded from, and keep that text alive. Whoever stores a
-//! word of a message for longer than the message lives copies it (`Text::from(&*word)`).
+//! What a decoded message holds are slices of the text it was decoded from, and keep that text alive; but a small piece of a
+//! large text is a copy, so that nobody who keeps a word keeps a megabyte ([`piece`]). Whoever stores many words of messages for longer than
+//! the messages live copies them all the same (`Text::from(&*word)`).
 
 mod ascii;
 mod json;
@@ -49,6 +50,14 @@ pub struct DecodeError {
     pub at: usize,
     /// What should have been there.
     pub expected: &'static str,
+}
+
+/// A text up to this long is shared by its pieces, however small they are.
+const SHARED: usize = 1024;
+
+/// A piece of a text. It shares the text's bytes, and keeps them all, unless it is less than a quarter of a long one: then it is a copy.
+fn piece(text: &Text, piece: &str) -> Text {
+    if text.len() <= SHARED || piece.len() >= text.len() / 4 { text.slice_ref(piece) } else { Text::from(piece) }
 }
 
 /// Reads one message.
@@ -120,4 +129,36 @@ fn quoted(text: &str) -> String {
     }
     out.push('`');
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shares(text: &Text, piece: &Text) -> bool {
+        text.as_bytes().as_ptr_range().contains(&piece.as_bytes().as_ptr())
+    }
+
+    #[test]
+    fn a_word_of_a_large_message_does_not_keep_the_message() {
+        for format in [Format::Json, Format::Xml] {
+            for (length, shared) in [(10, true), (100_000, false)] {
+                let input =
+                    Value::Object(crate::message::Object::new().with("a", "word").with("b", "x".repeat(length)));
+                let body = crate::message::Body::new().with("phone", "79001112233").with("data", input);
+                let text = encode(&Envelope::new("whatever", body), format);
+                let read = decode(format, &text, &Limits::default()).expect("a message");
+                let large = read.body.object("data").expect("an object");
+                for word in [
+                    read.name,
+                    read.body.text("phone").expect("a text"),
+                    large.get("a").and_then(Value::to_text).expect("a text"),
+                ] {
+                    assert_eq!(shares(&text, &word), shared, "{word} of {} bytes in {format:?}", text.len());
+                }
+                let Some(Value::String(most)) = large.get("b") else { panic!("no text: {large:?}") };
+                assert!(shares(&text, most), "what is most of a message shares it");
+            }
+        }
+    }
 }

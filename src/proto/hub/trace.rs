@@ -331,7 +331,7 @@ impl Hub {
     /// A tab named what it wants to hear.
     pub(super) fn trace_subscribed(&mut self, user: UserIx, tab: PeerId, names: &[Text]) {
         if self.trace.on && !names.is_empty() {
-            let events = names.iter().take(SHOWN_NAMES).cloned().collect();
+            let events = names.iter().take(SHOWN_NAMES).map(|name| Text::from(&**name)).collect();
             self.step(About::user(user), What::Subscribed { tab, events });
         }
     }
@@ -343,8 +343,9 @@ impl Hub {
         }
         let own = caller.user.is_none_or(|user| self.users[user].account.rights.has(right));
         let link = caller.link.filter(|_| own).map(|link| self.links[link].settings.name.clone()).unwrap_or_default();
-        let form = ["formid", "cardid"].into_iter().find_map(|field| body.text(field)).unwrap_or_default();
-        let call = body.text("chainid").unwrap_or_default();
+        let text = |field: &str| body.text(field).map(|text| Text::from(&*text));
+        let form = ["formid", "cardid"].into_iter().find_map(text).unwrap_or_default();
+        let call = text("chainid").unwrap_or_default();
         let about = About { call, form, user: caller.user };
         self.step(about, What::RightMissing { method, right: right.word(), link });
     }

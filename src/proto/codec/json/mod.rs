@@ -11,7 +11,7 @@ mod write;
 use crate::message::{Body, Envelope, Format, Grammar, Kind, Number, Part, Raw, Text, Value};
 
 use super::names::{self, Name, Names, ONCE, Unique};
-use super::{DecodeError, Limits};
+use super::{DecodeError, Limits, piece};
 use scan::{Failed, Scanner, Span};
 
 pub(super) use write::{encode, encode_value};
@@ -192,7 +192,7 @@ impl<'a> Reader<'a> {
     }
 
     fn slice(&self, start: usize) -> Text {
-        self.text.slice_ref(&self.text[start..self.scan.at()])
+        piece(self.text, &self.text[start..self.scan.at()])
     }
 
     /// The content of a string: a slice of the text when nothing in it is escaped.
@@ -200,7 +200,7 @@ impl<'a> Reader<'a> {
         if span.escaped {
             self.scan.unescaped(span).into_owned().into()
         } else {
-            self.text.slice_ref(&self.text[span.start..span.end])
+            piece(self.text, &self.text[span.start..span.end])
         }
     }
 }

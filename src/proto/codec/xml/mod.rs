@@ -18,7 +18,7 @@ use base64::engine::general_purpose::STANDARD;
 use crate::message::{Body, Envelope, Format, Grammar, Kind, Number, Object, Part, Raw, Text, Value};
 
 use super::names::{self, Name, Names, ONCE, Unique};
-use super::{DecodeError, Limits, MAX_DEPTH, json, quoted};
+use super::{DecodeError, Limits, MAX_DEPTH, json, piece, quoted};
 use attributes::{Element, Tag, Type};
 use pull::Pull;
 
@@ -283,7 +283,7 @@ impl<'a> Reader<'a> {
     }
 
     fn slice(&self, slice: &'a str) -> Text {
-        self.text.slice_ref(slice)
+        piece(self.text, slice)
     }
 }
 

@@ -106,7 +106,8 @@ impl Hub {
                 fallback: None,
                 link: None,
                 user: Some(user),
-                chain: body.text("chainid").unwrap_or_default(),
+                // A copy: the trace keeps it.
+                chain: body.text("chainid").map(|chain| Text::from(&*chain)).unwrap_or_default(),
             },
         );
         Ok(None)
@@ -231,7 +232,8 @@ impl Hub {
     fn refuse(&mut self, asker: Asker, order: Order, outcome: Outcome) {
         if self.is_traced() {
             let about = About { call: order.chain.clone(), ..About::default().and_user(order.user) };
-            let (method, why, by) = (order.method.clone(), why_of(&outcome), asker.word());
+            // A copy: the trace is kept longer than the message that named it.
+            let (method, why, by) = (Text::from(&*order.method), why_of(&outcome), asker.word());
             self.step(about, What::NotAsked { method, outcome: outcome.word(), why, by });
         }
         self.deliver(asker, Text::new(), &order.method, Done::new(outcome), order.fallback);

@@ -28,7 +28,7 @@ struct Memory {
 }
 
 impl Story {
-    pub(super) fn tell(&self, steps: Vec<Step>) {
+    pub(super) fn tell(&self, steps: impl IntoIterator<Item = Step>) {
         let mut memory = self.lock();
         for step in steps {
             if outlives(&step) {
@@ -50,7 +50,7 @@ impl Story {
     pub(super) fn tell_once(&self, step: Step) {
         let again = |old: &Step| old.what == step.what && old.user == step.user && step.at_ms - old.at_ms < AGAIN_MS;
         if !self.lock().steps.iter().rev().take(LOOKED_AT).any(again) {
-            self.tell(vec![step]);
+            self.tell([step]);
         }
     }
 
@@ -115,11 +115,11 @@ mod tests {
     #[test]
     fn the_oldest_are_forgotten_by_number_and_by_size() {
         let story = Story::default();
-        story.tell((0..MOST + 10).map(|n| step(n, What::Over)).collect());
+        story.tell((0..MOST + 10).map(|n| step(n, What::Over)));
         let all = story.steps(|_| true);
         assert_eq!((all.len(), all[0].at_ms), (MOST, 10));
         let long = || What::LinkDown { link: "crm".into(), why: "x".repeat(1 << 20).into() };
-        story.tell((0..40).map(|n| step(n, long())).collect());
+        story.tell((0..40).map(|n| step(n, long())));
         let all = story.steps(|_| true);
         assert!(all.len() < 17, "{} steps of a megabyte each", all.len());
         assert!(story.lock().bytes <= BYTES);
@@ -143,7 +143,7 @@ mod tests {
         let kept: Vec<i64> = story.take_unkept().iter().map(|step| step.at_ms).collect();
         assert_eq!(kept, [1, 3], "who heard of a call is kept, the everyday is not");
         assert_eq!(story.take_unkept().len(), 0);
-        story.tell((0..WAITING + 5).map(|n| step(n, What::Over)).collect());
+        story.tell((0..WAITING + 5).map(|n| step(n, What::Over)));
         let waiting = story.take_unkept();
         assert_eq!((waiting.len(), waiting[0].at_ms), (WAITING, 5));
     }

@@ -25,7 +25,7 @@ impl EventIx {
     const ALWAYS: &str = "customevent";
 
     pub(super) fn of(event: &str) -> Option<Self> {
-        method::MESSAGES.binary_search_by(|m| m.name.cmp(event)).ok().map(Self)
+        method::place(event).map(Self)
     }
 }
 

@@ -306,8 +306,8 @@ impl Hub {
     }
 
     /// The steps made since they were taken out last, in order. Worth calling whenever outputs are taken out.
-    pub fn take_steps(&mut self) -> Vec<Step> {
-        std::mem::take(&mut self.trace.steps)
+    pub fn take_steps(&mut self) -> impl Iterator<Item = Step> {
+        self.trace.steps.drain(..)
     }
 
     /// Whether there is a step to take out.

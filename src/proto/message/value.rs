@@ -76,7 +76,11 @@ impl Default for Number {
 
 impl From<i64> for Number {
     fn from(n: i64) -> Self {
-        Self(n.to_string().into())
+        // Most numbers of the protocol have one digit.
+        match usize::try_from(n) {
+            Ok(n @ 0..=9) => Self(Text::from_static(&"0123456789"[n..=n])),
+            _ => Self(n.to_string().into()),
+        }
     }
 }
 

@@ -34,7 +34,7 @@ pub mod user;
 pub use entry::{Class, Field, Flow, Message, Origin, Outcome, Record, Right, Typed};
 pub use head::{Failure, Head};
 pub use param::{Any, Given, Items, ListOrFalse, Members, OneOrMany, Param, Secret, Type, Wrong};
-pub use table::{GROUPS, Group, MESSAGES, SUBSCRIBE_MAX, find, group, is_reply, reply_name};
+pub use table::{GROUPS, Group, MESSAGES, SUBSCRIBE_MAX, find, group, is_reply, place, reply_name};
 
 /// The GUID that stands for "none": no department, no line, no chain.
 pub const ZERO_GUID: &str = "00000000-0000-0000-0000-000000000000";

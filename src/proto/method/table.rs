@@ -35,7 +35,48 @@ pub static MESSAGES: [Message; COUNT] = sorted();
 
 /// The message of this name. Allocates nothing.
 pub fn find(name: &str) -> Option<&'static Message> {
-    MESSAGES.binary_search_by(|message| message.name.cmp(name)).ok().map(|at| &MESSAGES[at])
+    place(name).map(|at| &MESSAGES[at])
+}
+
+/// Where in [`MESSAGES`] the message of this name stands. Costs the same for every name, known or not, long or short.
+pub fn place(name: &str) -> Option<usize> {
+    let mut slot = slot(name.as_bytes());
+    // Most slots are empty.
+    while PLACES[slot] != 0 {
+        let at = usize::from(PLACES[slot]) - 1;
+        if MESSAGES[at].name == name {
+            return Some(at);
+        }
+        slot = (slot + 1) % SLOTS;
+    }
+    None
+}
+
+/// How many slots the table of places has.
+const SLOTS: usize = 1024;
+
+/// Places in [`MESSAGES`] by slot, each plus one; 0: an empty slot.
+static PLACES: [u16; SLOTS] = {
+    let (all, mut places, mut at) = (sorted(), [0; SLOTS], 0);
+    while at < COUNT {
+        let mut slot = slot(all[at].name.as_bytes());
+        while places[slot] != 0 {
+            slot = (slot + 1) % SLOTS;
+        }
+        at += 1;
+        places[slot] = at as u16;
+    }
+    places
+};
+
+/// The slot where the search for a name begins: of its length and four of its letters.
+const fn slot(name: &[u8]) -> usize {
+    let n = name.len();
+    if n < 4 {
+        return n;
+    }
+    let letters = [name[0], name[n / 2], name[n - 4], name[n - 1]];
+    (u32::from_le_bytes(letters) ^ n as u32).wrapping_mul(0x9e37_79b1) as usize >> 22
 }
 
 /// The name that a reply to this message has: what the catalogue says, else the name with `result` behind it.
@@ -174,6 +215,8 @@ mod tests {
         for unknown in ["", "a", "Login", "loginresul", "loginresultx", "zzz"] {
             assert!(find(unknown).is_none(), "{unknown}");
         }
+        let longest = PLACES.split(|place| *place == 0).map(<[u16]>::len).max();
+        assert!(longest.is_some_and(|n| n < 12), "a name is looked for in {longest:?} slots")
     }
 
     #[test]

@@ -7,7 +7,7 @@ use crate::hub::{Hub, Peer};
 use crate::message::{Body, CallError, Code, Part, PeerId, Text};
 use crate::telephony::Outcome;
 
-use super::{Asker, Done, Execution, opened};
+use super::{Asker, By, Done, Execution, opened};
 
 impl Hub {
     /// `methodresult` of a CRM or a tab.
@@ -15,7 +15,7 @@ impl Hub {
         let id = required(body, "executionid")?;
         let Some(execution) = self.executions.in_flight.get_mut(&id) else {
             return Err(match self.executions.ended.iter().find(|(_, ended, _)| *ended == id) {
-                Some((.., by)) => CallError::new(Code::AlreadyAnswered, by.clone()),
+                Some((.., by)) => CallError::new(Code::AlreadyAnswered, by.to_string()),
                 None => CallError::new(Code::NotFound, format!("executionid: no execution {id} waits for a result")),
             });
         };
@@ -23,10 +23,10 @@ impl Hub {
             return Err(CallError::new(Code::NotFound, "executionid: this execution was given to somebody else"));
         }
         let result = read_result(body, &execution.method);
-        let by = self.peer_words(peer);
+        let by = self.by(peer);
         match result {
             Ok(output) => {
-                self.finish_from(&id, Some(peer), &by, Done::result(output));
+                self.finish_from(&id, Some(peer), by, Done::result(output));
                 Ok(())
             }
             Err((error, why)) => {
@@ -38,7 +38,7 @@ impl Hub {
                     tab.serving.retain(|s| *s != id);
                 }
                 if nobody_left {
-                    self.finish_from(&id, Some(peer), &by, Done::failed(why.clone(), error));
+                    self.finish_from(&id, Some(peer), by, Done::failed(why.clone(), error));
                 }
                 if ill_typed { Err(CallError::new(Code::BadRequest, why)) } else { Ok(()) }
             }
@@ -57,12 +57,12 @@ impl Hub {
         Ok(Some(Body::new()))
     }
 
-    fn peer_words(&self, peer: PeerId) -> String {
+    fn by(&self, peer: PeerId) -> By {
         match self.peers.get(&peer) {
-            Some(Peer::Link(link)) => format!("by link {}", self.links[*link].settings.name),
-            Some(Peer::Tab(tab)) => format!("by a tab of {}", self.users[tab.user].account.login),
-            Some(Peer::Service(_)) => "by a service".to_owned(),
-            None => "by a peer that is gone".to_owned(),
+            Some(Peer::Link(link)) => By::Link(self.links[*link].settings.name.clone()),
+            Some(Peer::Tab(tab)) => By::TabOf(self.users[tab.user].account.login.clone()),
+            Some(Peer::Service(_)) => By::Words("by a service"),
+            None => By::Words("by a peer that is gone"),
         }
     }
 
@@ -79,7 +79,7 @@ impl Hub {
         let Some(execution) = self.executions.in_flight.get_mut(id) else { return };
         execution.targets.retain(|t| *t != peer);
         if execution.targets.is_empty() {
-            self.finish_from(id, None, "nobody is left", Done::new(Outcome::NoLink));
+            self.finish_from(id, None, By::Words("nobody is left"), Done::new(Outcome::NoLink));
         }
     }
 

@@ -14,7 +14,7 @@ use crate::hub::{Hub, Peer};
 use crate::message::{Body, CallError, Code, Envelope, Object, Part, PeerId, Text};
 use crate::telephony::{Command, Outcome, RunId};
 
-use super::{Asker, Done, opened};
+use super::{Asker, By, Done, opened};
 
 impl Hub {
     /// The caller waits no longer.
@@ -27,7 +27,7 @@ impl Hub {
         }
         let Some(execution) = self.executions.in_flight.get_mut(id) else { return };
         if late.is_zero() {
-            return self.finish_from(id, None, "nobody in time", Done::new(Outcome::Timeout));
+            return self.finish_from(id, None, By::Words("nobody in time"), Done::new(Outcome::Timeout));
         }
         // The caller gets its outcome now; the execution lives on for the late result.
         execution.aborted = true;
@@ -65,12 +65,12 @@ impl Hub {
 
     /// Nor is a late result welcome any more.
     pub(in crate::hub) fn execution_expired(&mut self, id: &Text) {
-        self.finish_from(id, None, "nobody in time", Done::new(Outcome::Timeout));
+        self.finish_from(id, None, By::Words("nobody in time"), Done::new(Outcome::Timeout));
     }
 
     /// Nobody waits for it any more.
-    pub(in crate::hub) fn cancel_execution(&mut self, id: &Text, why: &str) {
-        self.finish_from(id, None, why, Done::new(Outcome::Cancelled));
+    pub(in crate::hub) fn cancel_execution(&mut self, id: &Text, why: &'static str) {
+        self.finish_from(id, None, By::Words(why), Done::new(Outcome::Cancelled));
     }
 
     /// A user is gone: what the user asked for, through whichever door, is taken back, and each door hears of it.
@@ -98,7 +98,7 @@ impl Hub {
     /// The link is gone: all that waits on it fails.
     pub(in crate::hub) fn fail_in_flight(&mut self, link: usize) {
         for id in std::mem::take(&mut self.links[link].in_flight) {
-            self.finish_from(&id, None, "the link was lost", Done::new(Outcome::NoLink));
+            self.finish_from(&id, None, By::Words("the link was lost"), Done::new(Outcome::NoLink));
         }
     }
 
@@ -116,14 +116,14 @@ impl Hub {
             Undelivered::Failed(why) => Done::failed(why.clone(), Code::Timeout.number()),
             Undelivered::BadAnswer(why) => Done::failed(why.clone(), Code::BadRequest.number()),
         };
-        self.finish_from(&id, None, "the CRM was not reached", done);
+        self.finish_from(&id, None, By::Words("the CRM was not reached"), done);
     }
 
     /// Ends an execution: it leaves every table, those who were asked and did not answer are told, the asker hears the outcome.
-    pub(super) fn finish_from(&mut self, id: &Text, answered: Option<PeerId>, by: &str, done: Done) {
+    pub(super) fn finish_from(&mut self, id: &Text, answered: Option<PeerId>, by: By, done: Done) {
         let Some(execution) = self.executions.in_flight.remove(id) else { return };
         self.timers.cancel(execution.key);
-        self.executions.remember(self.now, id.clone(), by.to_owned());
+        self.executions.remember(self.now, id.clone(), by);
         if let Some(link) = execution.link {
             self.links[link].in_flight.remove(id);
             match done.outcome {

@@ -8,6 +8,8 @@ mod asking;
 mod ending;
 
 use std::collections::{HashMap, VecDeque};
+use std::fmt;
+use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -89,10 +91,49 @@ pub(super) struct Execution {
 /// All executions in flight, and who answered those that ended a moment ago.
 #[derive(Debug, Default)]
 pub(super) struct Executions {
-    in_flight: HashMap<Text, Execution>,
+    in_flight: HashMap<Text, Execution, BuildHasherDefault<GuidHasher>>,
     scenarios: HashMap<RunId, Text>,
     api: HashMap<Ticket, Text>,
-    ended: VecDeque<(Time, Text, String)>,
+    ended: VecDeque<(Time, Text, By)>,
+}
+
+/// What a table by our own GUIDs is hashed with: they are drawn at random, so nobody can choose them to meet.
+#[derive(Debug, Default)]
+struct GuidHasher(u64);
+
+impl Hasher for GuidHasher {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for eight in bytes.chunks(8) {
+            let mut word = [0; 8];
+            word[..eight.len()].copy_from_slice(eight);
+            self.0 = (self.0.rotate_left(23) ^ u64::from_le_bytes(word)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        }
+    }
+}
+
+/// Who has ended an execution, for whoever comes too late.
+#[derive(Clone, Debug)]
+pub(super) enum By {
+    /// The CRM behind this link.
+    Link(Text),
+    /// A tab of this login.
+    TabOf(Text),
+    /// Anybody or anything else, in words.
+    Words(&'static str),
+}
+
+impl fmt::Display for By {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Link(name) => write!(f, "by link {name}"),
+            Self::TabOf(login) => write!(f, "by a tab of {login}"),
+            Self::Words(words) => f.write_str(words),
+        }
+    }
 }
 
 impl Executions {
@@ -113,7 +154,7 @@ impl Executions {
         }
     }
 
-    fn remember(&mut self, now: Time, id: Text, by: String) {
+    fn remember(&mut self, now: Time, id: Text, by: By) {
         if self.ended.len() >= MAX_REMEMBERED {
             self.ended.pop_front();
         }

@@ -501,7 +501,7 @@ impl Engine {
                 Output::Fetch { ticket, fetch } => after.fetches.push((ticket, fetch)),
                 Output::Pbx(command) => (self.outlets.pbx)(command),
                 Output::Record(record) => {
-                    set |= matches!(record, Record::Kept(_));
+                    set |= matches!(record, Record::Kept(_) | Record::FormEnded { .. });
                     (self.outlets.record)(record);
                 }
                 // An open form is there after a restart too, and what a program set.

@@ -87,7 +87,8 @@ fn weight(step: &Step) -> usize {
         |links: &[(ctigate_proto::message::Text, _)]| links.iter().map(|(name, _)| 40 + name.len()).sum::<usize>();
     let more = match &step.what {
         What::Triggered { others, .. } => others.iter().map(|(name, _)| 40 + name.len()).sum(),
-        What::Shown { links: all, .. } | What::Told { links: all, .. } => links(all),
+        What::Shown { links: all, .. } => links(all),
+        What::Told { links: all, .. } => links(all),
         What::NotForUser { numberless: all, .. } | What::Subscribed { events: all, .. } => {
             all.iter().map(|name| 32 + name.len()).sum()
         }
@@ -136,7 +137,7 @@ mod tests {
     #[test]
     fn what_outlives_waits_until_it_is_taken_and_not_for_ever() {
         let story = Story::default();
-        let told = || What::Told { event: "userstatechanged", tabs: 1, deaf: 0, links: Vec::new() };
+        let told = || What::Told { event: "userstatechanged", tabs: 1, deaf: 0, links: [].into() };
         let everyday = Step { call: Default::default(), ..step(2, told()) };
         let of_a_call = Step { call: "c".into(), ..step(3, told()) };
         story.tell(vec![step(1, What::Over), everyday, of_a_call]);

@@ -151,8 +151,9 @@ const SOON: Duration = Duration::from_secs(3);
 /// How long after a stop was asked for somebody may hear of it: the goodbyes are spread, and may wait for a promise and its disk.
 const TOLD: Duration = Duration::from_secs(4);
 
-/// How long a person without a tab may still be there: five seconds, and as much as two looks may be apart.
-const LEAVES: Duration = Duration::from_secs(6);
+/// How long a person without a tab may still be there. Five seconds; but a visit that is shorter than the time between two looks is not
+/// seen and begins them anew.
+const LEAVES: Duration = Duration::from_secs(20);
 
 /// How far the clocks of two hosts may be apart: the longest tick.
 const SKEW: Duration = Duration::from_millis(200);

@@ -50,8 +50,8 @@ impl Fact {
     }
 }
 
-fn links(links: Vec<(Text, Result<(), Deaf>)>) -> Value {
-    links.into_iter().map(|(name, hears)| json!([&*name, hears.err().map_or("", Deaf::word)])).collect()
+fn links(links: &[(Text, Result<(), Deaf>)]) -> Value {
+    links.iter().map(|(name, hears)| json!([&**name, hears.err().map_or("", Deaf::word)])).collect()
 }
 
 fn texts(texts: &[Text]) -> Value {
@@ -78,7 +78,7 @@ impl From<Step> for Fact {
             What::NotOpened { name, why } => ("not_opened", json!({"name": &*name, "why": &*why})),
             What::Opened { name, by } => ("opened", json!({"name": &*name, "by": by})),
             What::Shown { name, tabs, deaf, links: all } => {
-                ("shown", json!({"name": &*name, "tabs": tabs, "deaf": deaf, "links": links(all)}))
+                ("shown", json!({"name": &*name, "tabs": tabs, "deaf": deaf, "links": links(&all)}))
             }
             What::Ended { name, how } => ("ended", json!({"name": &*name, "how": how})),
             What::Asked { method, link, by } => ("asked", json!({"method": &*method, "link": &*link, "by": by})),
@@ -90,7 +90,7 @@ impl From<Step> for Fact {
                 json!({"method": &*method, "link": &*link, "outcome": outcome, "why": &*why, "millis": millis}),
             ),
             What::Told { event, tabs, deaf, links: all } => {
-                ("told", json!({"event": event, "tabs": tabs, "deaf": deaf, "links": links(all)}))
+                ("told", json!({"event": event, "tabs": tabs, "deaf": deaf, "links": links(&all)}))
             }
             What::TabOpened { tab, address } => ("tab_opened", json!({"tab": tab.0, "address": &*address})),
             What::TabClosed { tab } => ("tab_closed", json!({"tab": tab.0})),

@@ -21,7 +21,9 @@ mod live;
 mod queue;
 mod trace;
 
+use std::collections::hash_map::DefaultHasher;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
+use std::hash::{Hash, Hasher};
 use std::time::Duration;
 
 use crate::Time;
@@ -46,7 +48,8 @@ const MAX_CALLS: usize = 100_000;
 const MAX_CONFERENCES: usize = 10_000;
 /// How long a conversation is remembered after its end, for facts that come late.
 const REMEMBER: Duration = Duration::from_secs(60);
-/// How many ids of forgotten conversations are known, so that a fact that comes very late does not raise the dead.
+/// How many forgotten conversations are known by the hash of their id, so that a fact that comes very late does not raise the dead. The
+/// ids themselves would take some megabytes, and a busy day to fill them.
 const FORGOTTEN: usize = 10_000;
 
 /// All conversations.
@@ -66,10 +69,17 @@ pub struct Calls {
     inside: HashSet<Text>,
     /// Ended conversations, the longest ended first.
     ended: VecDeque<(Time, CallId)>,
-    forgotten: VecDeque<CallId>,
-    forgotten_set: HashSet<CallId>,
+    forgotten: VecDeque<u64>,
+    forgotten_set: HashSet<u64>,
     /// How many have begun.
     begun: u64,
+}
+
+/// What is known of a forgotten conversation. That a new one has the mark of one of them by chance happens once in 10^15.
+fn mark(call: &CallId) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    call.hash(&mut hasher);
+    hasher.finish()
 }
 
 /// Whom facts touch.
@@ -111,8 +121,8 @@ impl Calls {
                 Fact::Fax(f) => f.call.clone(),
                 Fact::Recording { call, .. } | Fact::Over { call, .. } => call.clone(),
             };
-            let room =
-                self.calls.contains_key(&call) || (self.calls.len() < MAX_CALLS && !self.forgotten_set.contains(&call));
+            let room = self.calls.contains_key(&call)
+                || (self.calls.len() < MAX_CALLS && !self.forgotten_set.contains(&mark(&call)));
             if room && self.apply_one(now, &call, fact, &mut touched) {
                 touched.calls.insert(call);
             }
@@ -237,8 +247,8 @@ impl Calls {
             {
                 self.forgotten_set.remove(&oldest);
             }
-            self.forgotten.push_back(call.clone());
-            self.forgotten_set.insert(call);
+            self.forgotten.push_back(mark(&call));
+            self.forgotten_set.insert(mark(&call));
         }
     }
 

@@ -674,7 +674,8 @@ pub(super) fn object_part(body: &Body, fields: &[&'static str]) -> Result<Part, 
     }
 }
 
-/// Whether something is to be kept that somebody set.
+/// Whether something is to be kept that somebody set, or that a form was answered: it must not be open again after a restart.
 fn sets(output: &Output) -> bool {
-    matches!(output, Output::Record(Record::Kept(_) | Record::Text(_) | Record::TextsEnded { .. }))
+    let Output::Record(record) = output else { return false };
+    matches!(record, Record::Kept(_) | Record::Text(_) | Record::TextsEnded { .. } | Record::FormEnded { .. })
 }

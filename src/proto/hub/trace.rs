@@ -2,6 +2,8 @@
 //! where something is decided, of what is at hand there; whoever drives the Hub takes the steps out with [`Hub::take_steps`] and
 //! remembers as many as it likes. Nothing in the Hub reads them.
 
+use std::sync::Arc;
+
 use crate::message::{Body, PeerId, Text};
 use crate::method::Right;
 use crate::telephony::{Act, CallId, End, Fact, LegFact, LegState, Outcome, Parties};
@@ -106,7 +108,7 @@ pub enum What {
         /// How many of them do not hear such cards.
         deaf: usize,
         /// Each link: whether it shows there, or why not.
-        links: Vec<(Text, Result<(), Deaf>)>,
+        links: Vec<Hears>,
     },
     /// A form is over.
     Ended {
@@ -156,8 +158,8 @@ pub enum What {
         tabs: usize,
         /// How many of them have not subscribed to it.
         deaf: usize,
-        /// Each link: whether it heard it, or why not.
-        links: Vec<(Text, Result<(), Deaf>)>,
+        /// Each link: whether it heard it, or why not. Shared by the steps of which it is the same, as it mostly is.
+        links: Arc<[Hears]>,
     },
     /// A tab has logged in.
     TabOpened {
@@ -234,6 +236,9 @@ pub enum What {
     },
 }
 
+/// A link, and whether it hears, or why not.
+pub type Hears = (Text, Result<(), Deaf>);
+
 /// Why a link does not show a form or hear an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Deaf {
@@ -270,6 +275,8 @@ impl Deaf {
 pub(super) struct Trace {
     on: bool,
     steps: Vec<Step>,
+    /// Which links heard the event that was told last.
+    heard: Option<Arc<[Hears]>>,
 }
 
 /// What a step is about.
@@ -413,7 +420,14 @@ impl Hub {
                 () => Ok(()),
             }
         };
-        let links = self.links.numbered().map(|(at, l)| (l.settings.name.clone(), hears(at))).collect();
+        let all = || self.links.numbered().map(|(at, l)| (&l.settings.name, hears(at)));
+        let as_before =
+            self.trace.heard.as_ref().filter(|before| before.iter().map(|(name, hears)| (name, *hears)).eq(all()));
+        let links = match as_before {
+            Some(before) => Arc::clone(before),
+            None => all().map(|(name, hears)| (name.clone(), hears)).collect(),
+        };
+        self.trace.heard = Some(Arc::clone(&links));
         let about = About { call, ..About::user(user) };
         self.step(about, What::Told { event, tabs, deaf, links });
     }

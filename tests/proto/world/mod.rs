@@ -42,6 +42,9 @@ pub(crate) struct World {
     switchboard: Switchboard,
     pub(crate) records: Vec<Record>,
     pub(crate) notices: Vec<Notice>,
+    /// The names of messages that are sent once all facts before them are kept.
+    #[allow(dead_code, reason = "not every crate of stories looks")]
+    pub(crate) promised: Vec<String>,
     answers: BTreeMap<Ticket, Answer>,
     /// Logins behind links are checked only at [`World::release`].
     pub(crate) hold: bool,
@@ -168,6 +171,7 @@ impl World {
             switchboard: Switchboard::default(),
             records: Vec::new(),
             notices: Vec::new(),
+            promised: Vec::new(),
             answers: BTreeMap::new(),
             hold: false,
             held: Vec::new(),
@@ -550,7 +554,11 @@ impl World {
                 tape(self.now, Taped::Out(&output, self.hub.take_twins()));
             }
             match output {
-                Output::Send { to, message } | Output::SendOnceKept { to, message } => self.deliver(to, &message),
+                Output::Send { to, message } => self.deliver(to, &message),
+                Output::SendOnceKept { to, message } => {
+                    self.promised.push(message.envelope().name.to_string());
+                    self.deliver(to, &message);
+                }
                 Output::Fan { to, message } => to.iter().for_each(|to| self.deliver(*to, &message)),
                 Output::Close { peer, reason } => self.end(peer, reason),
                 Output::Authenticate { ticket, attempt, .. } if self.hold => self.held.push((ticket, attempt)),

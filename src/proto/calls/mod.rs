@@ -50,7 +50,7 @@ const MAX_CONFERENCES: usize = 10_000;
 const REMEMBER: Duration = Duration::from_secs(60);
 /// How many forgotten conversations are known by the hash of their id, so that a fact that comes very late does not raise the dead. The
 /// ids themselves would take some megabytes, and a busy day to fill them.
-const FORGOTTEN: usize = 10_000;
+const FORGOTTEN: usize = 4096;
 
 /// All conversations.
 #[derive(Debug, Default)]

@@ -23,9 +23,9 @@ const WRITING: Duration = Duration::from_secs(30);
 /// How many connections we open at most.
 const CONNECTIONS: u32 = 4;
 
-/// How much of an SQLite database each connection keeps in its own memory, as its `cache_size` says it: 512 KiB. The system keeps
+/// How much of an SQLite database each connection keeps in its own memory, as its `cache_size` says it: 256 KiB. The system keeps
 /// the file in memory anyway; the usual 2 MiB for each would make the node grow for hours.
-const CACHE: &str = "-512";
+const CACHE: &str = "-256";
 
 /// An open database. Clones are the same.
 #[derive(Clone, Debug)]

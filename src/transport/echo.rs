@@ -114,7 +114,10 @@ pub async fn visit(link: &Link) -> Result<(), NoEcho> {
     loop {
         match socket.next().await {
             Heard::Text(_) | Heard::Binary(_) | Heard::Alive => {}
-            other => return Ok(goodbye(socket, &other).await),
+            other => {
+                goodbye(socket, &other).await;
+                return Ok(());
+            }
         }
     }
 }

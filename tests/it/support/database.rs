@@ -68,6 +68,14 @@ impl Other {
         Self::Sqlite(SqliteConnectOptions::new().filename(path).connect().await.unwrap())
     }
 
+    /// Goes, and what it held open is closed: a dropped one is closed a moment later.
+    pub(crate) async fn leaves(self) {
+        match self {
+            Self::Sqlite(connection) => connection.close().await.unwrap(),
+            Self::Postgres(connection) => connection.close().await.unwrap(),
+        }
+    }
+
     pub(crate) async fn run(&mut self, sql: impl Into<String>) {
         self.try_run(sql).await.unwrap();
     }

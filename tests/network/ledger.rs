@@ -151,9 +151,8 @@ const SOON: Duration = Duration::from_secs(3);
 /// How long after a stop was asked for somebody may hear of it: the goodbyes are spread, and may wait for a promise and its disk.
 const TOLD: Duration = Duration::from_secs(4);
 
-/// How long a person without a tab may still be there. Five seconds; but a visit that is shorter than the time between two looks is not
-/// seen and begins them anew.
-const LEAVES: Duration = Duration::from_secs(20);
+/// How long a person without a tab may still be there: five seconds, and as much as two looks may be apart.
+const LEAVES: Duration = Duration::from_secs(6);
 
 /// How far the clocks of two hosts may be apart: the longest tick.
 const SKEW: Duration = Duration::from_millis(200);
@@ -215,7 +214,7 @@ impl Ledger {
         let mut book = self.book();
         book.asks.clear();
         book.forms.clear();
-        // An answer that was not on the disk yet is forgotten, and its form open again.
+        // An answer that nobody was promised may be forgotten, and its form open again.
         book.notes.clear();
         book.cards.clear();
         book.look = None;
@@ -344,6 +343,12 @@ impl Ledger {
         if let Some(first) = first {
             self.fault(format!("{card} was answered in {first} and again in {tab}"));
         }
+    }
+
+    /// A person has come or gone, as the gateway writes down. A visit may be too short for a look to see it, and the five seconds of whoever
+    /// leaves begin anew with it.
+    pub(crate) fn comes_or_goes(&self, login: &str) {
+        self.book().without.remove(login);
     }
 
     /// What a tab shows now; `None`: it is not connected.

@@ -240,9 +240,12 @@ fn outlets(scene: &Scene, phone: &Handle, life: &Life, stop: &CancellationToken,
             }
         }),
         record: Box::new({
-            let disk = Arc::clone(&disk);
+            let (disk, ledger) = (Arc::clone(&disk), scene.ledger.clone());
             move |record| {
                 if !over.load(Ordering::Relaxed) {
+                    if let Record::Session(session) = &record {
+                        ledger.comes_or_goes(&session.login);
+                    }
                     let mut disk = disk.lock().expect("nobody panics with the disk");
                     disk.cached.push(record);
                     disk.told += 1;

@@ -184,19 +184,23 @@ fn replacements_compete_only_within_a_minute_and_the_state_says_so_no_longer_tha
     assert!(w.closed(last).is_none());
 }
 
+/// Opens a card for ivanov.
+fn open_card() -> Ask {
+    Ask::OpenForm(FormOrder {
+        name: "clientcard".into(),
+        user: "ivanov".into(),
+        call: None,
+        parameters: Object::new(),
+        expire: None,
+    })
+}
+
 #[test]
 fn a_form_reaches_a_link_only_for_people_who_are_behind_it() {
     both(|format| {
         let mut w = World::new();
         let crm = w.introduced("crm", format);
-        let order = FormOrder {
-            name: "clientcard".into(),
-            user: "ivanov".into(),
-            call: None,
-            parameters: Object::new(),
-            expire: None,
-        };
-        let ticket = w.ask(Ask::OpenForm(order));
+        let ticket = w.ask(open_card());
         assert!(matches!(w.answer(ticket), Some(Answer::FormOpened { .. })));
         w.expect_no(crm, "showform");
         w.tunnel_login(crm, "petrov", "t1");
@@ -213,14 +217,7 @@ fn a_page_that_is_loaded_again_is_shown_the_forms_and_not_another_in_its_place()
         let crm = w.introduced("crm", format);
         w.tunnel_login(crm, "ivanov", "t1");
         w.tunnel_login(crm, "ivanov", "t2");
-        let order = FormOrder {
-            name: "clientcard".into(),
-            user: "ivanov".into(),
-            call: None,
-            parameters: Object::new(),
-            expire: None,
-        };
-        w.ask(Ask::OpenForm(order));
+        w.ask(open_card());
         assert_eq!(w.expect(crm, "showform").text("tabid"), "", "it shows in both");
         for tab in ["t1", "t2", "t1"] {
             w.tunnel_login(crm, "ivanov", tab);

@@ -1,5 +1,5 @@
 //! The machines and the engine in one process: what a message costs before any socket is involved. Prints figures, judges
-//! nothing. `cargo bench --bench machines`.
+//! nothing. `cargo bench --bench machines`, or some of it: `-- dialog call fan engine decisions`.
 
 #![expect(clippy::print_stdout, clippy::unwrap_used, reason = "a bench prints, and fails loudly")]
 

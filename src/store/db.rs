@@ -24,7 +24,7 @@ const WRITING: Duration = Duration::from_secs(30);
 const CONNECTIONS: u32 = 4;
 
 /// How much of an SQLite database each connection keeps in its own memory, as its `cache_size` says it: 256 KiB. The system keeps
-/// the file in memory anyway; the usual 2 MiB for each would make the node grow for hours.
+/// the file in memory anyway; the usual 2 MiB for each take hours to fill, and the node grows as long.
 const CACHE: &str = "-256";
 
 /// An open database. Clones are the same.

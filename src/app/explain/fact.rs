@@ -1,6 +1,6 @@
 //! A decision as it is looked through and told: the same whether it comes out of the memory or out of the store.
 
-use ctigate_proto::hub::trace::{Deaf, Step, What};
+use ctigate_proto::hub::trace::{Deaf, Hears, Step, What};
 use ctigate_proto::message::Text;
 use serde_json::{Value, json};
 
@@ -50,7 +50,7 @@ impl Fact {
     }
 }
 
-fn links(links: &[(Text, Result<(), Deaf>)]) -> Value {
+fn links(links: &[Hears]) -> Value {
     links.iter().map(|(name, hears)| json!([&**name, hears.err().map_or("", Deaf::word)])).collect()
 }
 

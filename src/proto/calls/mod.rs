@@ -48,8 +48,7 @@ const MAX_CALLS: usize = 100_000;
 const MAX_CONFERENCES: usize = 10_000;
 /// How long a conversation is remembered after its end, for facts that come late.
 const REMEMBER: Duration = Duration::from_secs(60);
-/// How many forgotten conversations are known by the hash of their id, so that a fact that comes very late does not raise the dead. The
-/// ids themselves would take some megabytes, and a busy day to fill them.
+/// How many forgotten conversations are known by the hash of their id, so that a fact that comes very late does not raise the dead.
 const FORGOTTEN: usize = 4096;
 
 /// All conversations.

@@ -5,8 +5,8 @@
 //! fragments of its own format as they came and writes everything else anew.
 //!
 //! What a decoded message holds are slices of the text it was decoded from, and keep that text alive; but a small piece of a
-//! large text is a copy, so that nobody who keeps a word keeps a megabyte ([`piece`]). Whoever stores many words of messages for longer than
-//! the messages live copies them all the same (`Text::from(&*word)`).
+//! large text is a copy, so that nobody who keeps a word keeps a megabyte. Whoever stores many words of messages for longer than the messages live
+//! copies them all the same (`Text::from(&*word)`).
 
 mod ascii;
 mod json;

@@ -38,16 +38,19 @@ async fn link(n: usize, address: String) {
     }
 }
 
-fn answer(n: usize, text: &str, reply: &mut String) {
+/// What a CRM that offers `Find{n}` says to a message; empty: nothing.
+pub(crate) fn answer(n: usize, text: &str, reply: &mut String) {
     use std::fmt::Write as _;
     reply.clear();
     let qid = member(text, "qid").unwrap_or_default();
     if text.starts_with("[\"executemethod\"") {
-        let id = member(text, "executionid").unwrap();
+        let id = member(text, "executionid").unwrap_or_default();
         let _ = write!(
             reply,
             r#"["methodresult",{{"qid":"{qid}","executionid":"{id}","result":1,"outputparameters":{{"clientid":"42","vip":true}}}}]"#
         );
+    } else if text.starts_with("[\"whoareyou\"") {
+        let _ = write!(reply, r#"["iam",{{"qid":"{qid}","type":"bench","name":"bench","version":"1"}}]"#);
     } else if text.starts_with("[\"getavailablemethods\"") {
         let _ = write!(reply, r#"["availablemethods",{{"qid":"{qid}","methods":[{{"name":"Find{n}"}}]}}]"#);
     } else if text.starts_with("[\"getactiveusers\"") {

@@ -43,7 +43,11 @@ struct Gateway {
 
 impl Gateway {
     fn start(links: usize) -> Self {
-        let mut part = Part::start("gateway", &[("LINKS", links.to_string())]);
+        Self::with(&[("LINKS", links.to_string())])
+    }
+
+    fn with(arguments: &[(&str, String)]) -> Self {
+        let mut part = Part::start("gateway", arguments);
         let (web, tls, links) = (part.line(), part.line(), part.line());
         let ready_us = part.line().parse().unwrap();
         Self { part, web, tls, links, ready_us }
@@ -167,12 +171,13 @@ pub(crate) fn director() -> ExitCode {
         "{:<54} {:>9} {:>9} {:>7}  {:>13}  {:>6} {:>6}",
         "line", "other µs", "own µs", "ratio", "spread", "must", "moon"
     );
-    let lines: [Named; 12] = [
+    let lines: [Named; 13] = [
         ("routed", routed),
         ("flight", flight),
         ("naive", naive),
         ("large", large),
         ("xml", xml),
+        ("post", post),
         ("line", line),
         ("fan", fan),
         ("latency", latency),
@@ -294,6 +299,29 @@ fn xml(stage: &mut Stage) {
     let ratio = spread(a.iter().zip(&b).map(|(a, b)| a.cpu_us / b.cpu_us).collect());
     let name = " 5 routed call, tab in XML, link in JSON";
     say(name, median(&a, |r| r.cpu_us), median(&b, |r| r.cpu_us), ratio, "0.45", "0.60");
+}
+
+/// A CRM that is posted to: one exchange for each call.
+fn post(stage: &mut Stage) {
+    let mut crm = Part::start("hook", &[]);
+    let url = crm.line();
+    let mut bare = Part::start("poster", &[("POST", url.clone())]);
+    let at = bare.line();
+    let gateway = Gateway::with(&[("LINKS", "0".to_owned()), ("POST", url)]);
+    assert_eq!(crm.line(), "linked");
+    let own = Load { tabs: 100.min(stage.scale.tabs), ..CALL };
+    let (mut a, mut b) = (Vec::new(), Vec::new());
+    let mut sums = (0, 0);
+    for _ in 0..stage.scale.rounds {
+        a.push(run(&bare, &at, &own.echo(), stage.scale, &mut sums));
+        b.push(run(&gateway.part, &gateway.web, &own, stage.scale, &mut sums));
+    }
+    stage.wrong += sums.0;
+    stage.messages += sums.1;
+    let ratio = spread(a.iter().zip(&b).map(|(a, b)| a.cpu_us / b.cpu_us).collect());
+    let name = "   a call posted to the CRM; an echo that posts by hyper";
+    say(name, median(&a, |r| r.cpu_us), median(&b, |r| r.cpu_us), ratio, "", "");
+    println!("   exchanges a second: {:.0}, the echo's {:.0}", median(&b, |r| r.rate), median(&a, |r| r.rate));
 }
 
 fn line(stage: &mut Stage) {

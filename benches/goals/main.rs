@@ -11,6 +11,7 @@ mod frame;
 mod lines;
 mod part;
 mod plot;
+mod post;
 mod servers;
 mod tabs;
 
@@ -27,6 +28,8 @@ fn main() -> ExitCode {
                 "bytes" => servers::bytes().await,
                 "naive" => servers::naive().await,
                 "tls" => servers::tls().await,
+                "hook" => post::hook().await,
+                "poster" => post::poster().await,
                 "crm" => crm::run().await,
                 "tabs" => tabs::run().await,
                 "fan" => tabs::fan().await,

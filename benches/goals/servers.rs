@@ -16,12 +16,13 @@ use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::handshake::server::{ErrorResponse, Request, Response};
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 
-use super::part::number;
+use super::part::{argument, number};
 
 /// People of the gateway; tabs share them.
 pub(crate) const PEOPLE: usize = 1000;
 
-/// The gateway itself, with so many links that each offer a method of their own. Says where it listens.
+/// The gateway itself, with so many links that each offer a method of their own, and one that is posted to where that is given. Says where
+/// it listens.
 pub(crate) async fn gateway() {
     let began = std::time::Instant::now();
     let folder = tempfile::tempdir().unwrap();
@@ -38,6 +39,10 @@ pub(crate) async fn gateway() {
         text.push_str(&format!(
             "[[link]]\nname = \"crm{n}\"\nmode = \"accept-ws\"\nbind = \"127.0.0.1:0\"\nauth = \"none\"\n"
         ));
+    }
+    let post = argument("POST");
+    if !post.is_empty() {
+        text.push_str(&format!("[[link]]\nname = \"hook\"\nmode = \"post-http\"\nurl = \"{post}\"\nauth = \"none\"\n"));
     }
     for n in 0..PEOPLE {
         text.push_str(&format!("[[user]]\nlogin = \"u{n}\"\nnumber = \"{}\"\npassword = \"bench\"\n", 10_000 + n));
@@ -70,7 +75,8 @@ pub(crate) async fn echo() {
     }
 }
 
-async fn upgrade(tcp: TcpStream) -> Option<WebSocketStream<TcpStream>> {
+/// A WebSocket with a small buffer, when its handshake is done.
+pub(crate) async fn upgrade(tcp: TcpStream) -> Option<WebSocketStream<TcpStream>> {
     let config = WebSocketConfig::default().read_buffer_size(4096);
     tokio_tungstenite::accept_hdr_async_with_config(tcp, choose, Some(config)).await.ok()
 }

@@ -337,7 +337,7 @@ impl Engine {
     }
 
     /// The decisions that are remembered and wanted, oldest first.
-    pub fn steps(&self, wanted: impl FnMut(&&Step) -> bool) -> Vec<Step> {
+    pub fn steps(&self, wanted: impl FnMut(&Step) -> bool) -> Vec<Step> {
         self.story.steps(wanted)
     }
 

@@ -298,7 +298,7 @@ async fn drive(engine: Arc<Engine>, peers: Vec<PeerId>, link: PeerId, mailbox: b
         let engine = Arc::clone(&engine);
         tokio::spawn(async move {
             while let Some((peer, mut batch)) = letters.recv().await {
-                engine.received(peer, &mut batch);
+                engine.hand_in(peer, &mut batch);
             }
         })
     };
@@ -310,7 +310,7 @@ async fn drive(engine: Arc<Engine>, peers: Vec<PeerId>, link: PeerId, mailbox: b
         if mailbox {
             inbox.send((peer, batch)).await.unwrap();
         } else {
-            engine.received(peer, &mut batch);
+            engine.hand_in(peer, &mut batch);
         }
     };
     // The Hub knows a link already, but the engine has no outbox for it: a newer connection takes its place.

@@ -1,10 +1,11 @@
 //! What owns the Hub. A task that has read a batch from its peer locks the Hub once, hands the batch in, moves what came out
 //! into the outboxes (so that order is kept), lets go, and only then has them emptied: mostly by writing to the sockets itself
-//! ([`outbox::Taker`]). Nothing is awaited under the lock, and no outlet can make it wait.
+//! ([`outbox::Taker`]). Whoever finds the Hub taken leaves its batch for whoever is there ([`inbox`]), instead of waiting. Nothing is awaited under the lock, and no outlet can make it wait.
 //!
 //! A panic under the lock may leave the Hub half changed. Nobody touches it again: every input from then on is dropped, every
 //! question refused, [`Engine::fallen`] ends, and the node stops and is to be started anew with what the store kept.
 
+mod inbox;
 pub mod outbox;
 mod pulse;
 mod recorder;
@@ -40,8 +41,8 @@ pub use pulse::{Follower, Part, Parts, Pulse};
 pub use recorder::{Captured, Tape, Wanted};
 pub use tap::{Filter, Shown, Tail, TapLine, masked};
 
+use inbox::Inbox;
 use recorder::Recorder;
-
 use story::Story;
 use tap::{Direction, Passing, Tap};
 
@@ -95,6 +96,8 @@ pub trait Accounts: Send + Sync {
 /// The Hub and everything its outputs reach. Held in an `Arc` by whoever has something to tell it.
 pub struct Engine {
     hub: Mutex<Hub>,
+    /// What connections leave for whoever is at the Hub.
+    inbox: Inbox,
     start: Instant,
     /// The address book: who is open, and the queue towards them.
     peers: DashMap<PeerId, Entry, PeerHash>,
@@ -163,6 +166,7 @@ impl Engine {
         hub.set_tracing(true);
         let engine = Self {
             hub: Mutex::new(hub),
+            inbox: Inbox::default(),
             start: Instant::now(),
             peers: DashMap::default(),
             next_peer: AtomicU64::new(1),
@@ -212,15 +216,47 @@ impl Engine {
         self.visit([Input::Opened { peer, identity, opening }]);
     }
 
-    /// What one peer sent, in order; empties `batch`.
+    /// What one peer sent, in order; empties `batch`. The Hub has seen it when this returns.
     pub fn received(self: &Arc<Self>, peer: PeerId, batch: &mut Vec<Envelope>) {
+        self.show(peer, batch);
+        self.visit(batch.drain(..).map(|envelope| Input::Received { peer, envelope }));
+    }
+
+    /// The same for whoever need not know when: a connection that goes on reading. Where somebody is at the Hub just now, the messages are
+    /// left there, as long as there is room. They come before whatever else is said of this peer after them.
+    pub fn hand_in(self: &Arc<Self>, peer: PeerId, batch: &mut Vec<Envelope>) {
+        self.show(peer, batch);
+        let mut here = self.inbox.enter();
+        if !here && !self.fallen.is_cancelled() && self.inbox.put(peer, batch) {
+            here = self.inbox.enter();
+            if !here {
+                return;
+            }
+        }
+        if !here {
+            return self.visit(batch.drain(..).map(|envelope| Input::Received { peer, envelope }));
+        }
+        while here {
+            let mut after = self.after();
+            let mut handled = 0;
+            while here && handled < AT_A_TIME {
+                let own = batch.drain(..).map(|envelope| Input::Received { peer, envelope });
+                let Some(count) = self.handle_all(own, &mut after) else { return };
+                handled += count;
+                here = self.inbox.leave();
+            }
+            self.finish(after);
+        }
+    }
+
+    /// Shows it to whoever follows the messages.
+    fn show(&self, peer: PeerId, batch: &[Envelope]) {
         if self.tap.is_on() {
             batch.iter().for_each(|envelope| self.tap_line(Direction::In, peer, envelope));
         }
         if tracing::enabled!(tracing::Level::DEBUG) {
             batch.iter().for_each(|envelope| self.log_line(peer, envelope));
         }
-        self.visit(batch.drain(..).map(|envelope| Input::Received { peer, envelope }));
     }
 
     /// The peer is gone: leaves the address book, the Hub is told.
@@ -444,7 +480,7 @@ impl Engine {
 
     fn tick(self: &Arc<Self>) {
         let now = self.now();
-        let mut after = After { changed: self.pulse.is_on().then(Default::default), ..After::default() };
+        let mut after = self.after();
         let watch = Fall(self);
         let Some(mut hub) = self.hub() else { return };
         if self.recorder.is_on() {
@@ -458,11 +494,23 @@ impl Engine {
     }
 
     fn visit(self: &Arc<Self>, inputs: impl IntoIterator<Item = Input>) {
-        let now = self.now();
-        let mut after = After { changed: self.pulse.is_on().then(Default::default), ..After::default() };
+        let mut after = self.after();
+        if self.handle_all(inputs, &mut after).is_some() {
+            self.finish(after);
+        }
+    }
+
+    fn after(&self) -> After {
+        After { changed: self.pulse.is_on().then(Default::default), ..After::default() }
+    }
+
+    /// Has the Hub handle what was left for it and then these; says how many that were. `None`: nobody may touch it any more.
+    fn handle_all(&self, inputs: impl IntoIterator<Item = Input>, after: &mut After) -> Option<usize> {
         let watch = Fall(self);
-        let Some(mut hub) = self.hub() else { return };
-        for input in inputs {
+        let mut hub = self.hub()?;
+        let now = self.now();
+        let mut count = 0;
+        let mut handle = |hub: &mut Hub, input: Input| {
             if self.recorder.is_on() {
                 self.recorder.input(now, &input, |peer| self.whose(peer));
             }
@@ -470,11 +518,18 @@ impl Engine {
                 changed.by_input(&input);
             }
             hub.handle(now, input);
-            self.hand_out(&mut hub, &mut after);
+            self.hand_out(hub, after);
+            count += 1;
+        };
+        for (peer, envelope) in self.inbox.take(Vec::new()) {
+            handle(&mut hub, Input::Received { peer, envelope });
+        }
+        for input in inputs {
+            handle(&mut hub, input);
         }
         drop(hub);
         drop(watch);
-        self.finish(after);
+        Some(count)
     }
 
     /// Moves everything out of the Hub. Runs under the lock: outboxes are filled in the order in which things were decided.
@@ -648,6 +703,9 @@ impl Engine {
         self.hub.lock().ok()
     }
 }
+
+/// How many inputs one task has handled before it sends what came of them.
+const AT_A_TIME: usize = 256;
 
 /// How many outboxes one task has emptied in one go. To empty one is mostly a write to a socket; a message to everybody must
 /// not hold up whoever caused it, and may use all threads.

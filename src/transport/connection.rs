@@ -420,7 +420,7 @@ impl Pump {
     fn deliver(&mut self) {
         if !self.batch.is_empty() {
             self.traffic().received.add(self.batch.len() as u64);
-            self.open.engine.received(self.open.peer, &mut self.batch);
+            self.open.engine.hand_in(self.open.peer, &mut self.batch);
             self.batch.clear();
             if self.batch.capacity() > 8 {
                 self.batch = Vec::new();

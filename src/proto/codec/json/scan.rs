@@ -348,20 +348,24 @@ fn take_unit(rest: &mut &str) -> u32 {
 /// are most of a message.
 #[inline]
 pub(super) fn skip_plain(bytes: &[u8], mut at: usize) -> usize {
-    const ONES: u64 = 0x0101_0101_0101_0101;
-    const HIGH: u64 = ONES * 0x80;
     while let Some(chunk) = bytes.get(at..).and_then(|rest| rest.first_chunk::<8>()) {
-        let word = u64::from_le_bytes(*chunk);
-        // With bit 1 turned over, the quote falls below 0x21, and so do the control characters and nothing else.
-        let low = word ^ (ONES * 2);
-        let slash = word ^ (ONES * b'\\' as u64);
-        // The high bit of a byte is set where it is below 0x21, or was made zero. A borrow can raise false hits, but only
-        // behind a true one, and the first is all that counts.
-        let hits = (low.wrapping_sub(ONES * 0x21) & !low | slash.wrapping_sub(ONES) & !slash) & HIGH;
+        let hits = special(u64::from_le_bytes(*chunk));
         if hits != 0 {
             return at + (hits.trailing_zeros() / 8) as usize;
         }
         at += 8;
+    }
+    // What is left is mostly a short word without any: looked at in one or two pieces that overlap.
+    let tail = bytes.get(at..).unwrap_or_default();
+    let plain = match (tail.first_chunk::<4>(), tail.last_chunk::<4>(), bytes.last_chunk::<8>()) {
+        (_, _, Some(last)) => special(u64::from_le_bytes(*last)) == 0,
+        (Some(first), Some(last), None) => {
+            special(u64::from(u32::from_le_bytes(*first)) | u64::from(u32::from_le_bytes(*last)) << 32) == 0
+        }
+        _ => false,
+    };
+    if plain {
+        return bytes.len();
     }
     while let Some(byte) = bytes.get(at) {
         if *byte < 0x20 || matches!(byte, b'"' | b'\\') {
@@ -370,4 +374,17 @@ pub(super) fn skip_plain(bytes: &[u8], mut at: usize) -> usize {
         at += 1;
     }
     at
+}
+
+/// Where a quote, a backslash or a control character is among eight bytes: its high bit is set, and the lowest that is set is right.
+#[inline]
+fn special(word: u64) -> u64 {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    const HIGH: u64 = ONES * 0x80;
+    // With bit 1 turned over, the quote falls below 0x21, and so do the control characters and nothing else.
+    let low = word ^ (ONES * 2);
+    let slash = word ^ (ONES * b'\\' as u64);
+    // The high bit of a byte is set where it is below 0x21, or was made zero. A borrow can raise false hits, but only
+    // behind a true one, and the first is all that counts.
+    (low.wrapping_sub(ONES * 0x21) & !low | slash.wrapping_sub(ONES) & !slash) & HIGH
 }

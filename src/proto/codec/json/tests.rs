@@ -266,3 +266,26 @@ fn opening_what_was_never_validated_gives_null() {
     }
     assert_eq!(JSON.open(&"[".repeat(1_000_000).into(), Kind::Array), Value::Null);
 }
+
+#[test]
+fn the_next_special_byte_is_found_wherever_it_is_and_whatever_stands_beside_it() {
+    let naive = |bytes: &[u8], at: usize| {
+        let rest = bytes[at..].iter().position(|byte| *byte < 0x20 || matches!(byte, b'"' | b'\\'));
+        rest.map_or(bytes.len(), |n| at + n)
+    };
+    for length in 0..20 {
+        for place in 0..length {
+            for byte in 0..=255 {
+                let mut bytes = vec![b'a'; length];
+                bytes[place] = byte;
+                for at in 0..=length {
+                    assert_eq!(
+                        scan::skip_plain(&bytes, at),
+                        naive(&bytes, at),
+                        "{byte:#x} at {place} of {length}, from {at}"
+                    );
+                }
+            }
+        }
+    }
+}

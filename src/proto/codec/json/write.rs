@@ -93,9 +93,19 @@ fn object(out: &mut String, members: &Object) {
 
 fn string(out: &mut String, s: &str) {
     out.push('"');
-    let mut done = 0;
+    let first = skip_plain(s.as_bytes(), 0);
+    if first == s.len() {
+        out.push_str(s);
+    } else {
+        escaped(out, s, first);
+    }
+    out.push('"');
+}
+
+/// The inside of a string, of which the first byte to be escaped is at `first`.
+fn escaped(out: &mut String, s: &str, first: usize) {
+    let (mut done, mut at) = (0, first);
     loop {
-        let at = skip_plain(s.as_bytes(), done);
         out.push_str(&s[done..at]);
         let Some(&byte) = s.as_bytes().get(at) else { break };
         match byte {
@@ -109,6 +119,6 @@ fn string(out: &mut String, s: &str) {
             _ => write!(out, "\\u{byte:04x}").expect("writing to a String cannot fail"),
         }
         done = at + 1;
+        at = skip_plain(s.as_bytes(), done);
     }
-    out.push('"');
 }

@@ -1,5 +1,7 @@
 //! Ids and session secrets, drawn from a generator that the shell seeded.
 
+use std::hash::{Hash, Hasher};
+
 use rand_chacha::ChaCha12Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 use sha2::{Digest, Sha256};
@@ -49,21 +51,16 @@ impl Ids {
 
     /// A GUID of version 4 (RFC 9562), lower case with dashes.
     pub(super) fn guid(&mut self) -> Text {
+        self.execution().text()
+    }
+
+    /// The same for an execution.
+    pub(super) fn execution(&mut self) -> ExecutionId {
         let mut bytes = [0; 16];
         self.rng.fill_bytes(&mut bytes);
         bytes[6] = bytes[6] & 0x0f | 0x40;
         bytes[8] = bytes[8] & 0x3f | 0x80;
-        let mut text = [b'-'; 36];
-        let mut at = 0;
-        for (i, byte) in bytes.iter().enumerate() {
-            if matches!(i, 4 | 6 | 8 | 10) {
-                at += 1;
-            }
-            text[at] = HEX[usize::from(byte >> 4)];
-            text[at + 1] = HEX[usize::from(byte & 15)];
-            at += 2;
-        }
-        ascii(&text)
+        ExecutionId(u128::from_be_bytes(bytes))
     }
 
     /// A temporary password: 128 random bits in hex.
@@ -87,6 +84,50 @@ impl Ids {
             made.push((real.clone(), drawn(twin)));
         }
         real
+    }
+}
+
+/// The id of an execution: a GUID. Tables hold the number, which is compared and hashed in a moment; peers see the text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct ExecutionId(u128);
+
+impl ExecutionId {
+    /// What a peer wrote, in either case. `None`: it is no GUID.
+    pub(super) fn parse(text: &str) -> Option<Self> {
+        let bytes: &[u8; 36] = text.as_bytes().try_into().ok()?;
+        let mut id = 0;
+        for (i, byte) in bytes.iter().enumerate() {
+            if matches!(i, 8 | 13 | 18 | 23) {
+                if *byte != b'-' {
+                    return None;
+                }
+                continue;
+            }
+            id = id << 4 | u128::from(char::from(*byte).to_digit(16)?);
+        }
+        Some(Self(id))
+    }
+
+    /// Lower case with dashes.
+    pub(super) fn text(self) -> Text {
+        let mut text = [b'-'; 36];
+        let mut at = 0;
+        for (i, byte) in self.0.to_be_bytes().iter().enumerate() {
+            if matches!(i, 4 | 6 | 8 | 10) {
+                at += 1;
+            }
+            text[at] = HEX[usize::from(byte >> 4)];
+            text[at + 1] = HEX[usize::from(byte & 15)];
+            at += 2;
+        }
+        ascii(&text)
+    }
+}
+
+impl Hash for ExecutionId {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        // All of it is drawn at random; half of it tells more than enough apart.
+        state.write_u64(self.0 as u64);
     }
 }
 

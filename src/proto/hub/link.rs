@@ -11,6 +11,7 @@ use crate::method::Head;
 
 use super::circuit::Circuit;
 use super::declaration::{self, Form, Method};
+use super::ids::ExecutionId;
 use super::input::{LinkState, Opening, Undelivered};
 use super::output::{Notice, Output};
 use super::settings::LinkSettings;
@@ -64,9 +65,9 @@ pub(super) struct Link {
     /// People who are logged in through it.
     pub(super) tunnel: BTreeMap<UserIx, Tunnel>,
     /// Executions that wait for its answer.
-    pub(super) in_flight: BTreeSet<Text>,
+    pub(super) in_flight: BTreeSet<ExecutionId>,
     /// Executions that its people asked for through it.
-    pub(super) asked: BTreeSet<Text>,
+    pub(super) asked: BTreeSet<ExecutionId>,
     /// Failures in a row, by method.
     pub(super) circuits: HashMap<Text, Circuit>,
     questions: BTreeMap<Text, (Question, Key)>,

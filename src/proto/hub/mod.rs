@@ -69,7 +69,7 @@ use dynamic::Executions;
 use fetch::Fetches;
 use file::Files;
 use form::Forms;
-use ids::Ids;
+use ids::{ExecutionId, Ids};
 use input::Ticket;
 use link::Links;
 use order::Orders;
@@ -146,8 +146,8 @@ struct Tab {
     focus: Option<Time>,
     has_focus: bool,
     /// Executions it asked for, and those it was asked to carry out.
-    asked: Vec<Text>,
-    serving: Vec<Text>,
+    asked: Vec<ExecutionId>,
+    serving: Vec<ExecutionId>,
     /// Set by a logout: nothing more is read from it.
     leaving: bool,
 }
@@ -246,8 +246,8 @@ impl Hub {
         self.now = self.now.max(now);
         while let Some(timer) = self.timers.pop(self.now) {
             match timer {
-                Timer::ExecutionDeadline(id) => self.execution_deadline(&id),
-                Timer::ExecutionLate(id) => self.execution_expired(&id),
+                Timer::ExecutionDeadline(id) => self.execution_deadline(id),
+                Timer::ExecutionLate(id) => self.execution_expired(id),
                 Timer::FormExpires(id) => self.form_expires(&id),
                 Timer::UserLeaves(user) => self.user_leaves(user),
                 Timer::TunnelGrace(link) => self.tunnel_grace_over(link),
@@ -354,10 +354,10 @@ impl Hub {
         self.users[tab.user].tabs.retain(|t| *t != peer);
         self.step(About::user(tab.user), What::TabClosed { tab: peer });
         for id in tab.asked {
-            self.cancel_execution(&id, "the tab is gone");
+            self.cancel_execution(id, "the tab is gone");
         }
         for id in tab.serving {
-            self.target_gone(&id, peer);
+            self.target_gone(id, peer);
         }
         self.form_tab_gone(tab.user, peer);
         if !tab.leaving {

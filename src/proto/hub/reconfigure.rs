@@ -115,8 +115,8 @@ impl Hub {
             let Some(Peer::Tab(tab)) = self.peers.remove(&peer) else { continue };
             self.watches.forget_peer(peer);
             self.files.forget_peer(peer);
-            tab.asked.iter().for_each(|id| self.cancel_execution(id, "the account is gone"));
-            tab.serving.iter().for_each(|id| self.target_gone(id, peer));
+            tab.asked.iter().for_each(|id| self.cancel_execution(*id, "the account is gone"));
+            tab.serving.iter().for_each(|id| self.target_gone(*id, peer));
             self.out.push_back(Output::Close { peer, reason: ACCOUNT_REMOVED });
         }
         self.users[user].tabs.clear();

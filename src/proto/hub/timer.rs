@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use crate::Time;
 use crate::message::Text;
 
+use super::ids::ExecutionId;
 use super::input::Ticket;
 use crate::telephony::OrderId;
 
@@ -12,9 +13,9 @@ use crate::telephony::OrderId;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Timer {
     /// The caller of a dynamic method waits no longer.
-    ExecutionDeadline(Text),
+    ExecutionDeadline(ExecutionId),
     /// A late result is welcome no longer.
-    ExecutionLate(Text),
+    ExecutionLate(ExecutionId),
     /// A form was not answered in time.
     FormExpires(Text),
     /// The last tab of a user left some seconds ago. (index of the user)

@@ -32,7 +32,7 @@ impl Hub {
                 .list()
                 .into_iter()
                 .map(|(id, e)| ExecutionView {
-                    id: id.clone(),
+                    id: id.text(),
                     method: e.method.name.clone(),
                     link: e.link.map(|l| self.links[l].settings.name.clone()).unwrap_or_default(),
                     asked_by: e.asker.word(),

@@ -1,10 +1,11 @@
 //! Results, and whoever was to give one: a CRM, or a person's tabs, of which the first valid result wins.
 
 use crate::hub::declaration::{self, Method};
+use crate::hub::ids::ExecutionId;
 use crate::hub::route::{Caller, Handled, object_part, required};
 use crate::hub::user::UserIx;
 use crate::hub::{Hub, Peer};
-use crate::message::{Body, CallError, Code, Part, PeerId, Text};
+use crate::message::{Body, CallError, Code, Part, PeerId};
 use crate::telephony::Outcome;
 
 use super::{Asker, By, Done, Execution, opened};
@@ -12,11 +13,12 @@ use super::{Asker, By, Done, Execution, opened};
 impl Hub {
     /// `methodresult` of a CRM or a tab.
     pub(in crate::hub) fn method_result(&mut self, peer: PeerId, body: &Body) -> Result<(), CallError> {
-        let id = required(body, "executionid")?;
-        let Some(execution) = self.executions.in_flight.get_mut(&id) else {
-            return Err(match self.executions.ended.iter().find(|(_, ended, _)| *ended == id) {
+        let text = required(body, "executionid")?;
+        let id = ExecutionId::parse(&text);
+        let Some((id, execution)) = id.and_then(|id| Some((id, self.executions.in_flight.get_mut(&id)?))) else {
+            return Err(match self.executions.ended.iter().find(|(_, ended, _)| Some(*ended) == id) {
                 Some((.., by)) => CallError::new(Code::AlreadyAnswered, by.to_string()),
-                None => CallError::new(Code::NotFound, format!("executionid: no execution {id} waits for a result")),
+                None => CallError::new(Code::NotFound, format!("executionid: no execution {text} waits for a result")),
             });
         };
         if !execution.targets.contains(&peer) {
@@ -26,7 +28,7 @@ impl Hub {
         let by = self.by(peer);
         match result {
             Ok(output) => {
-                self.finish_from(&id, Some(peer), by, Done::result(output));
+                self.finish_from(id, Some(peer), by, Done::result(output));
                 Ok(())
             }
             Err((error, why)) => {
@@ -38,7 +40,7 @@ impl Hub {
                     tab.serving.retain(|s| *s != id);
                 }
                 if nobody_left {
-                    self.finish_from(&id, Some(peer), by, Done::failed(why.clone(), error));
+                    self.finish_from(id, Some(peer), by, Done::failed(why.clone(), error));
                 }
                 if ill_typed { Err(CallError::new(Code::BadRequest, why)) } else { Ok(()) }
             }
@@ -47,13 +49,15 @@ impl Hub {
 
     /// Whoever was to answer says that it will not.
     pub(in crate::hub) fn cancel_for_peer(&mut self, caller: &Caller, body: &Body) -> Handled {
-        let id = required(body, "executionid")?;
-        let asked_here = matches!(self.executions.in_flight.get(&id).map(|e| &e.asker),
-            Some(Asker::Tab(c)) if c.peer == caller.peer && c.user == caller.user);
-        if !asked_here {
+        let id = ExecutionId::parse(&required(body, "executionid")?);
+        let asked_here = |id: &ExecutionId| {
+            matches!(self.executions.in_flight.get(id).map(|e| &e.asker),
+                Some(Asker::Tab(c)) if c.peer == caller.peer && c.user == caller.user)
+        };
+        let Some(id) = id.filter(asked_here) else {
             return Err(CallError::new(Code::NotFound, "executionid: no execution that was asked here"));
-        }
-        self.cancel_execution(&id, "cancelled by its caller");
+        };
+        self.cancel_execution(id, "cancelled by its caller");
         Ok(Some(Body::new()))
     }
 
@@ -75,8 +79,8 @@ impl Hub {
     }
 
     /// One of several tabs that were asked is gone.
-    pub(in crate::hub) fn target_gone(&mut self, id: &Text, peer: PeerId) {
-        let Some(execution) = self.executions.in_flight.get_mut(id) else { return };
+    pub(in crate::hub) fn target_gone(&mut self, id: ExecutionId, peer: PeerId) {
+        let Some(execution) = self.executions.in_flight.get_mut(&id) else { return };
         execution.targets.retain(|t| *t != peer);
         if execution.targets.is_empty() {
             self.finish_from(id, None, By::Words("nobody is left"), Done::new(Outcome::NoLink));
@@ -85,15 +89,14 @@ impl Hub {
 
     /// A peer of a link is gone: what was asked through it is taken back, and it carries out nothing for its users any more.
     pub(in crate::hub) fn link_peer_gone(&mut self, link: usize, peer: PeerId) {
-        let here = |id: &&Text| matches!(self.executions.in_flight.get(*id).map(|e| &e.asker), Some(Asker::Tab(c)) if c.peer == peer);
-        let asked: Vec<Text> = self.links[link].asked.iter().filter(here).cloned().collect();
-        asked.iter().for_each(|id| self.cancel_execution(id, "the caller is gone"));
-        let serves = |(_, e): &(&Text, &Execution)| e.link.is_none() && e.targets.contains(&peer);
-        let mut serving: Vec<Text> =
-            self.executions.in_flight.iter().filter(serves).map(|(id, _)| id.clone()).collect();
+        let here = |id: &ExecutionId| matches!(self.executions.in_flight.get(id).map(|e| &e.asker), Some(Asker::Tab(c)) if c.peer == peer);
+        let asked: Vec<_> = self.links[link].asked.iter().copied().filter(here).collect();
+        asked.into_iter().for_each(|id| self.cancel_execution(id, "the caller is gone"));
+        let serves = |(_, e): &(&ExecutionId, &Execution)| e.link.is_none() && e.targets.contains(&peer);
+        let mut serving: Vec<_> = self.executions.in_flight.iter().filter(serves).map(|(id, _)| *id).collect();
         // The order of a table is another in each process: what follows is to be the same whenever the same has happened.
         serving.sort_unstable();
-        serving.iter().for_each(|id| self.target_gone(id, peer));
+        serving.into_iter().for_each(|id| self.target_gone(id, peer));
     }
 }
 

@@ -23,7 +23,7 @@ impl Hub {
         let user = self.users.by_login(&ask.user).or_else(|| self.users.by_number(&ask.user));
         if !ask.user.is_empty() && user.is_none() {
             let outcome = Outcome::BadInput(format!("{} is no user", ask.user));
-            return self.deliver(Asker::Scenario(run), Text::new(), &ask.method, Done::new(outcome), None);
+            return self.deliver(Asker::Scenario(run), None, &ask.method, Done::new(outcome), None);
         }
         self.execute(
             Asker::Scenario(run),
@@ -53,7 +53,7 @@ impl Hub {
         };
         if let Some(why) = bad {
             let done = Done::new(Outcome::BadInput(why));
-            return self.deliver(Asker::Api(ticket), Text::new(), &call.method, done, None);
+            return self.deliver(Asker::Api(ticket), None, &call.method, done, None);
         }
         self.execute(
             Asker::Api(ticket),
@@ -137,13 +137,13 @@ impl Hub {
                 let (waiting, name) = (self.links[link].in_flight.len(), &self.links[link].settings.name);
                 let why = format!("{waiting} calls wait for link {name} already");
                 let done = Done::failed(why, Code::TooManyRequests.number());
-                return self.deliver(asker, Text::new(), &order.method, done, order.fallback);
+                return self.deliver(asker, None, &order.method, done, order.fallback);
             }
             if !self.circuit_lets_pass(link, &method.name) {
                 return self.refuse(asker, order, Outcome::OpenCircuit);
             }
         }
-        let id = self.ids.guid();
+        let id = self.ids.execution();
         let qid = self.call_qid();
         let wait = order.deadline.unwrap_or(method.wait).clamp(Duration::from_millis(1), MAX_WAIT);
         let (user_id, login) = match order.user {
@@ -152,7 +152,7 @@ impl Hub {
         };
         let body = Body::new()
             .with("qid", qid.clone())
-            .with("executionid", id.clone())
+            .with("executionid", id.text())
             .with("name", method.name.clone())
             .with("inputparameters", input)
             .with("waitresponse", true)
@@ -168,24 +168,24 @@ impl Hub {
             return self.refuse(asker, order, Outcome::BadInput(why.detail));
         }
         self.share(&targets, Arc::new(call));
-        let key = self.timers.set(self.now + wait, Timer::ExecutionDeadline(id.clone()));
+        let key = self.timers.set(self.now + wait, Timer::ExecutionDeadline(id));
         match &asker {
-            Asker::Scenario(run) => drop(self.executions.scenarios.insert(*run, id.clone())),
-            Asker::Api(ticket) => drop(self.executions.api.insert(*ticket, id.clone())),
-            Asker::Tab(Caller { link: Some(link), .. }) => drop(self.links[*link].asked.insert(id.clone())),
+            Asker::Scenario(run) => drop(self.executions.scenarios.insert(*run, id)),
+            Asker::Api(ticket) => drop(self.executions.api.insert(*ticket, id)),
+            Asker::Tab(Caller { link: Some(link), .. }) => drop(self.links[*link].asked.insert(id)),
             Asker::Tab(caller) => {
                 if let Some(Peer::Tab(tab)) = self.peers.get_mut(&caller.peer) {
-                    tab.asked.push(id.clone());
+                    tab.asked.push(id);
                 }
             }
-            Asker::Rule(ask) => self.forms.note_ask(id.clone(), ask),
+            Asker::Rule(ask) => self.forms.note_ask(id, ask),
         }
         if let Some(link) = server {
-            self.links[link].in_flight.insert(id.clone());
+            self.links[link].in_flight.insert(id);
         } else {
             for peer in &targets {
                 if let Some(Peer::Tab(tab)) = self.peers.get_mut(peer) {
-                    tab.serving.push(id.clone());
+                    tab.serving.push(id);
                 }
             }
         }
@@ -236,7 +236,7 @@ impl Hub {
             let (method, why, by) = (Text::from(&*order.method), why_of(&outcome), asker.word());
             self.step(about, What::NotAsked { method, outcome: outcome.word(), why, by });
         }
-        self.deliver(asker, Text::new(), &order.method, Done::new(outcome), order.fallback);
+        self.deliver(asker, None, &order.method, Done::new(outcome), order.fallback);
     }
 }
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::Time;
+use crate::hub::ids::ExecutionId;
 use crate::hub::input::{Ticket, Undelivered};
 use crate::hub::output::{Answer, Notice, Output};
 use crate::hub::route::Caller;
@@ -18,21 +19,21 @@ use super::{Asker, By, Done, opened};
 
 impl Hub {
     /// The caller waits no longer.
-    pub(in crate::hub) fn execution_deadline(&mut self, id: &Text) {
-        let Some(execution) = self.executions.in_flight.get_mut(id) else { return };
+    pub(in crate::hub) fn execution_deadline(&mut self, id: ExecutionId) {
+        let Some(execution) = self.executions.in_flight.get_mut(&id) else { return };
         let link = execution.link;
         let (late, method) = (execution.late, execution.method.name.clone());
         if let Some(link) = link {
             self.circuit_failed(link, &method);
         }
-        let Some(execution) = self.executions.in_flight.get_mut(id) else { return };
+        let Some(execution) = self.executions.in_flight.get_mut(&id) else { return };
         if late.is_zero() {
             return self.finish_from(id, None, By::Words("nobody in time"), Done::new(Outcome::Timeout));
         }
         // The caller gets its outcome now; the execution lives on for the late result.
         execution.aborted = true;
-        let key = self.timers.set(self.now + late, Timer::ExecutionLate(id.clone()));
-        let Some(execution) = self.executions.in_flight.get_mut(id) else { return };
+        let key = self.timers.set(self.now + late, Timer::ExecutionLate(id));
+        let Some(execution) = self.executions.in_flight.get_mut(&id) else { return };
         execution.key = key;
         let (mut targets, fallback) = (execution.targets.clone(), execution.fallback.take());
         let started = execution.started;
@@ -43,7 +44,7 @@ impl Hub {
         };
         let millis = i64::try_from(late.as_millis()).unwrap_or(i64::MAX);
         let qid = self.call_qid();
-        let body = Body::new().with("qid", qid).with("executionid", id.clone()).with("waitresponsems", millis);
+        let body = Body::new().with("qid", qid).with("executionid", id.text()).with("waitresponsems", millis);
         // For a link it is a call of its own; a tab hears it as an event, if it subscribed.
         let event = Event::of("executemethodwaitaborted");
         targets.retain(|t| !matches!(self.peers.get(t), Some(Peer::Tab(tab)) if !tab.hears(event)));
@@ -51,7 +52,7 @@ impl Hub {
             self.share(&targets, Arc::new(Envelope::new("executemethodwaitaborted", body).into()));
         }
         let outcome = outcome_word(&Err(Outcome::Timeout), fallback.is_some());
-        if let Some(about) = self.executions.in_flight.get(id).map(|e| e.about.clone()) {
+        if let Some(about) = self.executions.in_flight.get(&id).map(|e| e.about.clone()) {
             let link = link.map(|l| self.links[l].settings.name.clone()).unwrap_or_default();
             let millis = u64::try_from(self.now.since(started).as_millis()).unwrap_or(u64::MAX);
             let what = What::Done { method: method.clone(), link, outcome, why: Text::new(), millis };
@@ -59,46 +60,46 @@ impl Hub {
         }
         self.method_done(&method, link, outcome, started);
         if let Some(asker) = waits {
-            self.deliver(asker, id.clone(), &method, Done::new(Outcome::Timeout), fallback);
+            self.deliver(asker, Some(id), &method, Done::new(Outcome::Timeout), fallback);
         }
     }
 
     /// Nor is a late result welcome any more.
-    pub(in crate::hub) fn execution_expired(&mut self, id: &Text) {
+    pub(in crate::hub) fn execution_expired(&mut self, id: ExecutionId) {
         self.finish_from(id, None, By::Words("nobody in time"), Done::new(Outcome::Timeout));
     }
 
     /// Nobody waits for it any more.
-    pub(in crate::hub) fn cancel_execution(&mut self, id: &Text, why: &'static str) {
+    pub(in crate::hub) fn cancel_execution(&mut self, id: ExecutionId, why: &'static str) {
         self.finish_from(id, None, By::Words(why), Done::new(Outcome::Cancelled));
     }
 
     /// A user is gone: what the user asked for, through whichever door, is taken back, and each door hears of it.
     pub(in crate::hub) fn cancel_executions_of(&mut self, user: UserIx) {
         let of_user = |asker: &Asker| matches!(asker, Asker::Tab(caller) if caller.user == Some(user));
-        let asked = self.executions.in_flight.iter().filter(|(_, e)| of_user(&e.asker)).map(|(id, _)| id.clone());
-        let mut asked: Vec<Text> = asked.collect();
+        let asked = self.executions.in_flight.iter().filter(|(_, e)| of_user(&e.asker)).map(|(id, _)| *id);
+        let mut asked: Vec<_> = asked.collect();
         asked.extend(self.forms.asked_for(user));
         asked.sort_unstable();
-        asked.iter().for_each(|id| self.cancel_execution(id, "the account is gone"));
+        asked.into_iter().for_each(|id| self.cancel_execution(id, "the account is gone"));
     }
 
     pub(in crate::hub) fn scenario_gone(&mut self, run: RunId) {
-        if let Some(id) = self.executions.scenarios.get(&run).cloned() {
-            self.cancel_execution(&id, "the scenario is gone");
+        if let Some(id) = self.executions.scenarios.get(&run).copied() {
+            self.cancel_execution(id, "the scenario is gone");
         }
     }
 
     pub(in crate::hub) fn asker_gone(&mut self, ticket: Ticket) {
-        if let Some(id) = self.executions.api.get(&ticket).cloned() {
-            self.cancel_execution(&id, "the caller is gone");
+        if let Some(id) = self.executions.api.get(&ticket).copied() {
+            self.cancel_execution(id, "the caller is gone");
         }
     }
 
     /// The link is gone: all that waits on it fails.
     pub(in crate::hub) fn fail_in_flight(&mut self, link: usize) {
         for id in std::mem::take(&mut self.links[link].in_flight) {
-            self.finish_from(&id, None, By::Words("the link was lost"), Done::new(Outcome::NoLink));
+            self.finish_from(id, None, By::Words("the link was lost"), Done::new(Outcome::NoLink));
         }
     }
 
@@ -108,7 +109,7 @@ impl Hub {
             .in_flight
             .iter()
             .find(|id| self.executions.in_flight.get(*id).is_some_and(|e| e.qid == *qid));
-        let Some(id) = found.cloned() else { return };
+        let Some(id) = found.copied() else { return };
         if let Some(method) = self.executions.in_flight.get(&id).map(|e| e.method.name.clone()) {
             self.circuit_failed(link, &method);
         }
@@ -116,16 +117,16 @@ impl Hub {
             Undelivered::Failed(why) => Done::failed(why.clone(), Code::Timeout.number()),
             Undelivered::BadAnswer(why) => Done::failed(why.clone(), Code::BadRequest.number()),
         };
-        self.finish_from(&id, None, By::Words("the CRM was not reached"), done);
+        self.finish_from(id, None, By::Words("the CRM was not reached"), done);
     }
 
     /// Ends an execution: it leaves every table, those who were asked and did not answer are told, the asker hears the outcome.
-    pub(super) fn finish_from(&mut self, id: &Text, answered: Option<PeerId>, by: By, done: Done) {
-        let Some(execution) = self.executions.in_flight.remove(id) else { return };
+    pub(super) fn finish_from(&mut self, id: ExecutionId, answered: Option<PeerId>, by: By, done: Done) {
+        let Some(execution) = self.executions.in_flight.remove(&id) else { return };
         self.timers.cancel(execution.key);
-        self.executions.remember(self.now, id.clone(), by);
+        self.executions.remember(self.now, id, by);
         if let Some(link) = execution.link {
-            self.links[link].in_flight.remove(id);
+            self.links[link].in_flight.remove(&id);
             match done.outcome {
                 // Whatever it said, it was there.
                 _ if answered.is_some() => self.circuit_closed(link, &execution.method.name),
@@ -135,14 +136,14 @@ impl Hub {
         }
         for peer in &execution.targets {
             if let Some(Peer::Tab(tab)) = self.peers.get_mut(peer) {
-                tab.serving.retain(|s| s != id);
+                tab.serving.retain(|s| *s != id);
             }
         }
         let others: Vec<PeerId> =
             execution.targets.iter().filter(|t| Some(**t) != answered && self.peers.contains_key(t)).copied().collect();
         if !others.is_empty() {
             let qid = self.call_qid();
-            let body = Body::new().with("qid", qid).with("executionid", id.clone());
+            let body = Body::new().with("qid", qid).with("executionid", id.text());
             self.share(&others, Arc::new(Envelope::new("cancelmethod", body).into()));
         }
         let method = execution.method.name.clone();
@@ -164,7 +165,7 @@ impl Hub {
             }
             return;
         }
-        self.deliver(execution.asker, id.clone(), &method, done, execution.fallback);
+        self.deliver(execution.asker, Some(id), &method, done, execution.fallback);
     }
 
     fn method_done(&mut self, method: &Text, link: Option<usize>, outcome: &'static str, started: Time) {
@@ -173,14 +174,14 @@ impl Hub {
         self.out.push_back(Output::Notice(Notice::MethodDone { method: method.clone(), link, outcome, millis }));
     }
 
-    fn forget_asker(&mut self, asker: &Asker, id: &Text) {
+    fn forget_asker(&mut self, asker: &Asker, id: ExecutionId) {
         match asker {
             Asker::Scenario(run) => drop(self.executions.scenarios.remove(run)),
             Asker::Api(ticket) => drop(self.executions.api.remove(ticket)),
-            Asker::Tab(Caller { link: Some(link), .. }) => drop(self.links[*link].asked.remove(id)),
+            Asker::Tab(Caller { link: Some(link), .. }) => drop(self.links[*link].asked.remove(&id)),
             Asker::Tab(caller) => {
                 if let Some(Peer::Tab(tab)) = self.peers.get_mut(&caller.peer) {
-                    tab.asked.retain(|a| a != id);
+                    tab.asked.retain(|a| *a != id);
                 }
             }
             Asker::Rule(_) => self.forms.forget_ask(id),
@@ -188,11 +189,18 @@ impl Hub {
     }
 
     /// Tells the asker. The fallback takes the place of a CRM that failed or was not there.
-    pub(super) fn deliver(&mut self, asker: Asker, id: Text, method: &str, done: Done, fallback: Option<Object>) {
+    pub(super) fn deliver(
+        &mut self,
+        asker: Asker,
+        id: Option<ExecutionId>,
+        method: &str,
+        done: Done,
+        fallback: Option<Object>,
+    ) {
         let Done { outcome, error } = done;
         // To a tab the result goes as it came: nobody here has to read it.
         if let Asker::Tab(caller) = &asker {
-            return self.method_result_to_tab(caller, &id, method, outcome, error);
+            return self.method_result_to_tab(caller, id, method, outcome, error);
         }
         let outcome = match (outcome, fallback) {
             (Ok(output), _) => Outcome::Ok(opened(&output)),
@@ -209,7 +217,8 @@ impl Hub {
             }
             Asker::Api(ticket) => {
                 if outcome != Outcome::Cancelled {
-                    let answer = Answer::Outcome { outcome, execution: id, error };
+                    let execution = id.map(ExecutionId::text).unwrap_or_default();
+                    let answer = Answer::Outcome { outcome, execution, error };
                     self.out.push_back(Output::Answer { ticket, answer });
                 }
             }
@@ -221,7 +230,7 @@ impl Hub {
     fn method_result_to_tab(
         &mut self,
         caller: &Caller,
-        id: &Text,
+        id: Option<ExecutionId>,
         method: &str,
         outcome: Result<Part, Outcome>,
         error: i64,
@@ -229,7 +238,7 @@ impl Hub {
         if !self.peers.contains_key(&caller.peer) {
             return;
         }
-        let mut body = Body::new().with_some("executionid", Some(id.clone()).filter(|id| !id.is_empty()));
+        let mut body = Body::new().with_some("executionid", id.map(ExecutionId::text));
         let output = match outcome {
             Ok(output) => output,
             Err(outcome) => {

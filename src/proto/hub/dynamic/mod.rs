@@ -19,6 +19,7 @@ use crate::telephony::{CallId, Outcome, RunId};
 
 use super::declaration::Method;
 use super::form::RuleAsk;
+use super::ids::ExecutionId;
 use super::input::Ticket;
 use super::route::Caller;
 use super::timer::Key;
@@ -91,10 +92,10 @@ pub(super) struct Execution {
 /// All executions in flight, and who answered those that ended a moment ago.
 #[derive(Debug, Default)]
 pub(super) struct Executions {
-    in_flight: HashMap<Text, Execution, BuildHasherDefault<GuidHasher>>,
-    scenarios: HashMap<RunId, Text>,
-    api: HashMap<Ticket, Text>,
-    ended: VecDeque<(Time, Text, By)>,
+    in_flight: HashMap<ExecutionId, Execution, BuildHasherDefault<GuidHasher>>,
+    scenarios: HashMap<RunId, ExecutionId>,
+    api: HashMap<Ticket, ExecutionId>,
+    ended: VecDeque<(Time, ExecutionId, By)>,
 }
 
 /// What a table by our own GUIDs is hashed with: they are drawn at random, so nobody can choose them to meet.
@@ -107,11 +108,11 @@ impl Hasher for GuidHasher {
     }
 
     fn write(&mut self, bytes: &[u8]) {
-        for eight in bytes.chunks(8) {
-            let mut word = [0; 8];
-            word[..eight.len()].copy_from_slice(eight);
-            self.0 = (self.0.rotate_left(23) ^ u64::from_le_bytes(word)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        }
+        bytes.iter().for_each(|byte| self.write_u64(u64::from(*byte)));
+    }
+
+    fn write_u64(&mut self, part: u64) {
+        self.0 = (self.0 ^ part).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     }
 }
 
@@ -142,8 +143,8 @@ impl Executions {
     }
 
     /// In flight, oldest first.
-    pub(super) fn list(&self) -> Vec<(&Text, &Execution)> {
-        let mut all: Vec<_> = self.in_flight.iter().collect();
+    pub(super) fn list(&self) -> Vec<(ExecutionId, &Execution)> {
+        let mut all: Vec<_> = self.in_flight.iter().map(|(id, e)| (*id, e)).collect();
         all.sort_by_key(|(id, e)| (e.started, *id));
         all
     }
@@ -154,7 +155,7 @@ impl Executions {
         }
     }
 
-    fn remember(&mut self, now: Time, id: Text, by: By) {
+    fn remember(&mut self, now: Time, id: ExecutionId, by: By) {
         if self.ended.len() >= MAX_REMEMBERED {
             self.ended.pop_front();
         }

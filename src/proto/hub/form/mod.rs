@@ -20,6 +20,7 @@ use crate::telephony::{CallId, Command, FormEnd, FormOrder, Parties, RunId};
 use super::Hub;
 use super::declaration::{self, Parameter};
 use super::dynamic::chain_of;
+use super::ids::ExecutionId;
 use super::input::{Ask, Ticket};
 use super::output::{Answer, Notice, Output, Record};
 use super::route::Caller;
@@ -94,7 +95,7 @@ pub(super) struct Forms {
     /// When, which, and what a late answer is told.
     ended: VecDeque<(Time, Text, Gone)>,
     /// Methods that form rules are asking.
-    asking: Vec<(Text, RuleAsk)>,
+    asking: Vec<(ExecutionId, RuleAsk)>,
     next: u64,
 }
 
@@ -134,17 +135,17 @@ impl Forms {
         all
     }
 
-    pub(super) fn note_ask(&mut self, execution: Text, ask: &RuleAsk) {
+    pub(super) fn note_ask(&mut self, execution: ExecutionId, ask: &RuleAsk) {
         self.asking.push((execution, ask.clone()));
     }
 
     /// Methods that rules are asking for a form of this user.
-    pub(super) fn asked_for(&self, user: UserIx) -> Vec<Text> {
-        self.asking.iter().filter(|(_, ask)| ask.user == user).map(|(id, _)| id.clone()).collect()
+    pub(super) fn asked_for(&self, user: UserIx) -> Vec<ExecutionId> {
+        self.asking.iter().filter(|(_, ask)| ask.user == user).map(|(id, _)| *id).collect()
     }
 
-    pub(super) fn forget_ask(&mut self, execution: &Text) {
-        self.asking.retain(|(id, ..)| id != execution);
+    pub(super) fn forget_ask(&mut self, execution: ExecutionId) {
+        self.asking.retain(|(id, ..)| *id != execution);
     }
 
     pub(super) fn sweep(&mut self, now: Time) {

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::hub::Hub;
 use crate::hub::dynamic::{Asker, Order};
+use crate::hub::ids::ExecutionId;
 use crate::hub::settings::{FormRule, Piece, Trigger};
 use crate::hub::trace::{About, What, why_of};
 use crate::hub::user::UserIx;
@@ -20,11 +21,11 @@ impl Hub {
         self.trace_trigger(trigger, user, call);
         if trigger == Trigger::Hangup {
             // A form that opens because somebody hung up is not given up because somebody did.
-            let gone = |(_, ask): &&(Text, RuleAsk)| {
+            let gone = |(_, ask): &&(ExecutionId, RuleAsk)| {
                 ask.call == *call && user.is_none_or(|user| ask.user == user) && ask.rule.on != Trigger::Hangup
             };
-            let asks: Vec<Text> = self.forms.asking.iter().filter(gone).map(|(id, ..)| id.clone()).collect();
-            asks.iter().for_each(|id| self.cancel_execution(id, "the call is over"));
+            let asks: Vec<_> = self.forms.asking.iter().filter(gone).map(|(id, ..)| *id).collect();
+            asks.into_iter().for_each(|id| self.cancel_execution(id, "the call is over"));
         }
         // Only into a queue comes a call without anybody's phone.
         let fires = |rule: &&FormRule| rule.on == trigger && (user.is_some() || trigger == Trigger::Queue);

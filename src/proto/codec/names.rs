@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use smallvec::SmallVec;
+
 use crate::message::Text;
 
 /// What is expected where a name is repeated that must not be.
@@ -49,15 +51,14 @@ impl Name {
     }
 }
 
-/// The names of the objects that are open at one moment of reading: one stack for all levels, so that a message costs one
-/// allocation at most, and finding a repeated name costs n log n.
+/// The names of the objects that are open at one moment of reading: one stack for all levels, of which the first lie in no piece
+/// of the heap, and finding a repeated name costs n log n.
 #[derive(Default)]
-pub(super) struct Names<'a>(Vec<Cow<'a, str>>);
+pub(super) struct Names<'a>(SmallVec<[Cow<'a, str>; 8]>);
 
 impl<'a> Names<'a> {
     /// An object opens. What this returns is handed to [`Names::close`].
     pub(super) fn open(&mut self) -> usize {
-        self.0.reserve(8);
         self.0.len()
     }
 

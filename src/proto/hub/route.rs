@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use smallvec::SmallVec;
+
 use crate::Time;
 use crate::auth::{Attempt, Identity, LoginBy, LoginError, Who, same_login};
 use crate::message::{Body, CallError, CloseReason, Code, Envelope, Part, PeerId, Qid, Shared, Text};
@@ -421,10 +423,10 @@ impl Hub {
         self.promise(caller.peer, reply);
     }
 
-    fn success(&self, caller: &Caller, name: &str, body: Body) -> Envelope {
-        let mut whole = self.head(caller, 1);
-        body.into_iter().for_each(|(name, part)| whole.set(name, part));
-        Envelope { name: reply_name(name), body: whole }
+    fn success(&self, caller: &Caller, name: &str, mut body: Body) -> Envelope {
+        let head = self.head(caller, 1);
+        head.into_iter().rev().for_each(|(name, part)| body.put_first(name, part));
+        Envelope { name: reply_name(name), body }
     }
 
     /// Sends once every fact recorded so far is kept.
@@ -448,7 +450,7 @@ impl Hub {
         if let Some(ticket) = caller.ask {
             return self.out.push_back(Output::Answer { ticket, answer: Answer::Refused(error.clone()) });
         }
-        let mut body = self.head(caller, 0);
+        let mut body = self.refusal(caller);
         if let Some(named) = named {
             named.userid.iter().for_each(|id| body.set("userid", id.clone()));
             named.userlogin.iter().for_each(|login| body.set("userlogin", login.clone()));
@@ -468,18 +470,31 @@ impl Hub {
         self.out.push_back(Output::Notice(Notice::Replied { method, error, micros }));
     }
 
-    fn head(&self, caller: &Caller, result: i64) -> Body {
-        let mut body = Body::new().with_some("qid", caller.qid.as_ref()).with("result", result);
+    /// What a reply begins with that names an error.
+    fn refusal(&self, caller: &Caller) -> Body {
+        let mut body = Body::new();
+        self.head(caller, 0).into_iter().for_each(|(name, part)| body.set(name, part));
+        body
+    }
+
+    /// What a reply begins with.
+    fn head(&self, caller: &Caller, result: i64) -> SmallVec<[(Text, Part); 5]> {
+        let mut head = SmallVec::new();
+        let mut put = |name: Text, part: Part| head.push((name, part));
+        if let Some(qid) = &caller.qid {
+            put(Text::from_static("qid"), qid.into());
+        }
+        put(Text::from_static("result"), result.into());
         if caller.link.is_some() {
             match caller.user {
-                Some(user) => self.identity(user).into_iter().for_each(|(n, v)| body.set(n, v)),
-                None => ["userid", "userlogin"].into_iter().for_each(|n| body.set(n, "")),
+                Some(user) => self.identity(user).into_iter().for_each(|(n, v)| put(n, v.into())),
+                None => ["userid", "userlogin"].into_iter().for_each(|n| put(Text::from_static(n), "".into())),
             }
             if let Some(tab) = &caller.tab {
-                body.set("tabid", tab.clone());
+                put(Text::from_static("tabid"), tab.clone().into());
             }
         }
-        body
+        head
     }
 
     /// The caller in words, for the log.
@@ -609,7 +624,7 @@ impl Hub {
                 let error = error.to_call_error();
                 let about = About::default().and_user(self.users.by_login(login));
                 self.step(about, What::LoginRefused { why: error.errormsg().into() });
-                let mut body = self.head(caller, 0);
+                let mut body = self.refusal(caller);
                 body.set("userlogin", login.clone());
                 if let Some(code) = error.code {
                     body.set("error", code.number());

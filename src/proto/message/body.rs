@@ -63,6 +63,9 @@ impl Qid {
     }
 }
 
+/// Few messages have more parameters: one allocation for the others, below the kibibyte under which allocators are quickest.
+const USUAL: usize = 11;
+
 /// The parameters of a message, in order. Names are unique.
 #[derive(Clone, Debug, Default)]
 pub struct Body(Vec<(Text, Part)>);
@@ -125,9 +128,8 @@ impl Body {
         match self.0.iter_mut().find(|(n, _)| *n == name) {
             Some((_, p)) => *p = part,
             None => {
-                // Few messages have more: one allocation for the others, below the kibibyte under which allocators are quickest.
                 if self.0.capacity() == 0 {
-                    self.0.reserve_exact(11);
+                    self.0.reserve_exact(USUAL);
                 }
                 self.0.push((name, part));
             }
@@ -153,6 +155,14 @@ impl Body {
             Some(p) => self.with(name, p),
             None => self,
         }
+    }
+
+    /// Puts a parameter in front of the others. One that is here keeps its part, and goes there.
+    pub(crate) fn put_first(&mut self, name: impl Into<Text>, part: impl Into<Part>) {
+        let name = name.into();
+        let part = self.remove(&name).unwrap_or_else(|| part.into());
+        self.0.reserve_exact(if self.0.capacity() == 0 { USUAL } else { 0 });
+        self.0.insert(0, (name, part));
     }
 
     /// Takes a parameter out.

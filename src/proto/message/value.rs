@@ -79,7 +79,7 @@ impl From<i64> for Number {
         // Most numbers of the protocol have one digit.
         match usize::try_from(n) {
             Ok(n @ 0..=9) => Self(Text::from_static(&"0123456789"[n..=n])),
-            _ => Self(n.to_string().into()),
+            _ => Self(Text::from(itoa::Buffer::new().format(n))),
         }
     }
 }

@@ -35,9 +35,12 @@ pub(in super::super) fn encode_value(v: &Value) -> Text {
     out.into()
 }
 
-/// About how many bytes a message takes.
+/// How many bytes a message takes: right unless something must be escaped or is translated. A text that fills its room takes one piece of the
+/// heap, any other two.
 pub(super) fn size_of_message(envelope: &Envelope) -> usize {
-    envelope.body.iter().fold(envelope.name.len() + 7, |sum, (name, part)| {
+    // `["`, `",{`, `}]`, and a comma less than there are members.
+    let frame = envelope.name.len() + 7 - usize::from(envelope.body.iter().len() > 0);
+    envelope.body.iter().fold(frame, |sum, (name, part)| {
         let value = match part {
             Part::Value(v) => size_of(v),
             Part::Raw(raw) => raw.text().len(),
@@ -46,14 +49,20 @@ pub(super) fn size_of_message(envelope: &Envelope) -> usize {
     })
 }
 
-/// About how many bytes a value takes: right unless something must be escaped.
+/// The same for a value.
 fn size_of(v: &Value) -> usize {
     match v {
-        Value::Null | Value::Bool(_) => 5,
+        Value::Null | Value::Bool(true) => 4,
+        Value::Bool(false) => 5,
         Value::Number(n) => n.as_str().len(),
         Value::String(s) => s.len() + 2,
-        Value::Array(items) => items.iter().fold(2, |sum, item| sum + 1 + size_of(item)),
-        Value::Object(members) => members.iter().fold(2, |sum, (name, v)| sum + name.len() + 4 + size_of(v)),
+        Value::Array(items) => {
+            items.iter().fold(2 - usize::from(!items.is_empty()), |sum, item| sum + 1 + size_of(item))
+        }
+        Value::Object(members) => {
+            let frame = 2 - usize::from(members.iter().len() > 0);
+            members.iter().fold(frame, |sum, (name, v)| sum + name.len() + 4 + size_of(v))
+        }
     }
 }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::hub::declaration::{self, MAX_WAIT, Method, Target};
 use crate::hub::input::{ApiCall, Ticket};
+use crate::hub::link::qid_of_call;
 use crate::hub::route::{Caller, Handled, object_part};
 use crate::hub::timer::Timer;
 use crate::hub::trace::{About, What, why_of};
@@ -144,14 +145,14 @@ impl Hub {
             }
         }
         let id = self.ids.execution();
-        let qid = self.call_qid();
+        let call = self.call_number();
         let wait = order.deadline.unwrap_or(method.wait).clamp(Duration::from_millis(1), MAX_WAIT);
         let (user_id, login) = match order.user {
             Some(user) => (self.users[user].account.id.clone(), self.users[user].account.login.clone()),
             None => (Text::new(), Text::new()),
         };
         let body = Body::new()
-            .with("qid", qid.clone())
+            .with("qid", qid_of_call(call))
             .with("executionid", id.text())
             .with("name", method.name.clone())
             .with("inputparameters", input)
@@ -161,13 +162,13 @@ impl Hub {
             .with("userlogin", login)
             .with("chainid", order.chain.clone());
         let about = About { call: order.chain.clone(), ..About::default().and_user(order.user) };
-        let call = Shared::new(Envelope::new("executemethod", body));
+        let message = Shared::new(Envelope::new("executemethod", body));
         if server.is_none()
-            && let Err(why) = self.fits_tabs(&targets, &call)
+            && let Err(why) = self.fits_tabs(&targets, &message)
         {
             return self.refuse(asker, order, Outcome::BadInput(why.detail));
         }
-        self.share(&targets, Arc::new(call));
+        self.share(&targets, Arc::new(message));
         let key = self.timers.set(self.now + wait, Timer::ExecutionDeadline(id));
         match &asker {
             Asker::Scenario(run) => drop(self.executions.scenarios.insert(*run, id)),
@@ -194,7 +195,7 @@ impl Hub {
             asker,
             link: server,
             targets,
-            qid,
+            call,
             fallback: order.fallback,
             late: order.late.min(Duration::from_secs(3600)),
             aborted: false,

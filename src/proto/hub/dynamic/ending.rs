@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::Time;
 use crate::hub::ids::ExecutionId;
 use crate::hub::input::{Ticket, Undelivered};
+use crate::hub::link::qid_of_call;
 use crate::hub::output::{Answer, Notice, Output};
 use crate::hub::route::Caller;
 use crate::hub::subscription::Event;
@@ -108,7 +109,7 @@ impl Hub {
         let found = self.links[link]
             .in_flight
             .iter()
-            .find(|id| self.executions.in_flight.get(*id).is_some_and(|e| e.qid == *qid));
+            .find(|id| self.executions.in_flight.get(*id).is_some_and(|e| qid_of_call(e.call) == *qid));
         let Some(id) = found.copied() else { return };
         if let Some(method) = self.executions.in_flight.get(&id).map(|e| e.method.name.clone()) {
             self.circuit_failed(link, &method);

@@ -77,7 +77,8 @@ pub(super) struct Execution {
     pub(super) link: Option<usize>,
     /// Who was asked and may still answer.
     targets: Vec<PeerId>,
-    qid: Text,
+    /// The number of the call by which it was asked.
+    call: u64,
     fallback: Option<Object>,
     late: Duration,
     /// The caller has its outcome; only a late result is still welcome.

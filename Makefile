@@ -46,7 +46,7 @@ image: ## Build the container image and run it; without a container engine, play
 rules: ## Check and try the alert rules with promtool
 	@scripts/rules.sh
 
-soak: ## Half an hour under load: memory stays flat, descriptors come back (MINUTES=n)
+soak: ## Half an hour under load after a warm-up of half as long: memory stays flat, descriptors come back (MINUTES=n)
 	@MINUTES=$(or $(MINUTES),30) cargo test --locked --test it -- --ignored --nocapture soak::
 
 network: ## More stories on the simulated network (SEEDS=n, SEED=n for one)

@@ -21,6 +21,8 @@ pub(super) struct Pending {
 #[derive(Debug)]
 struct Tables {
     sessions: Table<StoredSession>,
+    /// Of each session, what was recorded of it last: when it expires, and how long it lives unused.
+    lives: HashMap<Text, (i64, i64)>,
     forms: Table<StoredForm>,
     /// By [`kept_key`].
     kept: Table<Kept>,
@@ -107,11 +109,28 @@ pub(super) struct Change<T> {
     kept_before: bool,
 }
 
+impl Tables {
+    /// Whether more has changed than that a session was used again: each use begins its life anew, and a hundredth of that is not worth a
+    /// write. After a restart it may so end a hundredth earlier.
+    fn is_news(&mut self, session: &StoredSession) -> bool {
+        let now = (session.expires_ms, session.life_ms);
+        if let Some((expires_ms, life_ms)) = self.lives.get(&session.hash)
+            && *life_ms == session.life_ms
+            && (0..life_ms / 100).contains(&session.expires_ms.saturating_sub(*expires_ms))
+        {
+            return false;
+        }
+        self.lives.insert(session.hash.clone(), now);
+        true
+    }
+}
+
 impl Pending {
     /// `kept`: the rows that the database holds now.
     pub(super) fn new(kept: Keys) -> Self {
         let tables = Tables {
             sessions: Table::new(kept.sessions),
+            lives: HashMap::new(),
             forms: Table::new(kept.forms),
             kept: Table::new(kept.kept),
             calls: Added::default(),
@@ -124,6 +143,11 @@ impl Pending {
 
     pub(super) fn push(&self, record: Record) {
         let mut tables = self.lock();
+        match &record {
+            Record::Session(session) if !tables.is_news(session) => return,
+            Record::SessionEnded { hash } => drop(tables.lives.remove(hash)),
+            _ => {}
+        }
         tables.recorded += 1;
         match record {
             Record::Session(session) => tables.sessions.set(session.hash.clone(), session),
@@ -320,6 +344,24 @@ mod tests {
     fn only(batch: &Batch) -> Option<i64> {
         assert_eq!(batch.sessions.len(), 1);
         batch.sessions[0].row.as_ref().map(|row| row.expires_ms)
+    }
+
+    #[test]
+    fn a_session_that_is_used_again_and_again_is_written_once_in_a_hundredth_of_its_life() {
+        let used = |expires_ms, life_ms| {
+            Record::Session(StoredSession { hash: "a".into(), login: "a".into(), expires_ms, life_ms })
+        };
+        let pending = Pending::new(Keys::default());
+        (0..250).for_each(|n| pending.push(used(10_000 + n, 10_000)));
+        assert_eq!(pending.recorded(), 3, "at 0, 100 and 200 ms");
+        assert_eq!(only(&pending.take()), Some(10_200));
+        pending.push(used(10_250, 20_000));
+        assert_eq!(only(&pending.take()), Some(10_250), "it lives longer");
+        pending.push(used(5_000, 20_000));
+        assert_eq!(only(&pending.take()), Some(5_000), "it ends earlier");
+        pending.push(ended("a"));
+        pending.push(used(5_001, 20_000));
+        assert_eq!(only(&pending.take()), Some(5_001), "it is another");
     }
 
     #[test]

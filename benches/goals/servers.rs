@@ -30,7 +30,7 @@ pub(crate) async fn gateway() {
     let mut text = format!(
         "[web]\nbind = \"127.0.0.1:0\"\ntls_bind = \"127.0.0.1:0\"\nadmin_bind = \"127.0.0.1:0\"\n\
          certificate = \"{}\"\nkey = \"{}\"\n[store]\nurl = \"sqlite://{}\"\n[log]\nfilter = \"warn\"\n\
-         [limits]\ntab_rate = 0\ntabs_per_user = 1000\nconnections_per_address = 20000\nconnections = 20000\n",
+         [limits]\ntab_rate = 0\ntabs_per_user = 1000\nconnections_per_address = 20000\nconnections = 20000\nin_flight_link = 20000\n",
         at("server.pem"),
         at("server.key"),
         at("ctigate.db")

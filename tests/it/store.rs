@@ -22,6 +22,9 @@ const BOUND: Duration = Duration::from_secs(20);
 /// After all the tests.
 const FAR: i64 = 9_000_000_000_000;
 
+/// More than the hundredth of a session's life that is not worth a write, milliseconds.
+const LATER: i64 = 1_000_000;
+
 fn session(hash: &str, expires_ms: i64) -> StoredSession {
     StoredSession { hash: hash.into(), login: "ivanov".into(), expires_ms, life_ms: 86_400_000 }
 }
@@ -61,7 +64,7 @@ on_both! {
         assert_eq!(store.load_sessions(0).await.unwrap(), []);
         store.record(Record::Session(session("a", FAR)));
         store.record(Record::Session(session("b", FAR)));
-        store.record(Record::Session(session("b", FAR + 1)));
+        store.record(Record::Session(session("b", FAR + LATER)));
         store.record(Record::Form(form("f", FAR)));
         store.record(Record::Form(form("g", FAR)));
         assert!(store.flush(BOUND).await);
@@ -70,7 +73,7 @@ on_both! {
         assert_eq!(store.close(BOUND).await, 0);
 
         let store = open(&database).await;
-        assert_eq!(store.load_sessions(0).await.unwrap(), [session("b", FAR + 1)]);
+        assert_eq!(store.load_sessions(0).await.unwrap(), [session("b", FAR + LATER)]);
         assert_eq!(store.load_forms(0).await.unwrap(), [form("g", FAR)]);
         store.record(Record::SessionEnded { hash: "b".into() });
         store.close(BOUND).await;
@@ -158,7 +161,7 @@ on_both! {
         let mut other = database.other().await;
         other.run("ALTER TABLE session RENAME TO away").await;
         for n in 0..1000 {
-            store.record(Record::Session(session("a", FAR + n)));
+            store.record(Record::Session(session("a", FAR + n * LATER)));
             store.record(Record::Session(session(&format!("short-{n}"), FAR)));
             store.record(Record::SessionEnded { hash: format!("short-{n}").into() });
             tokio::task::yield_now().await;
@@ -172,7 +175,7 @@ on_both! {
         assert!(!store.flush(Duration::from_millis(50)).await);
         other.run("ALTER TABLE away RENAME TO session").await;
         assert!(store.flush(BOUND).await);
-        assert_eq!(store.load_sessions(0).await.unwrap(), [session("a", FAR + 999)]);
+        assert_eq!(store.load_sessions(0).await.unwrap(), [session("a", FAR + 999 * LATER)]);
         assert_eq!(telemetry.metrics().store_waiting.get(), 0);
     }
 }

@@ -380,17 +380,16 @@ fn latency(stage: &mut Stage) {
 }
 
 fn login(stage: &mut Stage) {
-    let mut sums = (0, 0);
-    let load = Load { role: "logins", tabs: 500.min(stage.scale.idle), ..CALL };
-    let all: Vec<Run> = (0..stage.scale.rounds)
-        .map(|_| run(&stage.gateway.part, &stage.gateway.web, &load, stage.scale, &mut sums))
-        .collect();
-    stage.messages += sums.1;
-    stage.wrong += sums.0;
-    let (middle, least, most) = spread(all.iter().map(|r| r.cpu_us).collect());
-    println!(
-        "12 accepting and logging in a tab by session: {middle:.0} µs ({least:.0}..{most:.0}); must 60, moonshot 30"
-    );
+    for (at_once, name) in [(1, "one after another"), (32, "32 at once")] {
+        let load = Load { role: "logins", tabs: 500.min(stage.scale.idle), flight: at_once, ..CALL };
+        let echo = Load { kind: "echo", ..load };
+        let (b, a) = stage.against_echo(&load, &echo);
+        let (middle, least, most) = spread(b.iter().map(|r| r.cpu_us).collect());
+        let echo = median(&a, |r| r.cpu_us);
+        println!(
+            "12 accepting and logging in a tab by session, {name}: {middle:.0} µs ({least:.0}..{most:.0}); must 60, moonshot 30; a bare upgrade with one echo {echo:.0}"
+        );
+    }
 }
 
 fn handshake(stage: &mut Stage) {

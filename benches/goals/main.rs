@@ -19,7 +19,9 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     let Ok(role) = std::env::var("BENCH_ROLE") else { return lines::director() };
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    // `BENCH_THREADS`: how many the gateway has; two, like everybody else.
+    let threads = std::env::var("BENCH_THREADS").ok().filter(|_| role == "gateway").map_or(2, |n| n.parse().unwrap());
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(threads).enable_all().build().unwrap();
     runtime.block_on(async {
         let work = async {
             match role.as_str() {

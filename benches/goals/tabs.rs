@@ -334,22 +334,31 @@ pub(crate) async fn idle() {
     told(1).await;
 }
 
-/// Connects and logs in with a session that is there, one tab after another, and keeps them.
+/// Connects and logs in with a session that is there, so many tabs at once, and keeps them. With an echo: connects, and has one message echoed.
 pub(crate) async fn logins() {
-    let (count, target) = (number("TABS"), argument("TARGET"));
-    let mut first = connect(&target, "json").await;
-    let session = login(&mut first, Kind::Call, 0).await;
-    assert!(!session.is_empty());
+    let (count, target, at_once) = (number("TABS"), argument("TARGET"), number("FLIGHT"));
+    let kind = Kind::of(&argument("KIND"));
+    let first = if kind == Kind::Echo {
+        r#"["login",{"qid":"l","result":1}]"#.to_owned()
+    } else {
+        let mut tab = connect(&target, "json").await;
+        let session = login(&mut tab, Kind::Call, 0).await;
+        assert!(!session.is_empty());
+        format!(r#"["login",{{"qid":"l","userlogin":"u0","sessionid":"{session}"}}]"#)
+    };
     println!("ready");
     told(1).await;
     let mut kept = Vec::new();
-    for _ in 0..count {
-        let mut tab = connect(&target, "json").await;
-        tab.put(&format!(r#"["login",{{"qid":"l","userlogin":"u0","sessionid":"{session}"}}]"#));
-        tab.send().await.unwrap();
-        let reply = tab.next().await.unwrap();
-        assert!(reply.contains("\"result\":1"), "{reply}");
-        kept.push(tab);
+    while kept.len() < count {
+        let some = (0..at_once.min(count - kept.len())).map(|_| async {
+            let mut tab = connect(&target, "json").await;
+            tab.put(&first);
+            tab.send().await.unwrap();
+            let reply = tab.next().await.unwrap();
+            assert!(reply.contains("\"result\":1"), "{reply}");
+            tab
+        });
+        kept.extend(futures_util::future::join_all(some).await);
     }
     println!("{} {count} 0 0 0 0", kept.len());
     told(2).await;

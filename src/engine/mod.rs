@@ -32,6 +32,7 @@ use ctigate_proto::hub::{Hub, Input, Output};
 use ctigate_proto::message::{Envelope, Format, PeerHash, PeerId, Shared, Text};
 use ctigate_proto::telephony::Command;
 use dashmap::DashMap;
+use smallvec::SmallVec;
 use tokio::sync::{Notify, oneshot};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -136,7 +137,7 @@ struct Entry {
 /// What became of a locked visit to the Hub: to be done after the lock is released.
 #[derive(Default)]
 struct After {
-    wake: Vec<Arc<Outbox>>,
+    wake: SmallVec<[Arc<Outbox>; 4]>,
     logins: Vec<(Ticket, PeerId, Attempt)>,
     fetches: Vec<(Ticket, Fetch)>,
     answers: Vec<(Ticket, Answer)>,
@@ -488,6 +489,7 @@ impl Engine {
         }
         hub.handle_timeout(now);
         self.hand_out(&mut hub, &mut after);
+        self.set_alarm(&hub);
         drop(hub);
         drop(watch);
         self.finish(after);
@@ -527,6 +529,7 @@ impl Engine {
         for input in inputs {
             handle(&mut hub, input);
         }
+        self.set_alarm(&hub);
         drop(hub);
         drop(watch);
         Some(count)
@@ -573,6 +576,10 @@ impl Engine {
         if hub.has_steps() {
             self.story.tell(hub.take_steps());
         }
+    }
+
+    /// Sees to it that the clock wakes in time. Before the lock is released.
+    fn set_alarm(&self, hub: &Hub) {
         let due = hub.poll_timeout().map_or(u64::MAX, Time::as_micros);
         // Deadlines come and go with every call; only one before the moment at which the clock wakes anyway is worth a wake.
         self.due.store(due, Ordering::SeqCst);
@@ -712,12 +719,12 @@ const AT_A_TIME: usize = 256;
 const AT_ONCE: usize = 64;
 
 /// Has everything sent that was put into these outboxes.
-fn wake(mut all: Vec<Arc<Outbox>>) {
+fn wake(mut all: SmallVec<[Arc<Outbox>; 4]>) {
     if all.len() > 2 * AT_ONCE
         && let Ok(runtime) = tokio::runtime::Handle::try_current()
     {
         while all.len() > AT_ONCE {
-            let some = all.split_off(all.len() - AT_ONCE);
+            let some: Vec<_> = all.drain(all.len() - AT_ONCE..).collect();
             runtime.spawn(async move { some.iter().for_each(|outbox| outbox.wake()) });
         }
     }

@@ -136,12 +136,17 @@ impl Outbox {
 
     /// The same, for whoever waits for several things.
     pub fn poll_ready(&self, cx: &mut Context<'_>) -> Poll<()> {
-        if self.filled.load(Ordering::Relaxed) && self.filled.swap(false, Ordering::Acquire) {
+        if self.take_filled() {
             return Poll::Ready(());
         }
         self.owner.register(cx.waker());
         // It may have been filled just before the waker was there to be woken.
         if self.filled.swap(false, Ordering::Acquire) { Poll::Ready(()) } else { Poll::Pending }
+    }
+
+    /// Whether the connection's own task was called since this, or [`Self::poll_ready`], said so last. For that task.
+    pub fn take_filled(&self) -> bool {
+        self.filled.load(Ordering::Relaxed) && self.filled.swap(false, Ordering::Acquire)
     }
 
     /// Takes all that waits and is not held back, in order, and whether the peer is to be closed after it. Returns at once.

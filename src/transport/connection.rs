@@ -99,6 +99,7 @@ pub(super) fn run(
         tls: start.tls,
         name: start.name,
         batch: Vec::new(),
+        is_to_send: true,
         heard: 0,
         now,
         armed: None,
@@ -230,6 +231,9 @@ struct Pump {
     tls: bool,
     name: Text,
     batch: Vec<Envelope>,
+    /// Whether there may be something to write that nobody else writes: words of our own, or what an outbox's taker has left. By TLS always, which
+    /// has words of its own.
+    is_to_send: bool,
     heard: u64,
     /// The moment of what is handled now: one look at the clock for a batch.
     now: Time,
@@ -240,16 +244,23 @@ struct Pump {
 impl Pump {
     /// Writes what is left to write, then waits for something and handles it.
     async fn turn(&mut self, mut alarm: Pin<&mut Sleep>) -> Turn {
-        match self.socket.send(&self.outbox).await {
-            Ok(None) => {}
-            Ok(Some(reason)) => return Turn::End(End::Ours(reason)),
-            Err(stuck) => return Turn::End(stuck.into()),
+        // Looked at here too: whoever sends without a pause must not keep what waits for it from going.
+        if self.outbox.take_filled() || self.is_to_send {
+            match self.socket.send(&self.outbox).await {
+                Ok(None) => self.is_to_send = self.tls,
+                Ok(Some(reason)) => return Turn::End(End::Ours(reason)),
+                Err(stuck) => return Turn::End(stuck.into()),
+            }
         }
         // By hand, because a peer that sends without a pause would never let the alarm have its turn.
-        if self.is_due()
-            && let Some(end) = self.time().await
-        {
-            return Turn::End(end);
+        if self.is_due() {
+            if let Some(end) = self.time().await {
+                return Turn::End(end);
+            }
+            // A ping goes now, not with whatever comes next.
+            if self.is_to_send && !self.is_due() {
+                return Turn::Again;
+            }
         }
         self.set_alarm(alarm.as_mut());
         let woken = poll_fn(|cx| {
@@ -263,9 +274,13 @@ impl Pump {
         });
         match woken.await {
             Woken::Heard(heard) => return self.read(heard).await,
-            // Many write to a link: let them, once, so that one write takes it all.
-            Woken::Filled if self.is_link => tokio::task::yield_now().await,
-            Woken::Filled => {}
+            Woken::Filled => {
+                self.is_to_send = true;
+                // Many write to a link: let them, once, so that one write takes it all.
+                if self.is_link {
+                    tokio::task::yield_now().await;
+                }
+            }
             Woken::Time => {
                 self.now = self.open.engine.now();
                 self.armed = None;
@@ -328,6 +343,8 @@ impl Pump {
 
     fn handle(&mut self, heard: Heard) -> Option<End> {
         let now = self.now;
+        // The library may have answered what is no text.
+        self.is_to_send |= !matches!(heard, Heard::Text(_));
         match heard {
             Heard::Text(text) => self.dialog.handle_text(now, &text),
             Heard::Binary(_) => self.dialog.handle_binary(now),
@@ -354,7 +371,10 @@ impl Pump {
         while let Some(output) = self.dialog.poll_output() {
             match output {
                 Output::Deliver(envelope) => self.batch.push(envelope),
-                Output::Transmit(text) => self.socket.put_text(&text),
+                Output::Transmit(text) => {
+                    self.is_to_send = true;
+                    self.socket.put_text(&text);
+                }
                 Output::Ping => self.ping(),
                 Output::Authenticate(attempt) => return Some(Step::Login(attempt)),
                 Output::Opened(opened) => self.opened(*opened),
@@ -370,6 +390,7 @@ impl Pump {
 
     /// A ping of the WebSocket, or of the protocol where the WebSocket has none.
     fn ping(&mut self) {
+        self.is_to_send = true;
         if !self.socket.put_ping()
             && let Some(format) = self.format
         {

@@ -145,6 +145,7 @@ async fn new_numbers_and_queues_can_be_called_at_once_and_old_ones_no_more() {
     assert_eq!(office.reload().await, ["user[petrov] now", "queue[0] now"]);
     let mut petrov = FakeTab::login(office.web(), Format::Json, "petrov").await;
     petrov.0.say(r#"["subscribeevent",{"qid":"s","eventmethod":["phoneevent"]}]"#).await;
+    petrov.0.hear_named("subscribeeventresult").await;
     assert_eq!(called(&admin, "105").await, (200, vec!["105".to_owned()]));
     petrov.0.hear_named("phoneevent_ringstarted").await;
     admin.ask("POST", "/api/v1/sim", Some(&json!({"op": "hangup", "number": "79001112233"}))).await;

@@ -23,6 +23,7 @@ async fn pass(tab: &mut FakeTab) -> String {
 async fn tab(web: std::net::SocketAddr) -> FakeTab {
     let mut tab = FakeTab::login(web, Format::Json, "ivanov").await;
     tab.0.say(r#"["subscribeevent",{"qid":"s","eventmethod":["httpresponsecopy"]}]"#).await;
+    tab.0.hear_named("subscribeeventresult").await;
     tab
 }
 

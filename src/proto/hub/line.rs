@@ -42,7 +42,7 @@ impl Hub {
         let present = !abonent.is_empty();
         // A chain beside an empty party would make known clients show somebody who is not there.
         let chain = line.call.as_ref().filter(|_| present).map_or(Text::from_static(ZERO_GUID), |c| c.0.clone());
-        let mut info = Object::new().with("linestatestr", state).with("isflashing", line.flashed.is_some());
+        let mut info = Object::with_room(8).with("linestatestr", state).with("isflashing", line.flashed.is_some());
         info.set("chainid", chain);
         if present {
             info.set("calledid", line.called.clone());
@@ -54,7 +54,7 @@ impl Hub {
             info.set("timertalklensec", ((self.wall(self.now) - line.since_ms) / 1000).max(0));
         }
         info.set("abonent", abonent);
-        info.set("actions", self.actions(user).into_iter().map(Value::from).collect::<Vec<_>>());
+        info.set("actions", self.actions(user).map(Value::from).collect::<Vec<_>>());
         info
     }
 
@@ -131,16 +131,18 @@ impl Hub {
     }
 
     /// What the user may do with the own phone now, in the words of `proto-spec/methods/call.md`.
-    pub(super) fn actions(&self, user: UserIx) -> Vec<&'static str> {
+    pub(super) fn actions(&self, user: UserIx) -> impl Iterator<Item = &'static str> {
         let u = &self.users[user];
-        if !u.phone || u.account.number.is_empty() {
-            return Vec::new();
-        }
-        let line = &u.line;
-        // Who only listens in can but stop.
-        let mut actions = if self.only_listens(user) { vec!["leave"] } else { possible(line) };
-        actions.retain(|action| u.account.rights.has(needs(action)));
-        actions
+        let rights = u.account.rights;
+        let actions: &[&str] = if !u.phone || u.account.number.is_empty() {
+            &[]
+        } else if self.only_listens(user) {
+            // Who only listens in can but stop.
+            &["leave"]
+        } else {
+            possible(&u.line)
+        };
+        actions.iter().copied().filter(move |action| rights.has(needs(action)))
     }
 }
 
@@ -154,19 +156,19 @@ fn needs(action: &str) -> Right {
 }
 
 /// What may be done with a line as it is.
-pub(super) fn possible(line: &Line) -> Vec<&'static str> {
+pub(super) fn possible(line: &Line) -> &'static [&'static str] {
     let held = line.flashed.is_some();
     match &line.phase {
-        Phase::Idle if held => vec!["call", "toggle", "hangup"],
-        Phase::Idle | Phase::Alone => vec!["call", "intercom", "conference", "ghost"],
-        Phase::Planned => vec!["stopdialling"],
-        Phase::Ringing if line.callback => vec!["answer", "stopdialling", "decline"],
-        Phase::Ringing => vec!["answer", "decline"],
-        Phase::Waiting | Phase::Queued(_) | Phase::Menu { .. } => vec!["hangup"],
-        Phase::Talking(_) if held => vec!["toggle", "join", "return", "drophold", "transfer", "conference"],
-        Phase::Talking(_) => vec!["call", "hold", "hangup", "transfer", "conference"],
-        Phase::OnHold(_) => vec!["hangup"],
-        Phase::Conferring(_) if held => vec!["toggle", "takein", "invite", "leave"],
-        Phase::Conferring(_) => vec!["hold", "invite", "leave"],
+        Phase::Idle if held => &["call", "toggle", "hangup"],
+        Phase::Idle | Phase::Alone => &["call", "intercom", "conference", "ghost"],
+        Phase::Planned => &["stopdialling"],
+        Phase::Ringing if line.callback => &["answer", "stopdialling", "decline"],
+        Phase::Ringing => &["answer", "decline"],
+        Phase::Waiting | Phase::Queued(_) | Phase::Menu { .. } => &["hangup"],
+        Phase::Talking(_) if held => &["toggle", "join", "return", "drophold", "transfer", "conference"],
+        Phase::Talking(_) => &["call", "hold", "hangup", "transfer", "conference"],
+        Phase::OnHold(_) => &["hangup"],
+        Phase::Conferring(_) if held => &["toggle", "takein", "invite", "leave"],
+        Phase::Conferring(_) => &["hold", "invite", "leave"],
     }
 }

@@ -266,6 +266,11 @@ impl Object {
         Self(Vec::new())
     }
 
+    /// The same, with room for so many members.
+    pub fn with_room(members: usize) -> Self {
+        Self(Vec::with_capacity(members))
+    }
+
     /// For codecs only: the names in `members` are unique.
     pub(crate) fn of_unique(members: Vec<(Text, Value)>) -> Self {
         Self(members)

@@ -149,6 +149,25 @@ async fn who_answers_pings_lives_and_who_is_silent_is_cut() {
 }
 
 #[tokio::test]
+async fn a_ping_goes_when_it_is_due_and_can_be_answered_before_the_silence_is_too_long() {
+    let transport = transport();
+    let (mut peer, io) = pair().await;
+    let socket = Socket::new(io, Vec::new(), Side::Server, 1000, PATIENCE);
+    // A ping that waited for the next deadline would come with the end.
+    let dialog = dialog::Settings {
+        ping_every: Duration::from_millis(300),
+        silence: Duration::from_millis(550),
+        ..dialog::Settings::link()
+    };
+    let running = tokio::spawn(run(&transport, socket, Start { dialog: Arc::new(dialog), ..start() }));
+    for _ in 0..3 {
+        hears(&mut peer, &PING).await;
+        peer.write_all(&PONG).await.unwrap();
+    }
+    assert!(!running.is_finished());
+}
+
+#[tokio::test]
 async fn a_long_message_in_small_pieces_is_a_sign_of_life() {
     let transport = transport();
     let (mut peer, io) = pair().await;

@@ -185,11 +185,14 @@ impl Machine {
         views.push(view);
     }
 
-    /// Whether a channel was called, and is not with its caller yet. Who was called first waits alone: the user comes later.
+    /// Whether a channel was called, and is not with its caller yet. Who was called first waits alone: the user comes later, and is
+    /// called by nobody but the local channel that was made for it.
     fn is_connecting(&self, channel: &Channel) -> bool {
+        let is_abonent = |uid: &str| Own::of(uid) == Some(Own::Dial(Sequence::Abonent));
         let voice = self.voice(channel);
-        let waits = voice.uid != channel.uid && Own::of(&voice.uid) == Some(Own::Dial(Sequence::Abonent));
-        !waits && self.board.caller_of(channel).is_some()
+        let waits = voice.uid != channel.uid && is_abonent(&voice.uid);
+        let by = channel.dial.as_ref().and_then(|dial| dial.by.as_deref());
+        !waits && (self.board.caller_of(channel).is_some() || by.is_some_and(is_abonent))
     }
 
     /// A view with what a leg keeps from one look to the next.

@@ -53,6 +53,19 @@ fn calls_for_a_user_in_both_orders() {
 }
 
 #[test]
+fn who_answers_the_call_back_is_told_of_once_both_are_connected() {
+    let whole = lines(include_str!("transcripts/dials.txt"));
+    let bridged = 3_952_844;
+    let at = whole.iter().position(|(at, _)| *at == bridged).expect("the bridge of the call-back");
+    let moved = |(at, line): &(u64, Line)| (at + 100_000, line.clone());
+    let mut late = whole[..at].to_vec();
+    // Time enough to tell what is known so far.
+    late.push((bridged + 50_000, Line::Tick));
+    late.extend(whole[at..].iter().map(moved));
+    assert_eq!(play_with(late, false, true).story, play_with(whole, false, true).story);
+}
+
+#[test]
 fn somebody_is_held_and_another_asked_back() {
     let told = play(include_str!("transcripts/consults.txt"));
     assert_eq!(

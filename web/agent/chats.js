@@ -17,6 +17,7 @@ export function chatsPanel(gateway, { counted, seen }) {
   let texts = [];
   let whole = false;
   let asked = 0;
+  let sending = 0; // texts that are not answered for yet
 
   const list = h("ul", { class: "chat-list", "aria-label": say("chats") });
   const none = h("p", { class: "empty" }, say("noChats"));
@@ -203,7 +204,11 @@ export function chatsPanel(gateway, { counted, seen }) {
     const words = input.value.trim();
     if (!words || !open) return;
     input.value = "";
-    if (!(await attempt(() => chats.send(open, words)))) input.value = words;
+    sending += 1;
+    compose.setAttribute("aria-busy", "true");
+    if (!(await attempt(() => chats.send(open, words)))) input.value ||= words;
+    sending -= 1;
+    if (!sending) compose.removeAttribute("aria-busy");
   }
 
   const create = (members) => attempt(async () => show(await chats.create(members)));

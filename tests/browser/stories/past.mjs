@@ -101,6 +101,8 @@ story("two people chat: unread, read, kept", async (ending) => {
   await petrov.tab.getByRole("tab", { name: /Chats/ }).locator(".count").waitFor({ state: "hidden" });
   await write(petrov, "In an hour.");
   await said(ivanov, "In an hour.").waitFor();
+  // What is answered for is kept; others may see it a moment before.
+  await petrov.tab.locator(".compose:not([aria-busy])").waitFor();
   await gate.kill();
   await gate.start();
   await ivanov.tab.reload();

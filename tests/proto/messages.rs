@@ -202,6 +202,20 @@ fn a_ping_of_the_websocket_goes_out_every_twenty_seconds() {
 }
 
 #[test]
+fn the_pings_of_peers_that_came_at_about_the_same_time_go_at_once_and_never_late() {
+    let every = dialog::Settings::tab().ping_every;
+    let mut moments = BTreeSet::new();
+    for came in (0..2000).map(Time::from_millis) {
+        let settings = dialog::Settings { opening: Duration::from_secs(600), ..dialog::Settings::tab() };
+        let dialog = dialog::Dialog::new(came, Role::Tab, Some(Format::Json), settings);
+        let due = dialog.poll_timeout().expect("a ping");
+        assert!(due.since(came) <= every && due.since(came) > every - every / 100, "{due:?} for {came:?}");
+        moments.insert(due);
+    }
+    assert!(moments.len() <= 14, "two seconds of peers in {} moments", moments.len());
+}
+
+#[test]
 fn a_ping_is_answered_while_a_login_is_checked_and_nothing_else_is() {
     let mut dialog = dialog::Dialog::new(Time::ZERO, Role::Tab, Some(Format::Json), dialog::Settings::tab());
     let mut say = |text: &'static str| {

@@ -19,6 +19,9 @@ const MAX_SUBSCRIBED: usize = 256;
 /// Unreadable messages are counted within this time.
 const STRIKE_WINDOW: Duration = Duration::from_secs(60);
 
+/// See [`next_ping`].
+const PING_SLOTS: u64 = 128;
+
 /// The state of one connection. See the page of [`crate::dialog`] for how to drive it.
 #[derive(Debug)]
 pub struct Dialog {
@@ -54,6 +57,14 @@ enum State {
     Closed,
 }
 
+/// When the ping after this moment goes: on the last of [`PING_SLOTS`] even steps of the interval that is not too late. So the pings of many quiet
+/// peers fall into the same moments, and one waking of the process sends them all.
+fn next_ping(now: Time, every: Duration) -> Time {
+    let due = (now + every).as_micros();
+    let step = (u64::try_from(every.as_micros()).unwrap_or(u64::MAX) / PING_SLOTS).max(1);
+    Time::from_micros(due - due % step)
+}
+
 impl Dialog {
     /// A connection that has just been upgraded. `format` is `None` when the sub-protocol named neither json nor xml: then
     /// the first message closes it.
@@ -78,7 +89,7 @@ impl Dialog {
             state,
             output,
             alive: now,
-            ping: now + settings.ping_every,
+            ping: next_ping(now, settings.ping_every),
             strikes: (now, 0),
             inbox: None,
             sets: 0,
@@ -171,7 +182,7 @@ impl Dialog {
             return self.end(CloseReason::SILENT);
         }
         if self.ping <= now {
-            self.ping = now + self.settings.ping_every;
+            self.ping = next_ping(now, self.settings.ping_every);
             self.output.push_back(Output::Ping);
         }
     }

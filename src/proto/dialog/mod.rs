@@ -48,7 +48,7 @@ pub struct Settings {
     pub depth: usize,
     /// How long login or introduction may take.
     pub opening: Duration,
-    /// How often a WebSocket ping goes out.
+    /// How often a WebSocket ping goes out; up to a 128th of it early, together with those of other peers.
     pub ping_every: Duration,
     /// After how much silence the peer is gone.
     pub silence: Duration,

@@ -33,6 +33,7 @@ pub mod engine;
 pub mod files;
 pub mod pbx;
 pub mod people;
+pub mod runtime;
 pub mod service;
 pub mod shutdown;
 pub mod store;

@@ -11,6 +11,7 @@ use super::{Exit, Failure, sources, unusable, with_settings};
 use crate::app::{self, Addresses, BeginError, Begun, Node, StartError};
 use crate::config::{Auth, Config, Finding, Link, LinkMode, Log, Secret, Sources};
 use crate::demo;
+use crate::runtime;
 use crate::service::{self, Manager};
 use crate::shutdown::Shutdown;
 use crate::telemetry::logging;
@@ -194,10 +195,11 @@ fn start_log(log: &Log) -> Result<(), Failure> {
 }
 
 fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
-    tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| Failure::new(format!("the system gives no threads: {error}")).exit(Exit::Start))
+    let refused = |error: io::Error| match error.kind() {
+        io::ErrorKind::InvalidInput => Failure::new(error.to_string()),
+        _ => Failure::new(format!("the system gives no threads: {error}")),
+    };
+    runtime::build().map_err(|error| refused(error).exit(Exit::Start))
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "as it comes")]

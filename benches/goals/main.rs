@@ -19,9 +19,11 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     let Ok(role) = std::env::var("BENCH_ROLE") else { return lines::director() };
-    // `BENCH_THREADS`: how many the gateway has; two, like everybody else.
-    let threads = std::env::var("BENCH_THREADS").ok().filter(|_| role == "gateway").map_or(2, |n| n.parse().unwrap());
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(threads).enable_all().build().unwrap();
+    // The gateway as it is shipped (`TOKIO_WORKER_THREADS` changes it); everybody else as tokio does by itself on two cores.
+    let runtime = match role.as_str() {
+        "gateway" => ctigate::runtime::build().unwrap(),
+        _ => tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap(),
+    };
     runtime.block_on(async {
         let work = async {
             match role.as_str() {

@@ -5,6 +5,8 @@ use std::hash::{Hash, Hasher};
 use rand_chacha::ChaCha12Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 use sha2::{Digest, Sha256};
+use uuid::Uuid;
+use uuid::fmt::Hyphenated;
 
 use crate::message::Text;
 
@@ -94,33 +96,15 @@ pub(super) struct ExecutionId(u128);
 impl ExecutionId {
     /// What a peer wrote, in either case. `None`: it is no GUID.
     pub(super) fn parse(text: &str) -> Option<Self> {
-        let bytes: &[u8; 36] = text.as_bytes().try_into().ok()?;
-        let mut id = 0;
-        for (i, byte) in bytes.iter().enumerate() {
-            if matches!(i, 8 | 13 | 18 | 23) {
-                if *byte != b'-' {
-                    return None;
-                }
-                continue;
-            }
-            id = id << 4 | u128::from(char::from(*byte).to_digit(16)?);
-        }
-        Some(Self(id))
+        // Of this length no other form of a GUID is.
+        let id = Uuid::try_parse(text).ok().filter(|_| text.len() == Hyphenated::LENGTH)?;
+        Some(Self(id.as_u128()))
     }
 
     /// Lower case with dashes.
     pub(super) fn text(self) -> Text {
-        let mut text = [b'-'; 36];
-        let mut at = 0;
-        for (i, byte) in self.0.to_be_bytes().iter().enumerate() {
-            if matches!(i, 4 | 6 | 8 | 10) {
-                at += 1;
-            }
-            text[at] = HEX[usize::from(byte >> 4)];
-            text[at + 1] = HEX[usize::from(byte & 15)];
-            at += 2;
-        }
-        ascii(&text)
+        let mut text = [0; Hyphenated::LENGTH];
+        Text::from(&*Uuid::from_u128(self.0).hyphenated().encode_lower(&mut text))
     }
 }
 
@@ -164,6 +148,21 @@ mod tests {
             c.is_ascii_hexdigit()
         }));
         assert_eq!(ids.session().len(), 64);
+    }
+
+    #[test]
+    fn a_guid_is_read_in_either_case_and_in_this_form_only() {
+        let id = Ids::new([7; 32]).execution();
+        let text = id.text();
+        assert_eq!([ExecutionId::parse(&text), ExecutionId::parse(&text.to_uppercase())], [Some(id); 2]);
+        let other = [
+            text.replace('-', ""),
+            format!("{{{text}}}"),
+            format!("urn:uuid:{text}"),
+            text.replace('-', "0"),
+            text[1..].to_owned(),
+        ];
+        assert_eq!(other.map(|text| ExecutionId::parse(&text)), [None; 5]);
     }
 
     #[test]

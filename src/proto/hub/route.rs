@@ -424,8 +424,7 @@ impl Hub {
     }
 
     fn success(&self, caller: &Caller, name: &str, mut body: Body) -> Envelope {
-        let head = self.head(caller, 1);
-        head.into_iter().rev().for_each(|(name, part)| body.put_first(name, part));
+        body.put_first(self.head(caller, 1).into_iter());
         Envelope { name: reply_name(name), body }
     }
 

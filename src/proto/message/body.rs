@@ -81,6 +81,15 @@ impl Body {
         Self(parts)
     }
 
+    /// These parameters; their names are unique.
+    pub(crate) fn of<const N: usize>(parts: [(&'static str, Part); N]) -> Self {
+        debug_assert!(
+            parts.iter().enumerate().all(|(i, (a, _))| parts[..i].iter().all(|(b, _)| a != b)),
+            "a name twice"
+        );
+        Self(parts.into_iter().map(|(name, part)| (Text::from_static(name), part)).collect())
+    }
+
     /// The parameter.
     pub fn get(&self, name: &str) -> Option<&Part> {
         self.0.iter().find(|(n, _)| n == name).map(|(_, p)| p)
@@ -157,12 +166,17 @@ impl Body {
         }
     }
 
-    /// Puts a parameter in front of the others. One that is here keeps its part, and goes there.
-    pub(crate) fn put_first(&mut self, name: impl Into<Text>, part: impl Into<Part>) {
-        let name = name.into();
-        let part = self.remove(&name).unwrap_or_else(|| part.into());
-        self.0.reserve_exact(if self.0.capacity() == 0 { USUAL } else { 0 });
-        self.0.insert(0, (name, part));
+    /// Puts parameters, whose names are unique, in front of the others. One that is here keeps its part, and goes there.
+    pub(crate) fn put_first(&mut self, parts: impl ExactSizeIterator<Item = (Text, Part)>) {
+        self.0.reserve_exact(if self.0.capacity() == 0 { USUAL } else { parts.len() });
+        let mut rest = self.0.len();
+        for (name, part) in parts {
+            let known = self.0[..rest].iter().position(|(known, _)| *known == name);
+            let part = known.map_or(part, |at| self.0.remove(at).1);
+            rest -= usize::from(known.is_some());
+            self.0.push((name, part));
+        }
+        self.0.rotate_left(rest);
     }
 
     /// Takes a parameter out.

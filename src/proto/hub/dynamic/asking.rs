@@ -151,16 +151,17 @@ impl Hub {
             Some(user) => (self.users[user].account.id.clone(), self.users[user].account.login.clone()),
             None => (Text::new(), Text::new()),
         };
-        let body = Body::new()
-            .with("qid", qid_of_call(call))
-            .with("executionid", id.text())
-            .with("name", method.name.clone())
-            .with("inputparameters", input)
-            .with("waitresponse", true)
-            .with("waitresponsems", i64::try_from(wait.as_millis()).unwrap_or(i64::MAX))
-            .with("userid", user_id)
-            .with("userlogin", login)
-            .with("chainid", order.chain.clone());
+        let body = Body::of([
+            ("qid", qid_of_call(call).into()),
+            ("executionid", id.text().into()),
+            ("name", method.name.clone().into()),
+            ("inputparameters", input),
+            ("waitresponse", true.into()),
+            ("waitresponsems", i64::try_from(wait.as_millis()).unwrap_or(i64::MAX).into()),
+            ("userid", user_id.into()),
+            ("userlogin", login.into()),
+            ("chainid", order.chain.clone().into()),
+        ]);
         let about = About { call: order.chain.clone(), ..About::default().and_user(order.user) };
         let message = Shared::new(Envelope::new("executemethod", body));
         if server.is_none()

@@ -194,6 +194,7 @@ Examples:
   CTIGATE_WEB__BIND=127.0.0.1:8055 ctigate serve       the same by the environment
   ctigate serve --log info,ctigate::transport=debug
 
+It runs on half of the cores, at most four; TOKIO_WORKER_THREADS in the environment says otherwise.
 Ctrl-C or SIGTERM stops it in order; a second one ends it at once.")]
     Serve {
         #[command(flatten)]

@@ -206,7 +206,7 @@ export function chatsPanel(gateway, { counted, seen }) {
     input.value = "";
     sending += 1;
     compose.setAttribute("aria-busy", "true");
-    if (!(await attempt(() => chats.send(open, words)))) input.value ||= words;
+    if (!(await attempt(() => chats.send(open, words)))) input.value = [words, input.value].filter(Boolean).join("\n");
     sending -= 1;
     if (!sending) compose.removeAttribute("aria-busy");
   }

@@ -3,6 +3,7 @@
 use axum::body::Body;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
 use ctigate_proto::codec;
 use ctigate_proto::hub::output::Answer;
 use ctigate_proto::message::{CallError, Code, Object, Value};
@@ -15,7 +16,7 @@ use crate::people;
 /// A value as the body of a response.
 pub fn json(value: &Value) -> Response {
     let text = codec::encode_value(value);
-    let mut response = Response::new(Body::from(text.into_bytes()));
+    let mut response = Response::new(Body::from(Bytes::from(text)));
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response
 }

@@ -249,7 +249,7 @@ pub(super) async fn serve(State(rpc): State<Arc<Rpc>>, request: Request) -> Resu
 }
 
 fn plain(format: Format, text: Text) -> Response {
-    let mut response = Response::new(Body::from(text.into_bytes()));
+    let mut response = Response::new(Body::from(bytes::Bytes::from(text)));
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(post::plain_type(format)));
     response
 }

@@ -8,6 +8,17 @@ pub fn text(shared: &Shared, format: Format) -> &Text {
     shared.text(format, |envelope| super::encode(envelope, format))
 }
 
+/// How many bytes the text of a message would take that nobody has asked for yet, where [`append`] can write it; right unless something in
+/// it must be escaped or is translated.
+pub fn expected(shared: &Shared, format: Format) -> Option<usize> {
+    (format == Format::Json && !shared.has_text(format)).then(|| super::json::size_of_message(shared.envelope()))
+}
+
+/// Appends the text of a message, for whoever is the only one that needs it. Only where [`expected`] says something.
+pub fn append(shared: &Shared, out: &mut Vec<u8>) {
+    super::json::append(shared.envelope(), out);
+}
+
 /// How many bytes a shared message takes in a format. Its text is made for that and kept for whoever sends it.
 pub fn size(shared: &Shared, format: Format) -> usize {
     text(shared, format).len()

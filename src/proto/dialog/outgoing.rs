@@ -16,6 +16,18 @@ pub struct Writer {
 }
 
 impl Writer {
+    /// About how long the one frame of `message` will be, if it has one that [`Self::append`] can write: for a message that nobody else is to
+    /// get. Right unless something in it must be escaped.
+    pub fn expected(&self, message: &Shared) -> Option<usize> {
+        // Far enough from where a message is cut that the guess does not matter.
+        codec::outgoing::expected(message, self.format).filter(|size| *size <= self.threshold / 8)
+    }
+
+    /// Appends the text of `message` to `out`. Only where [`Self::expected`] says something.
+    pub fn append(&self, message: &Shared, out: &mut Vec<u8>) {
+        codec::outgoing::append(message, out);
+    }
+
     /// Hands the frames of `message` to `frame`, in order. Encodes at most once per format, however many peers share it.
     /// `id` names the set, when one has to be made: a GUID that this connection has not seen.
     pub fn write(&self, message: &Shared, id: impl FnOnce() -> Text, mut frame: impl FnMut(&Text)) {

@@ -9,16 +9,17 @@ mod close;
 mod error;
 mod raw;
 mod shared;
+mod text;
 mod value;
 
 use std::hash::{BuildHasherDefault, Hasher};
 
 pub use body::{Body, Envelope, Part, Qid};
-pub use bytestring::ByteString as Text;
 pub use close::CloseReason;
 pub use error::{CallError, Code};
 pub use raw::{Format, Grammar, Kind, Raw};
 pub use shared::Shared;
+pub use text::Text;
 pub use value::{Number, Object, Value};
 
 /// What a peer says of itself in `whoareyou` and `iam`.

@@ -35,14 +35,16 @@ pub enum Kind {
     Object,
 }
 
-/// What a codec offers for the fragments it made: reading them again. Implemented by the codecs; it lets the Hub open a
-/// fragment without knowing any format.
-pub trait Grammar: Sync {
+/// What a codec offers for the fragments of one kind that it made: reading them again. It lets the Hub open a fragment without knowing any
+/// format.
+#[derive(Debug)]
+pub struct Grammar {
     /// The format of the fragments.
-    fn format(&self) -> Format;
-
+    pub format: Format,
+    /// What they hold.
+    pub kind: Kind,
     /// Opens a fragment that this grammar has validated. Cannot fail for those; anything else gives `Null`.
-    fn open(&self, text: &Text, kind: Kind) -> Value;
+    pub open: fn(&Text, Kind) -> Value,
 }
 
 /// One value as validated bytes of one format: in JSON the text of the value, in XML what stands between the start and the
@@ -50,14 +52,13 @@ pub trait Grammar: Sync {
 #[derive(Clone)]
 pub struct Raw {
     text: Text,
-    kind: Kind,
-    grammar: &'static dyn Grammar,
+    grammar: &'static Grammar,
 }
 
 impl Raw {
-    /// For codecs only: `text` has been validated by `grammar` as a value of this kind, and holds no repeated member name.
-    pub fn new(text: Text, kind: Kind, grammar: &'static dyn Grammar) -> Self {
-        Self { text, kind, grammar }
+    /// For codecs only: `text` has been validated by `grammar` as a value of its kind, and holds no repeated member name.
+    pub fn new(text: Text, grammar: &'static Grammar) -> Self {
+        Self { text, grammar }
     }
 
     /// The bytes.
@@ -67,22 +68,22 @@ impl Raw {
 
     /// What it holds.
     pub fn kind(&self) -> Kind {
-        self.kind
+        self.grammar.kind
     }
 
     /// The format of the bytes.
     pub fn format(&self) -> Format {
-        self.grammar.format()
+        self.grammar.format
     }
 
     /// The value, opened.
     pub fn open(&self) -> Value {
-        self.grammar.open(&self.text, self.kind)
+        (self.grammar.open)(&self.text, self.grammar.kind)
     }
 }
 
 impl fmt::Debug for Raw {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Raw({:?}, {:?}, {} bytes)", self.format(), self.kind, self.text.len())
+        write!(f, "Raw({:?}, {:?}, {} bytes)", self.format(), self.kind(), self.text.len())
     }
 }

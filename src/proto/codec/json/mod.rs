@@ -14,7 +14,7 @@ use super::names::{self, Name, Names, ONCE, Unique};
 use super::{DecodeError, Limits, piece};
 use scan::{Failed, Scanner, Span};
 
-pub(super) use write::{encode, encode_value};
+pub(super) use write::{append, encode, encode_value, size_of_message};
 
 /// Reads one message.
 pub(super) fn decode(text: &Text, limits: &Limits) -> Result<Envelope, DecodeError> {
@@ -33,19 +33,13 @@ pub(super) fn decode_value(text: &Text, depth: usize) -> Result<Value, DecodeErr
     tree::read(text, depth)
 }
 
-/// The grammar of fragments that this codec made.
-struct Json;
+/// The grammars of fragments that this codec made, by kind.
+static SCALAR: Grammar = Grammar { format: Format::Json, kind: Kind::Scalar, open };
+static ARRAY: Grammar = Grammar { format: Format::Json, kind: Kind::Array, open };
+static OBJECT: Grammar = Grammar { format: Format::Json, kind: Kind::Object, open };
 
-static JSON: Json = Json;
-
-impl Grammar for Json {
-    fn format(&self) -> Format {
-        Format::Json
-    }
-
-    fn open(&self, text: &Text, _kind: Kind) -> Value {
-        tree::read(text, super::MAX_DEPTH).unwrap_or(Value::Null)
-    }
+fn open(text: &Text, _: Kind) -> Value {
+    tree::read(text, super::MAX_DEPTH).unwrap_or(Value::Null)
 }
 
 /// Reads messages out of one text.
@@ -145,8 +139,8 @@ impl<'a> Reader<'a> {
                 let span = self.scan.string()?;
                 Value::String(self.string(span))
             }
-            Some(b'{') => return self.fragment(Kind::Object),
-            Some(b'[') => return self.fragment(Kind::Array),
+            Some(b'{') => return self.fragment(&OBJECT),
+            Some(b'[') => return self.fragment(&ARRAY),
             _ => {
                 self.scan.scalar()?;
                 self.plain(start)
@@ -159,11 +153,11 @@ impl<'a> Reader<'a> {
     fn qid(&mut self) -> Result<Part, Failed> {
         let start = self.scan.at();
         let part = match self.scan.peek() {
-            Some(b'{') => self.fragment(Kind::Object)?,
-            Some(b'[') => self.fragment(Kind::Array)?,
+            Some(b'{') => self.fragment(&OBJECT)?,
+            Some(b'[') => self.fragment(&ARRAY)?,
             _ => {
                 self.scan.scalar()?;
-                Part::Raw(Raw::new(self.slice(start), Kind::Scalar, &JSON))
+                Part::Raw(Raw::new(self.slice(start), &SCALAR))
             }
         };
         let length = self.scan.at() - start;
@@ -174,11 +168,11 @@ impl<'a> Reader<'a> {
     }
 
     /// An object or array: its bytes, or its value when a name in it is repeated and it must be written anew.
-    fn fragment(&mut self, kind: Kind) -> Result<Part, Failed> {
+    fn fragment(&mut self, grammar: &'static Grammar) -> Result<Part, Failed> {
         let start = self.scan.at();
         let repeated = self.scan.container(&mut self.names, 2)?;
         let text = self.slice(start);
-        Ok(if repeated { Part::Value(JSON.open(&text, kind)) } else { Part::Raw(Raw::new(text, kind, &JSON)) })
+        Ok(if repeated { Part::Value(open(&text, grammar.kind)) } else { Part::Raw(Raw::new(text, grammar)) })
     }
 
     /// The number or literal that begins at `start` and ends where the scanner stands.

@@ -376,6 +376,23 @@ pub(super) fn skip_plain(bytes: &[u8], mut at: usize) -> usize {
     at
 }
 
+/// Whether nothing in it is a quote, a backslash or a control character: what is asked of nearly every name and word that is written.
+#[inline]
+pub(super) fn is_plain(bytes: &[u8]) -> bool {
+    let (words, tail) = bytes.as_chunks::<8>();
+    let hits = words.iter().fold(0, |hits, word| hits | special(u64::from_le_bytes(*word)));
+    // What is left is looked at together with what stands before it, or in two pieces that overlap.
+    let last = match (tail, bytes.last_chunk::<8>(), tail.first_chunk::<4>(), tail.last_chunk::<4>()) {
+        ([], ..) => 0,
+        (_, Some(last), ..) => special(u64::from_le_bytes(*last)),
+        (_, None, Some(first), Some(last)) => {
+            special(u64::from(u32::from_le_bytes(*first)) | u64::from(u32::from_le_bytes(*last)) << 32)
+        }
+        (few, ..) => u64::from(few.iter().any(|byte| *byte < 0x20 || matches!(byte, b'"' | b'\\'))),
+    };
+    hits | last == 0
+}
+
 /// Where a quote, a backslash or a control character is among eight bytes: its high bit is set, and the lowest that is set is right.
 #[inline]
 fn special(word: u64) -> u64 {

@@ -1,43 +1,47 @@
 //! Writing JSON: compact, in raw UTF-8, into one buffer whose size is reckoned beforehand.
 
-use std::fmt::Write;
+use std::io::Write;
 
-use crate::message::{Envelope, Format, Object, Part, Text, Value};
+use crate::message::{Envelope, Format, Part, Text, Value};
 
-use super::scan::skip_plain;
+use super::scan::{is_plain, skip_plain};
 
 /// Writes one message.
 pub(in super::super) fn encode(envelope: &Envelope) -> Text {
-    let mut out = String::with_capacity(size_of_message(envelope));
-    out.push('[');
-    string(&mut out, &envelope.name);
-    out.push_str(",{");
+    let mut out = Vec::with_capacity(size_of_message(envelope));
+    append(envelope, &mut out);
+    text(&out)
+}
+
+/// Appends one message.
+pub(in super::super) fn append(envelope: &Envelope, out: &mut Vec<u8>) {
+    out.push(b'[');
+    string(out, &envelope.name);
+    out.extend_from_slice(b",{");
     for (i, (name, part)) in envelope.body.iter().enumerate() {
-        if i > 0 {
-            out.push(',');
-        }
-        string(&mut out, name);
-        out.push(':');
+        member(out, i, name);
         match part {
-            Part::Value(v) => value(&mut out, v),
-            Part::Raw(raw) if raw.format() == Format::Json => out.push_str(raw.text()),
-            Part::Raw(raw) => value(&mut out, &raw.open()),
+            Part::Value(v) => value(out, v),
+            Part::Raw(raw) if raw.format() == Format::Json => out.extend_from_slice(raw.text().as_bytes()),
+            Part::Raw(raw) => value(out, &raw.open()),
         }
     }
-    out.push_str("}]");
-    out.into()
+    out.extend_from_slice(b"}]");
 }
 
 /// Writes one value.
 pub(in super::super) fn encode_value(v: &Value) -> Text {
-    let mut out = String::with_capacity(size_of(v));
+    let mut out = Vec::with_capacity(size_of(v));
     value(&mut out, v);
-    out.into()
+    text(&out)
 }
 
-/// How many bytes a message takes: right unless something must be escaped or is translated. A text that fills its room takes one piece of the
-/// heap, any other two.
-pub(super) fn size_of_message(envelope: &Envelope) -> usize {
+fn text(written: &[u8]) -> Text {
+    Text::try_from(written).expect("texts were put together")
+}
+
+/// How many bytes a message takes: right unless something must be escaped or is translated.
+pub(in super::super) fn size_of_message(envelope: &Envelope) -> usize {
     // `["`, `",{`, `}]`, and a comma less than there are members.
     let frame = envelope.name.len() + 7 - usize::from(envelope.body.iter().len() > 0);
     envelope.body.iter().fold(frame, |sum, (name, part)| {
@@ -66,68 +70,72 @@ fn size_of(v: &Value) -> usize {
     }
 }
 
-fn value(out: &mut String, v: &Value) {
+fn value(out: &mut Vec<u8>, v: &Value) {
     match v {
-        Value::Null => out.push_str("null"),
-        Value::Bool(true) => out.push_str("true"),
-        Value::Bool(false) => out.push_str("false"),
-        Value::Number(n) => out.push_str(n.as_str()),
+        Value::Null => out.extend_from_slice(b"null"),
+        Value::Bool(true) => out.extend_from_slice(b"true"),
+        Value::Bool(false) => out.extend_from_slice(b"false"),
+        Value::Number(n) => out.extend_from_slice(n.as_str().as_bytes()),
         Value::String(s) => string(out, s),
         Value::Array(items) => {
-            out.push('[');
+            out.push(b'[');
             for (i, item) in items.iter().enumerate() {
                 if i > 0 {
-                    out.push(',');
+                    out.push(b',');
                 }
                 value(out, item);
             }
-            out.push(']');
+            out.push(b']');
         }
-        Value::Object(members) => object(out, members),
+        Value::Object(members) => {
+            out.push(b'{');
+            for (i, (name, v)) in members.iter().enumerate() {
+                member(out, i, name);
+                value(out, v);
+            }
+            out.push(b'}');
+        }
     }
 }
 
-fn object(out: &mut String, members: &Object) {
-    out.push('{');
-    for (i, (name, v)) in members.iter().enumerate() {
-        if i > 0 {
-            out.push(',');
-        }
-        string(out, name);
-        out.push(':');
-        value(out, v);
+/// The name of a member, and what stands around it.
+fn member(out: &mut Vec<u8>, place: usize, name: &str) {
+    if place > 0 {
+        out.push(b',');
     }
-    out.push('}');
+    string(out, name);
+    out.push(b':');
 }
 
-fn string(out: &mut String, s: &str) {
-    out.push('"');
-    let first = skip_plain(s.as_bytes(), 0);
-    if first == s.len() {
-        out.push_str(s);
+fn string(out: &mut Vec<u8>, s: &str) {
+    let s = s.as_bytes();
+    out.reserve(s.len() + 2);
+    out.push(b'"');
+    if is_plain(s) {
+        out.extend_from_slice(s);
     } else {
-        escaped(out, s, first);
+        escaped(out, s);
     }
-    out.push('"');
+    out.push(b'"');
 }
 
-/// The inside of a string, of which the first byte to be escaped is at `first`.
-fn escaped(out: &mut String, s: &str, first: usize) {
-    let (mut done, mut at) = (0, first);
+/// The inside of a string of which something must be escaped.
+fn escaped(out: &mut Vec<u8>, s: &[u8]) {
+    let (mut done, mut at) = (0, skip_plain(s, 0));
     loop {
-        out.push_str(&s[done..at]);
-        let Some(&byte) = s.as_bytes().get(at) else { break };
+        out.extend_from_slice(&s[done..at]);
+        let Some(&byte) = s.get(at) else { break };
         match byte {
-            b'"' => out.push_str("\\\""),
-            b'\\' => out.push_str("\\\\"),
-            b'\n' => out.push_str("\\n"),
-            b'\r' => out.push_str("\\r"),
-            b'\t' => out.push_str("\\t"),
-            0x08 => out.push_str("\\b"),
-            0x0c => out.push_str("\\f"),
-            _ => write!(out, "\\u{byte:04x}").expect("writing to a String cannot fail"),
+            b'"' => out.extend_from_slice(b"\\\""),
+            b'\\' => out.extend_from_slice(b"\\\\"),
+            b'\n' => out.extend_from_slice(b"\\n"),
+            b'\r' => out.extend_from_slice(b"\\r"),
+            b'\t' => out.extend_from_slice(b"\\t"),
+            0x08 => out.extend_from_slice(b"\\b"),
+            0x0c => out.extend_from_slice(b"\\f"),
+            _ => write!(out, "\\u{byte:04x}").expect("writing to memory cannot fail"),
         }
         done = at + 1;
-        at = skip_plain(s.as_bytes(), done);
+        at = skip_plain(s, done);
     }
 }

@@ -57,27 +57,20 @@ pub(super) fn decode_all(text: &Text, limits: &Limits) -> Result<Vec<Envelope>, 
     Ok(messages)
 }
 
-/// The grammar of fragments that this codec made: what stands between the tags of an object or array.
-struct Xml;
+/// The grammars of fragments that this codec made, by kind: what stands between the tags of an object or array.
+static ARRAY: Grammar = Grammar { format: Format::Xml, kind: Kind::Array, open };
+static OBJECT: Grammar = Grammar { format: Format::Xml, kind: Kind::Object, open };
 
-static XML: Xml = Xml;
-
-impl Grammar for Xml {
-    fn format(&self) -> Format {
-        Format::Xml
-    }
-
-    fn open(&self, text: &Text, kind: Kind) -> Value {
-        let limits = Limits { depth: MAX_DEPTH, qid: 0 };
-        let mut reader = Reader::new(text, Pull::fragment(text), &limits);
-        let parent = Element::parent_of_fragment();
-        let value = match kind {
-            Kind::Object => reader.object(&parent, 1).map(Value::Object),
-            Kind::Array => reader.array(&parent, 1).map(Value::Array),
-            Kind::Scalar => return Value::Null,
-        };
-        value.unwrap_or(Value::Null)
-    }
+fn open(text: &Text, kind: Kind) -> Value {
+    let limits = Limits { depth: MAX_DEPTH, qid: 0 };
+    let mut reader = Reader::new(text, Pull::fragment(text), &limits);
+    let parent = Element::parent_of_fragment();
+    let value = match kind {
+        Kind::Object => reader.object(&parent, 1).map(Value::Object),
+        Kind::Array => reader.array(&parent, 1).map(Value::Array),
+        Kind::Scalar => return Value::Null,
+    };
+    value.unwrap_or(Value::Null)
 }
 
 /// A value that is neither object nor array.
@@ -140,9 +133,9 @@ impl<'a> Reader<'a> {
     /// The value of one parameter: a scalar opened, anything else validated. A fragment with CDATA, a comment or a repeated
     /// name is opened too, because it must be written anew.
     fn part(&mut self, param: &Element<'a>) -> Result<Part, DecodeError> {
-        let kind = match param.kind {
-            Type::Object => Kind::Object,
-            Type::Array => Kind::Array,
+        let grammar = match param.kind {
+            Type::Object => &OBJECT,
+            Type::Array => &ARRAY,
             _ => return self.scalar(param).map(|scalar| Part::Value(self.opened(scalar))),
         };
         self.pull.forget_oddities();
@@ -150,9 +143,9 @@ impl<'a> Reader<'a> {
         let repeated = self.validate(param, 2)?;
         let text = if param.empty { Text::new() } else { self.slice(self.pull.content_since(start)) };
         Ok(if repeated || self.pull.saw_oddities() {
-            Part::Value(XML.open(&text, kind))
+            Part::Value(open(&text, grammar.kind))
         } else {
-            Part::Raw(Raw::new(text, kind, &XML))
+            Part::Raw(Raw::new(text, grammar))
         })
     }
 

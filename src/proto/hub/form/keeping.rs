@@ -53,7 +53,7 @@ impl Hub {
             name: text("name"),
             caption: text("caption"),
             user,
-            call: (!chain.is_empty()).then(|| CallId(chain)),
+            call: (!chain.is_empty()).then_some(CallId(chain)),
             kind: FormKind::parse(&text("kind")).unwrap_or_default(),
             one: body.get("one").and_then(Value::to_bool).unwrap_or(false),
             input: body.get("input").and_then(Value::as_object).cloned().unwrap_or_default(),

@@ -104,7 +104,7 @@ impl Hub {
         let other = if row.talk.is_some() && row.inside.first() != Some(&row.caller) {
             people().next()
         } else {
-            people().last()
+            people().next_back()
         };
         let mut entry = Object::new()
             .with("chainid", row.call.0.clone())

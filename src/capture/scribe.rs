@@ -254,7 +254,9 @@ impl Scribe {
                 let shown = shown.map(|shown| shown.as_ref().map(|shown| self.instead(shown)));
                 Out::Authenticate { ticket: *ticket, peer: *peer, login: &attempt.login, shown }
             }
-            Output::Fetch { ticket, fetch } => Out::Fetch { ticket: *ticket, fetch: self.of_fetch(fetch.clone()) },
+            Output::Fetch { ticket, fetch } => {
+                Out::Fetch { ticket: *ticket, fetch: self.of_fetch(Fetch::clone(fetch)) }
+            }
             Output::Pbx(command) => Out::Pbx(command),
             Output::Record(record) => Out::Record(match record.clone() {
                 Record::Session(session) => {

@@ -555,8 +555,8 @@ impl Engine {
                         after.wake.push(Arc::clone(&entry.outbox));
                     }
                 }
-                Output::Authenticate { ticket, peer, attempt } => after.logins.push((ticket, peer, attempt)),
-                Output::Fetch { ticket, fetch } => after.fetches.push((ticket, fetch)),
+                Output::Authenticate { ticket, peer, attempt } => after.logins.push((ticket, peer, *attempt)),
+                Output::Fetch { ticket, fetch } => after.fetches.push((ticket, *fetch)),
                 Output::Pbx(command) => (self.outlets.pbx)(command),
                 Output::Record(record) => {
                     set |= matches!(record, Record::Kept(_) | Record::FormEnded { .. });

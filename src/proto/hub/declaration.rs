@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use crate::message::{Object, Text, Value};
+use crate::message::{Number, Object, Text, Value};
 
 use super::ids::ZERO_GUID;
 
@@ -97,6 +97,8 @@ pub struct Method {
     pub target: Target,
     /// How long a result is awaited; at most a minute.
     pub wait: Duration,
+    /// The same as whoever carries it out is told, milliseconds.
+    pub wait_ms: Number,
     /// What it takes. `None`: the CRM declared no list, and nothing is checked.
     pub input: Option<Vec<Parameter>>,
     /// What it gives, likewise.
@@ -116,6 +118,11 @@ pub struct Form {
     pub output: Option<Vec<Parameter>>,
 }
 
+/// A wait as it is told.
+pub fn milliseconds(wait: Duration) -> Number {
+    i64::try_from(wait.as_millis()).unwrap_or(i64::MAX).into()
+}
+
 /// Reads `methods`. What is not a method is left out and described in the second list.
 pub fn methods(list: Option<&Value>) -> (Vec<Method>, Vec<String>) {
     read(list, "methods", |o, odd| {
@@ -129,9 +136,11 @@ pub fn methods(list: Option<&Value>) -> (Vec<Method>, Vec<String>) {
             }
         };
         let wait = o.get("waitms").and_then(Value::to_i64).and_then(|ms| u64::try_from(ms).ok()).filter(|ms| *ms > 0);
+        let wait = wait.map_or(DEFAULT_WAIT, Duration::from_millis).min(MAX_WAIT);
         Some(Method {
             target,
-            wait: wait.map_or(DEFAULT_WAIT, Duration::from_millis).min(MAX_WAIT),
+            wait,
+            wait_ms: milliseconds(wait),
             input: parameters(o.get("inputparameters"), &name, odd),
             output: parameters(o.get("outputparameters"), &name, odd),
             name,
@@ -241,7 +250,7 @@ pub(super) fn coerce(values: Object, declared: &[Parameter]) -> Object {
             let kind = declared.iter().find(|p| p.name == name).map(|p| p.kind);
             let value = match (kind, &value) {
                 (Some(Kind::Int | Kind::Float), Value::String(s)) => {
-                    crate::message::Number::parse(s.clone()).map_or(value, Value::Number)
+                    Number::parse(s.clone()).map_or(value, Value::Number)
                 }
                 (Some(Kind::Bool), Value::String(_) | Value::Number(_)) => value.to_bool().map_or(value, Value::Bool),
                 (Some(Kind::String), Value::Number(_) | Value::Bool(_)) => value.to_text().map_or(value, Value::String),

@@ -77,7 +77,7 @@ impl Hub {
         self.next_ticket += 1;
         let key = self.timers.set(self.now + FETCH_WAIT, Timer::Fetch(ticket));
         self.fetches.open.insert(ticket, Waiting { caller: caller.clone(), method, then, key });
-        self.out.push_back(Output::Fetch { ticket, fetch });
+        self.out.push_back(Output::Fetch { ticket, fetch: Box::new(fetch) });
         Ok(None)
     }
 

@@ -723,12 +723,15 @@ impl Hub {
     }
 }
 
-/// The qid of a call we make. As long as its room: a text with room to spare would take a piece of the heap more.
+/// The qid of a call we make.
 pub(super) fn qid_of_call(number: u64) -> Text {
     let mut digits = itoa::Buffer::new();
     let digits = digits.format(number);
-    let mut qid = String::with_capacity(1 + digits.len());
-    qid.push('c');
-    qid.push_str(digits);
-    qid.into()
+    let mut qid = SmallString::new();
+    qid.extend_from_slice(b"c");
+    qid.extend_from_slice(digits.as_bytes());
+    Text::try_from(&qid[..]).expect("digits")
 }
+
+/// Long enough for a letter and a number.
+type SmallString = smallvec::SmallVec<[u8; 24]>;

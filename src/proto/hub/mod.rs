@@ -271,11 +271,10 @@ impl Hub {
 
     /// What follows, until `None`. Worth calling after every [`Self::handle`] and [`Self::handle_timeout`].
     pub fn poll_output(&mut self) -> Option<Output> {
-        let output = self.out.pop_front();
-        if output.is_none() && self.out.capacity() > 4096 {
+        if self.out.is_empty() && self.out.capacity() > 4096 {
             self.out = VecDeque::new();
         }
-        output
+        self.out.pop_front()
     }
 
     /// When to call [`Self::handle_timeout`] at the latest.

@@ -48,14 +48,14 @@ pub enum Output {
         /// The link's peer, whose address counts for the throttle.
         peer: PeerId,
         /// The login.
-        attempt: Attempt,
+        attempt: Box<Attempt>,
     },
     /// Fetch something that is outside; [`super::Input::Fetched`] is due.
     Fetch {
         /// To be handed back.
         ticket: Ticket,
         /// What.
-        fetch: Fetch,
+        fetch: Box<Fetch>,
     },
     /// Tell the telephone system.
     Pbx(telephony::Command),

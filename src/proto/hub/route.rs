@@ -541,7 +541,7 @@ impl Hub {
         let peer = caller.peer;
         let pending = PendingLogin { caller, login: attempt.login.clone(), expires: attempt.expires, key };
         self.logins.insert(ticket, pending);
-        self.out.push_back(Output::Authenticate { ticket, peer, attempt });
+        self.out.push_back(Output::Authenticate { ticket, peer, attempt: Box::new(attempt) });
         Ok(None)
     }
 

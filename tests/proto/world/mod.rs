@@ -561,7 +561,7 @@ impl World {
                 }
                 Output::Fan { to, message } => to.iter().for_each(|to| self.deliver(*to, &message)),
                 Output::Close { peer, reason } => self.end(peer, reason),
-                Output::Authenticate { ticket, attempt, .. } if self.hold => self.held.push((ticket, attempt)),
+                Output::Authenticate { ticket, attempt, .. } if self.hold => self.held.push((ticket, *attempt)),
                 Output::Authenticate { ticket, attempt, .. } => {
                     let verdict = self.verify(&attempt);
                     self.hear_in(Input::Authenticated { ticket, verdict });
@@ -571,9 +571,9 @@ impl World {
                     self.archive.record(&record);
                     self.records.push(record);
                 }
-                Output::Fetch { ticket, fetch } if self.dumb => self.unanswered.push((ticket, fetch)),
+                Output::Fetch { ticket, fetch } if self.dumb => self.unanswered.push((ticket, *fetch)),
                 Output::Fetch { ticket, fetch } => {
-                    let result = self.archive.answer(fetch);
+                    let result = self.archive.answer(*fetch);
                     self.hear_in(Input::Fetched { ticket, result });
                 }
                 Output::Answer { ticket, answer } => {

@@ -8,7 +8,7 @@ use crate::hub::{Hub, Peer};
 use crate::message::{Body, CallError, Code, Part, PeerId};
 use crate::telephony::Outcome;
 
-use super::{Asker, By, Done, Execution, opened};
+use super::{Asker, By, Done, Execution, Targets, opened};
 
 impl Hub {
     /// `methodresult` of a CRM or a tab.
@@ -71,9 +71,9 @@ impl Hub {
     }
 
     /// Who can carry out a method directed to the user's own tabs.
-    pub(super) fn client_targets(&self, user: Option<UserIx>) -> Vec<PeerId> {
-        let Some(user) = user else { return Vec::new() };
-        let mut to = self.tabs_hearing(user, "executemethod");
+    pub(super) fn client_targets(&self, user: Option<UserIx>) -> Targets {
+        let Some(user) = user else { return Targets::new() };
+        let mut to = Targets::from_vec(self.tabs_hearing(user, "executemethod"));
         to.extend(self.links.iter().filter(|l| l.tunnel.contains_key(&user)).filter_map(|l| l.peer));
         to
     }

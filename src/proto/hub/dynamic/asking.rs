@@ -13,7 +13,7 @@ use crate::hub::{Hub, Peer};
 use crate::message::{Body, CallError, Code, Envelope, Part, Shared, Text, Value};
 use crate::telephony::{Ask, Outcome, RunId};
 
-use super::{Asker, Done, Execution, Order};
+use super::{Asker, Done, Execution, Order, Targets};
 
 impl Hub {
     /// A scenario asks.
@@ -125,7 +125,7 @@ impl Hub {
             Ok(input) => input,
             Err(why) => return self.refuse(asker, order, Outcome::BadInput(why)),
         };
-        let targets = match method.target {
+        let targets: Targets = match method.target {
             Target::Server => self.links[link].peer.into_iter().collect(),
             Target::Client => self.client_targets(order.user),
         };
@@ -145,19 +145,21 @@ impl Hub {
             }
         }
         let id = self.ids.execution();
+        let text = id.text();
         let call = self.call_number();
         let wait = order.deadline.unwrap_or(method.wait).clamp(Duration::from_millis(1), MAX_WAIT);
+        let wait_ms = if wait == method.wait { method.wait_ms.clone() } else { declaration::milliseconds(wait) };
         let (user_id, login) = match order.user {
             Some(user) => (self.users[user].account.id.clone(), self.users[user].account.login.clone()),
             None => (Text::new(), Text::new()),
         };
         let body = Body::of([
             ("qid", qid_of_call(call).into()),
-            ("executionid", id.text().into()),
+            ("executionid", text.clone().into()),
             ("name", method.name.clone().into()),
             ("inputparameters", input),
             ("waitresponse", true.into()),
-            ("waitresponsems", i64::try_from(wait.as_millis()).unwrap_or(i64::MAX).into()),
+            ("waitresponsems", Value::Number(wait_ms).into()),
             ("userid", user_id.into()),
             ("userlogin", login.into()),
             ("chainid", order.chain.clone().into()),
@@ -196,6 +198,7 @@ impl Hub {
             asker,
             link: server,
             targets,
+            text,
             call,
             fallback: order.fallback,
             late: order.late.min(Duration::from_secs(3600)),

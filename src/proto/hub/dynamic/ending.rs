@@ -37,6 +37,7 @@ impl Hub {
         let Some(execution) = self.executions.in_flight.get_mut(&id) else { return };
         execution.key = key;
         let (mut targets, fallback) = (execution.targets.clone(), execution.fallback.take());
+        let text = execution.text.clone();
         let started = execution.started;
         let waits = match &execution.asker {
             Asker::Scenario(run) => Some(Asker::Scenario(*run)),
@@ -45,7 +46,7 @@ impl Hub {
         };
         let millis = i64::try_from(late.as_millis()).unwrap_or(i64::MAX);
         let qid = self.call_qid();
-        let body = Body::new().with("qid", qid).with("executionid", id.text()).with("waitresponsems", millis);
+        let body = Body::new().with("qid", qid).with("executionid", text.clone()).with("waitresponsems", millis);
         // For a link it is a call of its own; a tab hears it as an event, if it subscribed.
         let event = Event::of("executemethodwaitaborted");
         targets.retain(|t| !matches!(self.peers.get(t), Some(Peer::Tab(tab)) if !tab.hears(event)));
@@ -61,7 +62,7 @@ impl Hub {
         }
         self.method_done(&method, link, outcome, started);
         if let Some(asker) = waits {
-            self.deliver(asker, Some(id), &method, Done::new(Outcome::Timeout), fallback);
+            self.deliver(asker, Some(text), &method, Done::new(Outcome::Timeout), fallback);
         }
     }
 
@@ -144,7 +145,7 @@ impl Hub {
             execution.targets.iter().filter(|t| Some(**t) != answered && self.peers.contains_key(t)).copied().collect();
         if !others.is_empty() {
             let qid = self.call_qid();
-            let body = Body::new().with("qid", qid).with("executionid", id.text());
+            let body = Body::new().with("qid", qid).with("executionid", execution.text.clone());
             self.share(&others, Arc::new(Envelope::new("cancelmethod", body).into()));
         }
         let method = execution.method.name.clone();
@@ -166,7 +167,7 @@ impl Hub {
             }
             return;
         }
-        self.deliver(execution.asker, Some(id), &method, done, execution.fallback);
+        self.deliver(execution.asker, Some(execution.text), &method, done, execution.fallback);
     }
 
     fn method_done(&mut self, method: &Text, link: Option<usize>, outcome: &'static str, started: Time) {
@@ -193,7 +194,7 @@ impl Hub {
     pub(super) fn deliver(
         &mut self,
         asker: Asker,
-        id: Option<ExecutionId>,
+        id: Option<Text>,
         method: &str,
         done: Done,
         fallback: Option<Object>,
@@ -218,7 +219,7 @@ impl Hub {
             }
             Asker::Api(ticket) => {
                 if outcome != Outcome::Cancelled {
-                    let execution = id.map(ExecutionId::text).unwrap_or_default();
+                    let execution = id.unwrap_or_default();
                     let answer = Answer::Outcome { outcome, execution, error };
                     self.out.push_back(Output::Answer { ticket, answer });
                 }
@@ -231,7 +232,7 @@ impl Hub {
     fn method_result_to_tab(
         &mut self,
         caller: &Caller,
-        id: Option<ExecutionId>,
+        id: Option<Text>,
         method: &str,
         outcome: Result<Part, Outcome>,
         error: i64,
@@ -239,7 +240,7 @@ impl Hub {
         if !self.peers.contains_key(&caller.peer) {
             return;
         }
-        let mut body = Body::new().with_some("executionid", id.map(ExecutionId::text));
+        let mut body = Body::new().with_some("executionid", id);
         let output = match outcome {
             Ok(output) => output,
             Err(outcome) => {

@@ -13,6 +13,8 @@ use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::Arc;
 use std::time::Duration;
 
+use smallvec::SmallVec;
+
 use crate::Time;
 use crate::message::{Code, Object, Part, PeerId, Text, Value};
 use crate::telephony::{CallId, Outcome, RunId};
@@ -68,6 +70,9 @@ pub(super) struct Order {
     pub(super) chain: Text,
 }
 
+/// Who is asked: mostly one.
+pub(super) type Targets = SmallVec<[PeerId; 2]>;
+
 /// One execution that somebody waits for.
 #[derive(Debug)]
 pub(super) struct Execution {
@@ -76,7 +81,9 @@ pub(super) struct Execution {
     /// The link that answers; `None`: the user's tabs.
     pub(super) link: Option<usize>,
     /// Who was asked and may still answer.
-    targets: Vec<PeerId>,
+    targets: Targets,
+    /// Its id as peers see it.
+    text: Text,
     /// The number of the call by which it was asked.
     call: u64,
     fallback: Option<Object>,

@@ -725,10 +725,25 @@ fn wake(mut all: SmallVec<[Arc<Outbox>; 4]>) {
     {
         while all.len() > AT_ONCE {
             let some: Vec<_> = all.drain(all.len() - AT_ONCE..).collect();
-            runtime.spawn(async move { some.iter().for_each(|outbox| outbox.wake()) });
+            runtime.spawn(async move { send(&some) });
         }
     }
-    all.iter().for_each(|outbox| outbox.wake());
+    send(&all);
+}
+
+/// Makes ready what each of them has, and then sends it all: so a call to the kernel, which takes much of the cache for itself, is not
+/// followed by work on messages but by the next call.
+fn send(all: &[Arc<Outbox>]) {
+    for some in all.chunks(AT_ONCE) {
+        let mut ready = 0_u64;
+        for (n, outbox) in some.iter().enumerate() {
+            ready |= u64::from(outbox.begin_wake()) << n;
+        }
+        while ready != 0 {
+            some[ready.trailing_zeros() as usize].end_wake();
+            ready &= ready - 1;
+        }
+    }
 }
 
 impl std::fmt::Debug for Engine {

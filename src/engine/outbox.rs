@@ -24,10 +24,25 @@ pub struct Outbox {
     limit: Limit,
 }
 
-/// Takes from an outbox at once and without waiting, in the task of whoever filled it.
+/// Takes from an outbox at once and without waiting, in the task of whoever filled it. In two steps, so that whoever has filled many does the
+/// first for all of them and then the second: what one step needs is still at hand for the next outbox.
 pub trait Taker: Send + Sync {
-    /// Takes what it can. False when something is left, or may be left, that the connection's own task must see to.
-    fn take_now(&self, outbox: &Outbox) -> bool;
+    /// Takes what waits and makes it ready to be sent.
+    fn take(&self, outbox: &Outbox) -> Taken;
+
+    /// Sends what is ready, as far as that goes. False when something is left, or may be left, that the connection's own task must see to.
+    fn send(&self) -> bool;
+}
+
+/// What came of [`Taker::take`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Taken {
+    /// It is ready: [`Taker::send`] is due.
+    Ready,
+    /// Nothing is to be done.
+    Nothing,
+    /// Something is left, or may be left, that the connection's own task must see to.
+    Left,
 }
 
 /// What came of [`Outbox::push`].
@@ -118,7 +133,24 @@ impl Outbox {
 
     /// Has what waits taken: at once where there is a taker, else by the connection's own task, which is woken.
     pub fn wake(&self) {
-        if !self.taker.get().is_some_and(|taker| taker.take_now(self)) {
+        if self.begin_wake() {
+            self.end_wake();
+        }
+    }
+
+    /// The first half of [`Self::wake`]. Whether the second is due.
+    pub fn begin_wake(&self) -> bool {
+        match self.taker.get().map_or(Taken::Left, |taker| taker.take(self)) {
+            Taken::Ready => return true,
+            Taken::Nothing => {}
+            Taken::Left => self.wake_owner(),
+        }
+        false
+    }
+
+    /// The second half of [`Self::wake`].
+    pub fn end_wake(&self) {
+        if !self.taker.get().is_some_and(|taker| taker.send()) {
             self.wake_owner();
         }
     }
@@ -237,20 +269,25 @@ mod tests {
         assert_eq!([owed("c"), owed("d")], [true, false]);
     }
 
-    /// Takes one message and leaves the rest.
-    struct One;
+    /// Takes all, and sends no more than one message.
+    #[derive(Default)]
+    struct One(Mutex<usize>);
 
     impl Taker for One {
-        fn take_now(&self, outbox: &Outbox) -> bool {
-            let all = taken(outbox).0;
-            all.len() < 2
+        fn take(&self, outbox: &Outbox) -> Taken {
+            *self.0.lock().unwrap() = taken(outbox).0.len();
+            Taken::Ready
+        }
+
+        fn send(&self) -> bool {
+            *self.0.lock().unwrap() < 2
         }
     }
 
     #[test]
     fn the_owner_is_woken_for_what_a_taker_leaves() {
         let outbox = Outbox::new(Limit { messages: 10, bytes: 10_000 });
-        outbox.attach(Arc::new(One));
+        outbox.attach(Arc::new(One::default()));
         let woken = || outbox.poll_ready(&mut Context::from_waker(std::task::Waker::noop())).is_ready();
         outbox.push(&message("a"));
         outbox.wake();

@@ -84,6 +84,26 @@ pub(super) fn put(out: &mut Vec<u8>, side: Side, opcode: Opcode, payload: &[u8])
     }
 }
 
+/// Appends a whole frame whose payload `write` appends; that is about `expected` bytes long.
+pub(super) fn put_by(out: &mut Vec<u8>, side: Side, opcode: Opcode, expected: usize, write: impl FnOnce(&mut Vec<u8>)) {
+    let key = side.mask_key();
+    out.reserve(LONGEST_HEAD + expected);
+    let start = out.len();
+    put_head(out, opcode, expected, key);
+    let mut body = out.len();
+    write(out);
+    let length = out.len() - body;
+    if length != expected {
+        let mut head = Vec::new();
+        put_head(&mut head, opcode, length, key);
+        out.splice(start..body, head);
+        body = out.len() - length;
+    }
+    if let Some(key) = key {
+        mask(&mut out[body..], key, 0);
+    }
+}
+
 /// Appends a whole frame that is a compressed message.
 pub(super) fn put_packed(out: &mut Vec<u8>, side: Side, opcode: Opcode, payload: &[u8]) {
     let start = out.len();
@@ -145,6 +165,27 @@ mod tests {
             mask(a, key, 0);
             mask(b, key, cut);
             assert_eq!(body, payload);
+        }
+    }
+
+    #[test]
+    fn a_frame_that_is_longer_or_shorter_than_was_thought_has_the_head_it_needs() {
+        for length in [0, 125, 126, 65535, 65536] {
+            for expected in [0, 125, 126, 65535, 65536] {
+                let payload = vec![b'x'; length];
+                let mut out = b"before".to_vec();
+                put_by(&mut out, Side::Server, Opcode::Text, expected, |out| out.extend_from_slice(&payload));
+                let mut whole = b"before".to_vec();
+                put(&mut whole, Side::Server, Opcode::Text, &payload);
+                assert!(out == whole, "{length} where {expected} were expected");
+                let mut masked = Vec::new();
+                put_by(&mut masked, Side::Client, Opcode::Text, expected, |out| out.extend_from_slice(&payload));
+                let body = head_length(masked[1]);
+                assert_eq!(payload_length(&masked), length as u64);
+                let key = std::array::from_fn(|i| masked[body - 4 + i]);
+                mask(&mut masked[body..], key, 0);
+                assert!(masked[body..] == payload, "{length} where {expected} were expected");
+            }
         }
     }
 

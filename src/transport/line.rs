@@ -5,7 +5,7 @@
 //! own task, which waits where the socket takes no more. Messages are taken from the outbox under the same lock under which
 //! they are framed, so neither overtakes the other. Whoever only fills never waits: what is locked or stuck is left to the owner.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::io;
@@ -20,7 +20,7 @@ use ctigate_proto::message::{Shared, Text};
 use tokio::time::timeout;
 
 use crate::engine::Outbox;
-use crate::engine::outbox::Taker;
+use crate::engine::outbox::{Taken, Taker};
 use crate::telemetry::Telemetry;
 
 use super::deflate::Agreed;
@@ -34,10 +34,17 @@ pub(super) const GATHER: usize = 64 << 10;
 /// A buffer above this is not kept for the next.
 const KEEP: usize = 2 * GATHER;
 
+/// A small one is at most this long, and so many of them are kept.
+const KEEP_SMALL: usize = 4 << 10;
+const SMALLS: usize = 64;
+
 thread_local! {
     /// The buffer that frames are gathered in, by whichever connection is written to on this thread. A connection holds it only
     /// while its peer has not taken all.
     static SPARE: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+
+    /// Small ones, for whoever makes many lines ready before it writes the first.
+    static SMALL: RefCell<Vec<Vec<u8>>> = const { RefCell::new(Vec::new()) };
 }
 
 /// Why nothing could be written.
@@ -130,6 +137,8 @@ struct Out {
     kept: bool,
     /// Whether nobody else may write any more.
     retired: bool,
+    /// Whether much is written at once.
+    wide: bool,
 }
 
 #[derive(Debug)]
@@ -167,6 +176,7 @@ impl Line {
             messages: VecDeque::new(),
             kept: false,
             retired: false,
+            wide: false,
         };
         Arc::new(Self { side, serves: OnceLock::new(), out: Mutex::new(out) })
     }
@@ -177,6 +187,7 @@ impl Line {
 
     /// Says how messages become frames, once, before any is sent.
     pub(super) fn serve(&self, serves: Serves) {
+        self.even_broken().wide = serves.is_link;
         let _ = self.serves.set(serves);
     }
 
@@ -277,12 +288,27 @@ impl Line {
 }
 
 impl Taker for Line {
-    fn take_now(&self, outbox: &Outbox) -> bool {
+    fn take(&self, outbox: &Outbox) -> Taken {
+        let Ok(mut out) = self.out.try_lock() else { return Taken::Left };
+        if out.kept || out.retired {
+            return Taken::Nothing;
+        }
+        match out.gather(self, Some(outbox)) {
+            Gathered::All(None) if out.waiting() == 0 => Taken::Nothing,
+            Gathered::All(None) => Taken::Ready,
+            Gathered::All(Some(_)) | Gathered::Some => {
+                out.kept = true;
+                Taken::Left
+            }
+        }
+    }
+
+    fn send(&self) -> bool {
         let Ok(mut out) = self.out.try_lock() else { return false };
         if out.kept || out.retired {
             return true;
         }
-        let done = matches!(out.try_all(self, Some(outbox), 1), Ok(Tried::Done(None)));
+        let done = matches!(out.write(), Ok(true));
         out.kept |= !done;
         done
     }
@@ -319,6 +345,10 @@ impl Out {
             }
             if let Some(message) = self.messages.pop_front() {
                 if let Some(serves) = line.serves.get() {
+                    if self.put_alone(line.side, serves, &message) {
+                        count += 1;
+                        continue;
+                    }
                     serves.payloads(&message, |payload| match payload {
                         Payload::Text(text) => self.put_text(line.side, text),
                         Payload::Packed(packed) => self.put_packed(line.side, Opcode::Text, &packed),
@@ -348,7 +378,8 @@ impl Out {
     /// Takes the thread's buffer, if it holds none.
     fn begin(&mut self) {
         if self.bytes.capacity() == 0 {
-            self.bytes = SPARE.take();
+            let small = if self.wide { None } else { Some(SMALL.with_borrow_mut(Vec::pop).unwrap_or_default()) };
+            self.bytes = small.unwrap_or_else(|| SPARE.take());
         }
     }
 
@@ -379,6 +410,18 @@ impl Out {
         } else {
             self.later.push_back(Later::Text(text.clone()));
         }
+    }
+
+    /// A message that nobody else waits for, short and not compressed, is written where it is sent from. False: it is not of that kind.
+    fn put_alone(&mut self, side: Side, serves: &Serves, message: &Arc<Shared>) -> bool {
+        let Some(writer) = serves.writer.as_ref().filter(|_| serves.deflate.is_none()) else { return false };
+        if Arc::strong_count(message) > 1 || !self.later.is_empty() || self.waiting() > GATHER {
+            return false;
+        }
+        let Some(expected) = writer.expected(message).filter(|expected| *expected <= GATHER) else { return false };
+        self.begin();
+        frames::put_by(&mut self.bytes, side, Opcode::Text, expected, |out| writer.append(message, out));
+        true
     }
 
     fn put_packed(&mut self, side: Side, opcode: Opcode, payload: &[u8]) {
@@ -452,6 +495,14 @@ impl Out {
         if self.bytes.capacity() > 0 {
             let mut bytes = std::mem::take(&mut self.bytes);
             bytes.clear();
+            if bytes.capacity() <= KEEP_SMALL {
+                SMALL.with_borrow_mut(|small| {
+                    if small.len() < SMALLS {
+                        small.push(bytes);
+                    }
+                });
+                return Ok(true);
+            }
             let spare = SPARE.take();
             SPARE.set(if (spare.capacity()..=KEEP).contains(&bytes.capacity()) { bytes } else { spare });
         }

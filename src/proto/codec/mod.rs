@@ -16,6 +16,8 @@ pub mod outgoing;
 pub mod post;
 mod xml;
 
+use std::ops::Range;
+
 use thiserror::Error;
 
 use crate::message::{Envelope, Format, Text, Value};
@@ -58,6 +60,12 @@ const SHARED: usize = 1024;
 /// A piece of a text. It shares the text's bytes, and keeps them all, unless it is less than a quarter of a long one: then it is a copy.
 fn piece(text: &Text, piece: &str) -> Text {
     if text.len() <= SHARED || piece.len() >= text.len() / 4 { text.slice_ref(piece) } else { Text::from(piece) }
+}
+
+/// The same by its place.
+fn cut(text: &Text, place: Range<usize>) -> Text {
+    let length = text.len();
+    if length <= SHARED || place.len() >= length / 4 { text.slice(place) } else { Text::from(&text[place]) }
 }
 
 /// Reads one message.

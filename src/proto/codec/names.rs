@@ -9,17 +9,32 @@ use crate::message::Text;
 /// What is expected where a name is repeated that must not be.
 pub(super) const ONCE: &str = "this name once";
 
-/// The members of one message that may stand once only. A repeated one is refused: two readers could take different ones,
-/// and act for different users.
+/// The names of the top level of one message that were read so far.
 #[derive(Default)]
-pub(super) struct Unique(u8);
+pub(super) struct Seen {
+    common: u16,
+    others: usize,
+    repeated: bool,
+}
 
-impl Unique {
-    /// Notes a name of the top level; false when it is one of those and was noted before.
+impl Seen {
+    /// Notes a common name. False when it was noted before and may stand once only: two readers could take different ones, and act for
+    /// different users.
     pub(super) fn note(&mut self, name: &Name) -> bool {
-        let new = self.0 & name.unique == 0;
-        self.0 |= name.unique;
-        new
+        let known = self.common & name.bit != 0;
+        self.common |= name.bit;
+        self.repeated |= known;
+        !(known && name.once)
+    }
+
+    /// Notes any other name.
+    pub(super) fn note_other(&mut self) {
+        self.others += 1;
+    }
+
+    /// Whether a name may have been repeated: worth a look at all of them.
+    pub(super) fn may_repeat(&self) -> bool {
+        self.repeated || self.others > 1
     }
 }
 
@@ -27,27 +42,31 @@ impl Unique {
 #[derive(Clone, Copy)]
 pub(super) struct Name {
     pub(super) word: &'static str,
-    /// A bit of its own when it may stand once only.
-    unique: u8,
+    /// A bit of its own.
+    bit: u16,
+    /// Whether it may stand once only.
+    once: bool,
 }
 
 impl Name {
     /// Finds a common name.
     pub(super) fn find(name: &str) -> Option<Self> {
-        let common: &[(&'static str, u8)] = match name.len() {
-            3 => &[("qid", 1)],
-            4 => &[("name", 2)],
-            5 => &[("tabid", 4), ("error", 0)],
-            6 => &[("userid", 8), ("result", 0), ("formid", 16)],
-            7 => &[("chainid", 0)],
-            8 => &[("errormsg", 0)],
-            9 => &[("userlogin", 32), ("sessionid", 64)],
-            11 => &[("executionid", 128)],
-            15 => &[("inputparameters", 0)],
-            16 => &[("outputparameters", 0)],
+        // Those from the eighth bit on may be repeated.
+        let common: &[(&'static str, u16)] = match name.len() {
+            3 => &[("qid", 0)],
+            4 => &[("name", 1)],
+            5 => &[("tabid", 2), ("error", 8)],
+            6 => &[("userid", 3), ("result", 9), ("formid", 4)],
+            7 => &[("chainid", 10)],
+            8 => &[("errormsg", 11)],
+            9 => &[("userlogin", 5), ("sessionid", 6)],
+            11 => &[("executionid", 7)],
+            15 => &[("inputparameters", 12)],
+            16 => &[("outputparameters", 13)],
             _ => return None,
         };
-        common.iter().find(|(word, _)| *word == name).map(|&(word, unique)| Self { word, unique })
+        let &(word, place) = common.iter().find(|(word, _)| *word == name)?;
+        Some(Self { word, bit: 1 << place, once: place < 8 })
     }
 }
 
@@ -135,17 +154,25 @@ mod tests {
 
     #[test]
     fn names_that_may_stand_once_have_a_bit_each() {
-        let mut unique = Unique::default();
+        let mut seen = Seen::default();
         for name in ["qid", "userid", "userlogin", "tabid", "executionid", "formid", "name", "sessionid"] {
             let found = Name::find(name).unwrap();
             assert_eq!(found.word, name);
-            assert!(unique.note(&found), "{name}");
-            assert!(!unique.note(&found), "{name}");
+            assert!(seen.note(&found), "{name}");
+            assert!(!seen.note(&found), "{name}");
         }
+        let mut all = Seen::default();
         for name in ["result", "error", "errormsg", "chainid", "inputparameters", "outputparameters"] {
             let found = Name::find(name).unwrap();
-            assert!(unique.note(&found) && unique.note(&found), "{name}");
+            let mut seen = Seen::default();
+            assert!(seen.note(&found) && !seen.may_repeat(), "{name}");
+            assert!(seen.note(&found) && seen.may_repeat(), "{name}");
+            assert!(all.note(&found) && !all.may_repeat(), "{name} has a bit of its own");
         }
+        all.note_other();
+        assert!(!all.may_repeat());
+        all.note_other();
+        assert!(all.may_repeat());
         for name in ["", "Qid", "qie", "usernam"] {
             assert!(Name::find(name).is_none(), "{name}");
         }

@@ -66,6 +66,9 @@ impl Qid {
 /// Few messages have more parameters: one allocation for the others, below the kibibyte under which allocators are quickest.
 const USUAL: usize = 11;
 
+/// So many parameters every reply may have beside its own.
+const HEAD: usize = 5;
+
 /// The parameters of a message, in order. Names are unique.
 #[derive(Clone, Debug, Default)]
 pub struct Body(Vec<(Text, Part)>);
@@ -225,7 +228,10 @@ impl IntoIterator for Body {
 
 impl From<Object> for Body {
     fn from(o: Object) -> Self {
-        Self(o.into_iter().map(|(n, v)| (n, Part::Value(v))).collect())
+        // Room for what a reply puts in front.
+        let mut parts = Vec::with_capacity(o.len() + HEAD);
+        parts.extend(o.into_iter().map(|(n, v)| (n, Part::Value(v))));
+        Self(parts)
     }
 }
 

@@ -4,7 +4,7 @@ use std::borrow::Borrow;
 use std::cmp::Ordering;
 use std::fmt;
 use std::hash::{Hash, Hasher};
-use std::ops::Deref;
+use std::ops::{Deref, Range};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -42,6 +42,47 @@ impl Text {
             Repr::Static(text) => text,
             Repr::Piece(all, from, to) => &all[*from as usize..*to as usize],
         }
+    }
+
+    /// Its bytes.
+    #[inline]
+    pub fn as_bytes(&self) -> &[u8] {
+        match &self.0 {
+            Repr::Static(text) => text.as_bytes(),
+            Repr::Piece(all, from, to) => &all.as_bytes()[*from as usize..*to as usize],
+        }
+    }
+
+    /// How many bytes it has.
+    #[inline]
+    pub fn len(&self) -> usize {
+        match &self.0 {
+            Repr::Static(text) => text.len(),
+            Repr::Piece(_, from, to) => (to - from) as usize,
+        }
+    }
+
+    /// Whether it has none.
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The piece at a place, sharing the bytes of this text.
+    ///
+    /// # Panics
+    /// As `&text[place]` does.
+    #[must_use]
+    pub fn slice(&self, place: Range<usize>) -> Self {
+        Self(match &self.0 {
+            Repr::Static(all) => Repr::Static(&all[place]),
+            Repr::Piece(all, from, to) => {
+                let (start, end) = (*from as usize + place.start, *from as usize + place.end);
+                assert!(end <= *to as usize && all.get(start..end).is_some(), "no piece of the text");
+                // No text has more bytes than these numbers count.
+                Repr::Piece(Arc::clone(all), start as u32, end as u32)
+            }
+        })
     }
 
     /// `piece`, sharing the bytes of this text. What is no part of it is copied.
@@ -168,41 +209,45 @@ impl TryFrom<Bytes> for Text {
     }
 }
 
+// By bytes: nobody has to look for the ends of characters.
+
 impl PartialEq for Text {
+    #[inline]
     fn eq(&self, other: &Self) -> bool {
-        self.as_str() == other.as_str()
+        self.len() == other.len() && self.as_bytes() == other.as_bytes()
     }
 }
 
 impl Eq for Text {}
 
 impl PartialEq<str> for Text {
+    #[inline]
     fn eq(&self, other: &str) -> bool {
-        self.as_str() == other
+        self.len() == other.len() && self.as_bytes() == other.as_bytes()
     }
 }
 
 impl PartialEq<&str> for Text {
     fn eq(&self, other: &&str) -> bool {
-        self.as_str() == *other
+        *self == **other
     }
 }
 
 impl PartialEq<String> for Text {
     fn eq(&self, other: &String) -> bool {
-        self.as_str() == other
+        *self == **other
     }
 }
 
 impl PartialEq<Text> for str {
     fn eq(&self, other: &Text) -> bool {
-        self == other.as_str()
+        other == self
     }
 }
 
 impl PartialEq<Text> for &str {
     fn eq(&self, other: &Text) -> bool {
-        *self == other.as_str()
+        other == *self
     }
 }
 
@@ -266,6 +311,11 @@ mod tests {
         assert_eq!(letter.slice_ref("other"), "other");
         assert_eq!(Text::from_static("static").slice_ref("other"), "other");
         assert_eq!(name.slice_ref(""), "");
+        let same = name.slice(2..4);
+        assert_eq!((&*same, same.as_ptr()), ("м", letter.as_ptr()));
+        assert_eq!(Text::from_static("static").slice(1..3), "ta");
+        assert!(std::panic::catch_unwind(|| name.slice(1..4)).is_err(), "between bytes of a character");
+        assert!(std::panic::catch_unwind(|| name.slice(2..8)).is_err(), "past its end");
     }
 
     #[test]

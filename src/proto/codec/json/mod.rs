@@ -10,8 +10,8 @@ mod write;
 
 use crate::message::{Body, Envelope, Format, Grammar, Kind, Number, Part, Raw, Text, Value};
 
-use super::names::{self, Name, Names, ONCE, Unique};
-use super::{DecodeError, Limits, piece};
+use super::names::{self, Name, Names, ONCE, Seen};
+use super::{DecodeError, Limits, cut};
 use scan::{Failed, Scanner, Span};
 
 pub(super) use write::{append, encode, encode_value, size_of_message};
@@ -107,25 +107,28 @@ impl<'a> Reader<'a> {
     /// The parameters. Their object is depth 1.
     fn body(&mut self) -> Result<Body, Failed> {
         let mut members: Vec<(Text, Part)> = Vec::with_capacity(8);
-        let mut unique = Unique::default();
+        let mut seen = Seen::default();
         let mut more = self.scan.enter(b'}', 1)?;
         while more {
             let at = self.scan.at();
             let span = self.scan.name()?;
             let unescaped = self.scan.unescaped(span);
             let member = match Name::find(&unescaped) {
-                Some(name) if !unique.note(&name) => {
+                Some(name) if !seen.note(&name) => {
                     let what = format!("`{}` a second time", name.word);
                     return Err(self.scan.fail(what, at, ONCE));
                 }
                 Some(Name { word: "qid", .. }) => (Text::from_static("qid"), self.qid()?),
                 Some(name) => (Text::from_static(name.word), self.part()?),
-                None => (self.string(span), self.part()?),
+                None => {
+                    seen.note_other();
+                    (self.string(span), self.part()?)
+                }
             };
             members.push(member);
             more = self.scan.more(b'}')?;
         }
-        if names::repeats(&members) {
+        if seen.may_repeat() && names::repeats(&members) {
             members = names::last_wins(members);
         }
         Ok(Body::of_unique(members))
@@ -186,16 +189,12 @@ impl<'a> Reader<'a> {
     }
 
     fn slice(&self, start: usize) -> Text {
-        piece(self.text, &self.text[start..self.scan.at()])
+        cut(self.text, start..self.scan.at())
     }
 
     /// The content of a string: a slice of the text when nothing in it is escaped.
     fn string(&self, span: Span) -> Text {
-        if span.escaped {
-            self.scan.unescaped(span).into_owned().into()
-        } else {
-            piece(self.text, &self.text[span.start..span.end])
-        }
+        if span.escaped { self.scan.unescaped(span).into_owned().into() } else { cut(self.text, span.start..span.end) }
     }
 }
 

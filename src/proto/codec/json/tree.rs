@@ -3,7 +3,7 @@
 use crate::message::{Number, Object, Text, Value};
 
 use super::super::names::{self, Names};
-use super::super::{DecodeError, piece};
+use super::super::{DecodeError, cut};
 use super::scan::{Failed, Scanner, Span};
 
 /// Reads a text that is one value. Fragments that were validated before pass the same checks again: they cost little, and
@@ -47,7 +47,7 @@ impl Tree<'_> {
                     Some(b't') => Value::Bool(true),
                     Some(b'f') => Value::Bool(false),
                     Some(b'n') => Value::Null,
-                    _ => Value::Number(Number::of_valid(piece(self.text, &self.text[start..self.scan.at()]))),
+                    _ => Value::Number(Number::of_valid(cut(self.text, start..self.scan.at()))),
                 }
             }
         })
@@ -84,10 +84,6 @@ impl Tree<'_> {
     }
 
     fn string(&self, span: Span) -> Text {
-        if span.escaped {
-            self.scan.unescaped(span).into_owned().into()
-        } else {
-            piece(self.text, &self.text[span.start..span.end])
-        }
+        if span.escaped { self.scan.unescaped(span).into_owned().into() } else { cut(self.text, span.start..span.end) }
     }
 }

@@ -16,7 +16,7 @@ pub(in super::super) fn encode(envelope: &Envelope) -> Text {
 /// Appends one message.
 pub(in super::super) fn append(envelope: &Envelope, out: &mut Vec<u8>) {
     out.push(b'[');
-    string(out, &envelope.name);
+    string(out, envelope.name.as_bytes());
     out.extend_from_slice(b",{");
     for (i, (name, part)) in envelope.body.iter().enumerate() {
         member(out, i, name);
@@ -76,7 +76,7 @@ fn value(out: &mut Vec<u8>, v: &Value) {
         Value::Bool(true) => out.extend_from_slice(b"true"),
         Value::Bool(false) => out.extend_from_slice(b"false"),
         Value::Number(n) => out.extend_from_slice(n.as_str().as_bytes()),
-        Value::String(s) => string(out, s),
+        Value::String(s) => string(out, s.as_bytes()),
         Value::Array(items) => {
             out.push(b'[');
             for (i, item) in items.iter().enumerate() {
@@ -99,16 +99,15 @@ fn value(out: &mut Vec<u8>, v: &Value) {
 }
 
 /// The name of a member, and what stands around it.
-fn member(out: &mut Vec<u8>, place: usize, name: &str) {
+fn member(out: &mut Vec<u8>, place: usize, name: &Text) {
     if place > 0 {
         out.push(b',');
     }
-    string(out, name);
+    string(out, name.as_bytes());
     out.push(b':');
 }
 
-fn string(out: &mut Vec<u8>, s: &str) {
-    let s = s.as_bytes();
+fn string(out: &mut Vec<u8>, s: &[u8]) {
     out.reserve(s.len() + 2);
     out.push(b'"');
     if is_plain(s) {

@@ -17,7 +17,7 @@ use base64::engine::general_purpose::STANDARD;
 
 use crate::message::{Body, Envelope, Format, Grammar, Kind, Number, Object, Part, Raw, Text, Value};
 
-use super::names::{self, Name, Names, ONCE, Unique};
+use super::names::{self, Name, Names, ONCE, Seen};
 use super::{DecodeError, Limits, MAX_DEPTH, json, piece, quoted};
 use attributes::{Element, Tag, Type};
 use pull::Pull;
@@ -111,20 +111,23 @@ impl<'a> Reader<'a> {
         self.enter(root, 1)?;
         let name = self.cut(root.name.clone());
         let mut members = Vec::with_capacity(8);
-        let mut unique = Unique::default();
+        let mut seen = Seen::default();
         while let Some(param) = self.pull.child(root, Tag::Param)? {
             let member = match Name::find(&param.name) {
-                Some(name) if !unique.note(&name) => {
+                Some(name) if !seen.note(&name) => {
                     let what = format!("`{}` a second time", name.word);
                     return Err(DecodeError { what, at: param.at, expected: ONCE });
                 }
                 Some(Name { word: "qid", .. }) => (Text::from_static("qid"), self.qid(&param)?),
                 Some(name) => (Text::from_static(name.word), self.part(&param)?),
-                None => (self.cut(param.name.clone()), self.part(&param)?),
+                None => {
+                    seen.note_other();
+                    (self.cut(param.name.clone()), self.part(&param)?)
+                }
             };
             members.push(member);
         }
-        if names::repeats(&members) {
+        if seen.may_repeat() && names::repeats(&members) {
             members = names::last_wins(members);
         }
         Ok(Envelope { name, body: Body::of_unique(members) })

@@ -443,7 +443,8 @@ impl Pump {
             self.traffic().received.add(self.batch.len() as u64);
             self.open.engine.hand_in(self.open.peer, &mut self.batch);
             self.batch.clear();
-            if self.batch.capacity() > 8 {
+            // A link has the next burst soon.
+            if self.batch.capacity() > if self.is_link { BATCH } else { 8 } {
                 self.batch = Vec::new();
             }
         }

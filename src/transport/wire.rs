@@ -6,7 +6,7 @@
 //! whoever reads the wire as an [`AsyncRead`]: the library. What the library writes by itself (pongs, the echo of a close) is
 //! framed already and goes to the line.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -37,6 +37,10 @@ struct Scratch {
 thread_local! {
     /// Of whichever connection reads on this thread.
     static SCRATCH: RefCell<Scratch> = RefCell::new(Scratch { received: vec![0; READ], opened: Vec::new() });
+
+    /// Where the rest of a burst waits, for whichever connection has the next one: a large piece of the heap that comes and goes with every
+    /// burst makes the allocator tidy up each time.
+    static REST: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
 }
 
 /// The way in, with its guard.
@@ -155,7 +159,7 @@ impl Wire {
             return SCRATCH.with_borrow_mut(|scratch| {
                 let received = ready!(self.poll_receive(cx, scratch));
                 let (taken, text) = whole_text(&mut self.guard, self.packing.as_deref(), received);
-                self.raw.extend_from_slice(&received[taken..]);
+                self.keep(taken, received);
                 Poll::Ready(text)
             });
         }
@@ -198,9 +202,31 @@ impl Wire {
         }
     }
 
+    /// Keeps what was read and not taken.
+    fn keep(&mut self, taken: usize, received: &[u8]) {
+        let rest = &received[taken..];
+        if rest.is_empty() {
+            return;
+        }
+        if self.raw.capacity() == 0 {
+            let spare = REST.take();
+            // Whoever sends a piece of a frame and then nothing must not sit on a large buffer.
+            if spare.capacity() <= 4 * rest.len() {
+                self.raw = spare;
+            } else {
+                REST.set(spare);
+            }
+        }
+        self.raw.extend_from_slice(rest);
+    }
+
     fn give_back(&mut self) {
         if self.looked >= self.raw.len() {
-            self.raw = Vec::new();
+            let mut raw = std::mem::take(&mut self.raw);
+            raw.clear();
+            if raw.capacity() <= READ {
+                REST.set(raw);
+            }
             self.looked = 0;
         }
     }
@@ -282,7 +308,7 @@ impl AsyncRead for Wire {
             if wire.raw.is_empty() && wire.end.is_none() && wire.violation().is_none() {
                 ready!(SCRATCH.with_borrow_mut(|scratch| {
                     let received = ready!(wire.poll_receive(cx, scratch));
-                    wire.raw.extend_from_slice(received);
+                    wire.keep(0, received);
                     Poll::Ready(())
                 }));
             }

@@ -80,9 +80,8 @@ impl Hub {
     /// An event for everybody, about a number.
     pub(super) fn tell_all(&mut self, event: &'static str, number: &str, body: Body) {
         let mut to = Vec::new();
-        for user in 0..self.users.len() {
-            to.append(&mut self.tabs_hearing(user, event));
-        }
+        let heard = Event::of(event);
+        (0..self.users.len()).for_each(|user| self.add_tabs_hearing(user, heard, &mut to));
         to.extend((0..self.links.len()).filter_map(|l| self.link_hears(l, None, event)));
         to.extend(self.services_for(&[number]));
         self.fan(&to, event, |qid| {
@@ -94,12 +93,19 @@ impl Hub {
 
     /// The direct tabs of a user that hear an event.
     pub(super) fn tabs_hearing(&self, user: UserIx, event: &str) -> Vec<PeerId> {
-        if self.users[user].account.must_change_password {
-            return Vec::new();
+        let mut to = Vec::new();
+        self.add_tabs_hearing(user, Event::of(event), &mut to);
+        to
+    }
+
+    /// The same into a list of many people's.
+    pub(super) fn add_tabs_hearing(&self, user: UserIx, event: Event, to: &mut Vec<PeerId>) {
+        let user = &self.users[user];
+        if user.tabs.is_empty() || user.account.must_change_password {
+            return;
         }
-        let event = Event::of(event);
         let hears = |peer: &&PeerId| matches!(self.peers.get(*peer), Some(Peer::Tab(t)) if t.hears(event));
-        self.users[user].tabs.iter().filter(hears).copied().collect()
+        to.extend(user.tabs.iter().filter(hears));
     }
 
     /// The peer of a link that hears an event of this user (`None`: a broadcast).

@@ -9,6 +9,7 @@ use crate::method::session::SubscribeEvent;
 
 use crate::hub::output::Output;
 use crate::hub::route::{Caller, Handled, required};
+use crate::hub::subscription::Event;
 use crate::hub::{Hub, Peer};
 
 /// What known clients compare with their tables of methods: the last public build of the server they were written for.
@@ -138,7 +139,9 @@ impl Hub {
         let sendback = body.flag("sendback").unwrap_or(false);
         let sender = caller.user.map(|u| self.identity(u));
         let users = recipients.clone().unwrap_or_else(|| (0..self.users.len()).collect());
-        let mut to: Vec<PeerId> = users.iter().flat_map(|u| self.tabs_hearing(*u, "customevent")).collect();
+        let mut to: Vec<PeerId> = Vec::new();
+        let heard = Event::of("customevent");
+        users.iter().for_each(|user| self.add_tabs_hearing(*user, heard, &mut to));
         for link in 0..self.links.len() {
             let user = match &recipients {
                 None => None,

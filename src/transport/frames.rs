@@ -1,6 +1,8 @@
 //! Frames on their way out: RFC 6455 section 5.2. The bytes are written by us and not by the WebSocket library, so that one
 //! batch of messages is one buffer and one write, and so that buffers can be given back.
 
+use smallvec::SmallVec;
+
 /// The bit in a head's first byte that marks a compressed message: RSV1, RFC 7692 section 6.
 pub(super) const PACKED: u8 = 0x40;
 
@@ -52,24 +54,31 @@ pub(super) fn payload_length(head: &[u8]) -> u64 {
     }
 }
 
-/// Appends the head of a whole (never fragmented) frame.
-pub(super) fn put_head(out: &mut Vec<u8>, opcode: Opcode, len: usize, key: Option<[u8; 4]>) {
+/// The head of a whole (never fragmented) frame.
+fn head(opcode: Opcode, len: usize, key: Option<[u8; 4]>) -> SmallVec<[u8; 16]> {
     let masked = if key.is_some() { 0x80 } else { 0 };
-    out.push(0x80 | opcode as u8);
+    let mut head = SmallVec::new();
+    head.push(0x80 | opcode as u8);
     match (u8::try_from(len), u16::try_from(len)) {
-        (Ok(short @ ..=125), _) => out.push(masked | short),
+        (Ok(short @ ..=125), _) => head.push(masked | short),
         (_, Ok(middle)) => {
-            out.push(masked | 126);
-            out.extend_from_slice(&middle.to_be_bytes());
+            head.push(masked | 126);
+            head.extend_from_slice(&middle.to_be_bytes());
         }
         _ => {
-            out.push(masked | 127);
-            out.extend_from_slice(&(len as u64).to_be_bytes());
+            head.push(masked | 127);
+            head.extend_from_slice(&(len as u64).to_be_bytes());
         }
     }
     if let Some(key) = key {
-        out.extend_from_slice(&key);
+        head.extend_from_slice(&key);
     }
+    head
+}
+
+/// Appends the head of a whole frame.
+pub(super) fn put_head(out: &mut Vec<u8>, opcode: Opcode, len: usize, key: Option<[u8; 4]>) {
+    out.extend_from_slice(&head(opcode, len, key));
 }
 
 /// Appends a whole frame.
@@ -84,22 +93,24 @@ pub(super) fn put(out: &mut Vec<u8>, side: Side, opcode: Opcode, payload: &[u8])
     }
 }
 
-/// Appends a whole frame whose payload `write` appends; that is about `expected` bytes long.
+/// Appends a whole frame whose payload `write` appends; that is about `expected` bytes long. Costs a move of the payload when that is so
+/// wrong that the head needs another length.
 pub(super) fn put_by(out: &mut Vec<u8>, side: Side, opcode: Opcode, expected: usize, write: impl FnOnce(&mut Vec<u8>)) {
     let key = side.mask_key();
     out.reserve(LONGEST_HEAD + expected);
     let start = out.len();
-    put_head(out, opcode, expected, key);
-    let mut body = out.len();
+    let body = start + head(opcode, expected, key).len();
+    out.resize(body, 0);
     write(out);
     let length = out.len() - body;
-    if length != expected {
-        let mut head = Vec::new();
-        put_head(&mut head, opcode, length, key);
+    let head = head(opcode, length, key);
+    if head.len() == body - start {
+        out[start..body].copy_from_slice(&head);
+    } else {
         out.splice(start..body, head);
-        body = out.len() - length;
     }
     if let Some(key) = key {
+        let body = out.len() - length;
         mask(&mut out[body..], key, 0);
     }
 }

@@ -8,10 +8,10 @@ pub fn text(shared: &Shared, format: Format) -> &Text {
     shared.text(format, |envelope| super::encode(envelope, format))
 }
 
-/// How many bytes the text of a message would take that nobody has asked for yet, where [`append`] can write it; right unless something in
-/// it must be escaped or is translated.
+/// About how many bytes the text of a message would take that nobody has asked for yet, where [`append`] can write it. A little more than it
+/// takes, unless much in it must be escaped.
 pub fn expected(shared: &Shared, format: Format) -> Option<usize> {
-    (format == Format::Json && !shared.has_text(format)).then(|| super::json::size_of_message(shared.envelope()))
+    (format == Format::Json && !shared.has_text(format)).then(|| shared.weight())
 }
 
 /// Appends the text of a message, for whoever is the only one that needs it. Only where [`expected`] says something.

@@ -17,7 +17,7 @@ pub struct Writer {
 
 impl Writer {
     /// About how long the one frame of `message` will be, if it has one that [`Self::append`] can write: for a message that nobody else is to
-    /// get. Right unless something in it must be escaped.
+    /// get. A little more than it will be, unless much in it must be escaped.
     pub fn expected(&self, message: &Shared) -> Option<usize> {
         // Far enough from where a message is cut that the guess does not matter.
         codec::outgoing::expected(message, self.format).filter(|size| *size <= self.threshold / 8)

@@ -35,6 +35,12 @@ impl Text {
         Self(Repr::Static(text))
     }
 
+    /// Whether it is one of the program's own: known at compile time, or a piece of such a text.
+    #[inline]
+    pub fn is_static(&self) -> bool {
+        matches!(self.0, Repr::Static(_))
+    }
+
     /// The text.
     #[inline]
     pub fn as_str(&self) -> &str {

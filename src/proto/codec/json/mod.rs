@@ -14,7 +14,7 @@ use super::names::{self, Name, Names, ONCE, Seen};
 use super::{DecodeError, Limits, cut};
 use scan::{Failed, Scanner, Span};
 
-pub(super) use write::{append, encode, encode_value, size_of_message};
+pub(super) use write::{append, encode, encode_value};
 
 /// Reads one message.
 pub(super) fn decode(text: &Text, limits: &Limits) -> Result<Envelope, DecodeError> {

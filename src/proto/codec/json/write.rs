@@ -41,7 +41,7 @@ fn text(written: &[u8]) -> Text {
 }
 
 /// How many bytes a message takes: right unless something must be escaped or is translated.
-pub(in super::super) fn size_of_message(envelope: &Envelope) -> usize {
+pub(super) fn size_of_message(envelope: &Envelope) -> usize {
     // `["`, `",{`, `}]`, and a comma less than there are members.
     let frame = envelope.name.len() + 7 - usize::from(envelope.body.iter().len() > 0);
     envelope.body.iter().fold(frame, |sum, (name, part)| {
@@ -98,13 +98,20 @@ fn value(out: &mut Vec<u8>, v: &Value) {
     }
 }
 
-/// The name of a member, and what stands around it.
+/// The name of a member, and what stands around it. In the names that we write ourselves nothing is to be escaped.
 fn member(out: &mut Vec<u8>, place: usize, name: &Text) {
-    if place > 0 {
-        out.push(b',');
+    if !name.is_static() {
+        if place > 0 {
+            out.push(b',');
+        }
+        string(out, name.as_bytes());
+        return out.push(b':');
     }
-    string(out, name.as_bytes());
-    out.push(b':');
+    debug_assert!(is_plain(name.as_bytes()), "{name:?}");
+    out.reserve(name.len() + 4);
+    out.extend_from_slice(if place > 0 { b",\"" } else { b"\"" });
+    out.extend_from_slice(name.as_bytes());
+    out.extend_from_slice(b"\":");
 }
 
 fn string(out: &mut Vec<u8>, s: &[u8]) {

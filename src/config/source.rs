@@ -51,7 +51,7 @@ pub(super) fn path_text(path: &[Step]) -> String {
 /// A configuration on its way to its types.
 #[derive(Debug)]
 pub(super) struct Source<'i> {
-    text: &'i str,
+    lines: Lines<'i>,
     file: Option<PathBuf>,
     root: DeTable<'i>,
     marks: BTreeMap<String, Mark>,
@@ -75,7 +75,7 @@ impl<'i> Source<'i> {
         match DeTable::parse(without_bom) {
             Ok(root) => {
                 let mut source = Self {
-                    text: without_bom,
+                    lines: Lines::of(without_bom),
                     file,
                     root: root.into_inner(),
                     marks: BTreeMap::new(),
@@ -87,7 +87,7 @@ impl<'i> Source<'i> {
             Err(error) => {
                 let mut finding = Finding::new(Vec::<String>::new(), format!("this is not TOML: {}", error.message()));
                 if let Some(span) = error.span() {
-                    finding.place = file_place(without_bom, file, &span);
+                    finding.place = Lines::of(without_bom).place(file, &span);
                 }
                 Err(Box::new(finding))
             }
@@ -169,7 +169,7 @@ impl<'i> Source<'i> {
         let mut key = key;
         loop {
             match self.marks.get(key) {
-                Some(Mark::Text(span)) => return file_place(self.text, self.file.clone(), span),
+                Some(Mark::Text(span)) => return self.lines.place(self.file.clone(), span),
                 Some(Mark::Outside(place)) => return place.clone(),
                 None => match key.rfind(['.', '[']) {
                     Some(at) => key = &key[..at],
@@ -246,7 +246,7 @@ impl<'i> Source<'i> {
                     Some(Mark::Outside(place)) => Some(place.clone()),
                     _ => None,
                 });
-                finding.place = outside.unwrap_or_else(|| file_place(self.text, self.file.clone(), &span));
+                finding.place = outside.unwrap_or_else(|| self.lines.place(self.file.clone(), &span));
                 finding
             })
             .collect()
@@ -268,7 +268,7 @@ impl<'i> Source<'i> {
             let name = path_text(&path);
             let place = match (self.marks.get(&name), error.inner().span()) {
                 (Some(Mark::Outside(place)), _) => place.clone(),
-                (_, Some(span)) if !span.is_empty() => file_place(self.text, self.file.clone(), &span),
+                (_, Some(span)) if !span.is_empty() => self.lines.place(self.file.clone(), &span),
                 _ => self.place(&name),
             };
             findings.push(Finding { place, ..Finding::new([name], message) });
@@ -454,21 +454,37 @@ fn plain(message: &str) -> String {
     format!("found {found}, expected {expected}")
 }
 
-/// A span as the line and column it stands at.
-fn file_place(text: &str, file: Option<PathBuf>, span: &Range<usize>) -> Place {
-    let mut start = span.start.min(text.len());
-    while !text.is_char_boundary(start) {
-        start -= 1;
+/// A text, and where each of its lines begins: a large file has thousands of keys, and the place of each is kept.
+#[derive(Debug)]
+struct Lines<'t> {
+    text: &'t str,
+    starts: Vec<usize>,
+}
+
+impl<'t> Lines<'t> {
+    fn of(text: &'t str) -> Self {
+        let behind = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n').map(|(at, _)| at + 1);
+        Self { text, starts: std::iter::once(0).chain(behind).collect() }
     }
-    let line_start = text[..start].rfind('\n').map_or(0, |at| at + 1);
-    let line_text = text[line_start..].lines().next().unwrap_or_default();
-    let within = text.get(start..span.end).map_or(1, |meant| meant.lines().next().map_or(0, |l| l.chars().count()));
-    Place::File {
-        file,
-        line: text[..start].matches('\n').count() + 1,
-        column: text[line_start..start].chars().count() + 1,
-        length: within.max(1),
-        text: without_secret(line_text).replace('\t', " "),
+
+    /// A span as the line and column it stands at.
+    fn place(&self, file: Option<PathBuf>, span: &Range<usize>) -> Place {
+        let text = self.text;
+        let mut start = span.start.min(text.len());
+        while !text.is_char_boundary(start) {
+            start -= 1;
+        }
+        let line = self.starts.partition_point(|line| *line <= start);
+        let line_start = self.starts[line - 1];
+        let line_text = text[line_start..].lines().next().unwrap_or_default();
+        let within = text.get(start..span.end).map_or(1, |meant| meant.lines().next().map_or(0, |l| l.chars().count()));
+        Place::File {
+            file,
+            line,
+            column: text[line_start..start].chars().count() + 1,
+            length: within.max(1),
+            text: without_secret(line_text).replace('\t', " "),
+        }
     }
 }
 
@@ -517,7 +533,13 @@ mod tests {
     fn a_place_is_counted_in_characters() {
         let text = "a = 1\nимя = \"ы\"\n";
         let at = text.find('"').unwrap();
-        let Place::File { line, column, length, .. } = file_place(text, None, &(at..at + 4)) else { panic!() };
-        assert_eq!((line, column, length), (2, 7, 3));
+        let place = |span: Range<usize>| match Lines::of(text).place(None, &span) {
+            Place::File { line, column, length, .. } => (line, column, length),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(place(at..at + 4), (2, 7, 3));
+        assert_eq!([place(0..1), place(5..6), place(6..8)], [(1, 1, 1), (1, 6, 1), (2, 1, 1)]);
+        // At the end of all, and past it.
+        assert_eq!([place(text.len()..text.len()), place(100..200)], [(3, 1, 1); 2]);
     }
 }

@@ -39,11 +39,11 @@ const KEEP_SMALL: usize = 4 << 10;
 const SMALLS: usize = 64;
 
 thread_local! {
-    /// The buffer that frames are gathered in, by whichever connection is written to on this thread. A connection holds it only
-    /// while its peer has not taken all.
+    /// The buffer that frames are gathered in, by whichever link is written to on this thread. A connection holds one only while its
+    /// peer has not taken all.
     static SPARE: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
 
-    /// Small ones, for whoever makes many lines ready before it writes the first.
+    /// Small ones, for tabs: whoever has something for many of them makes many ready before it writes the first.
     static SMALL: RefCell<Vec<Vec<u8>>> = const { RefCell::new(Vec::new()) };
 }
 
@@ -137,7 +137,7 @@ struct Out {
     kept: bool,
     /// Whether nobody else may write any more.
     retired: bool,
-    /// Whether much is written at once.
+    /// Whether much is written at once: a link.
     wide: bool,
 }
 
@@ -378,8 +378,7 @@ impl Out {
     /// Takes the thread's buffer, if it holds none.
     fn begin(&mut self) {
         if self.bytes.capacity() == 0 {
-            let small = if self.wide { None } else { Some(SMALL.with_borrow_mut(Vec::pop).unwrap_or_default()) };
-            self.bytes = small.unwrap_or_else(|| SPARE.take());
+            self.bytes = if self.wide { SPARE.take() } else { SMALL.with_borrow_mut(Vec::pop).unwrap_or_default() };
         }
     }
 

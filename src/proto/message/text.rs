@@ -144,6 +144,7 @@ impl From<&str> for Text {
         match u32::try_from(text.len()) {
             Ok(0) => Self::new(),
             Ok(length) => Self(Repr::Piece(Arc::from(text), 0, length)),
+            // Every limit is far below it.
             Err(_) => Self::from_static("(a text of more than 4 GiB)"),
         }
     }

@@ -224,7 +224,7 @@ fn what_must_be_escaped_is_and_nothing_else() {
 }
 
 #[test]
-fn one_allocation_holds_a_message_without_escapes() {
+fn the_size_is_reckoned_right_where_nothing_is_escaped() {
     let text = r#"["m",{"a":"text","n":12,"t":true,"o":{"a":[1,2,{"b":null}]},"e":{},"l":[],"f":false,"z":null}]"#;
     let mut message = read(text).unwrap();
     let opened = message.body.value("o").unwrap();

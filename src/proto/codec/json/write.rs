@@ -1,4 +1,4 @@
-//! Writing JSON: compact, in raw UTF-8, into one buffer whose size is reckoned beforehand.
+//! Writing JSON: compact, in raw UTF-8, as bytes: into a buffer of its own whose size is reckoned beforehand, or behind what is there.
 
 use std::io::Write;
 

@@ -2,20 +2,24 @@
 //! beside, are the same for both.
 
 use std::str::FromStr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::TryStreamExt;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{ConnectOptions, Connection, Postgres, Sqlite};
+use tokio::time::sleep;
 
-use super::error::{Kind, Place, StoreError};
+use super::error::{Kind, Place, StoreError, kind_of};
 use super::sql::{Row, Statement, sql};
 use super::{file, schema};
 use crate::config::{self, DatabaseUrl, PostgresUrl, Synchronous};
 
 /// How long a statement waits for another program that writes.
 pub(super) const BUSY: Duration = Duration::from_secs(5);
+
+/// How long after a refusal a file is opened again.
+const AGAIN: Duration = Duration::from_millis(10);
 
 /// How long the database may take to write a batch. A server that does not answer is as good as one that is away.
 const WRITING: Duration = Duration::from_secs(30);
@@ -77,7 +81,8 @@ impl Db {
                     let usable = !connection.is_in_transaction();
                     Box::pin(async move { Ok(usable) })
                 });
-                keep.max_connections(CONNECTIONS).connect_with(options).await.map(Pool::Sqlite)
+                let keep = keep.max_connections(CONNECTIONS);
+                sqlite(&place, keep, &options).await.map(Pool::Sqlite)
             }
             DatabaseUrl::Postgres(url) => postgres(url, "ctigate").await.map(Pool::Postgres),
         };
@@ -95,12 +100,18 @@ impl Db {
 
     /// Brings the tables up to date.
     pub(super) async fn migrate(&self) -> Result<(), StoreError> {
-        let steps = schema::migrator();
-        let done = match &self.pool {
-            Pool::Sqlite(pool) => steps.run(pool).await,
-            Pool::Postgres(pool) => steps.run(pool).await,
-        };
-        done.map_err(|error| StoreError::migration(&self.place, error))
+        match &self.pool {
+            // As one change, begun for writing: another program that brings them up to date waits, and finds them done.
+            Pool::Sqlite(_) => {
+                let mut transaction = self.begin().await?;
+                transaction.migrate_to(None).await?;
+                transaction.commit().await
+            }
+            // The steps hold a lock of the server meanwhile.
+            Pool::Postgres(pool) => {
+                schema::migrator().run(pool).await.map_err(|error| StoreError::migration(&self.place, error))
+            }
+        }
     }
 
     /// What a statement gives, each row as `read` makes it.
@@ -358,6 +369,23 @@ pub(super) fn postgres_options(url: &PostgresUrl, name: &str) -> Result<PgConnec
     Ok(options.disable_statement_logging())
 }
 
+/// Opens a file. The first to open a new one makes it a database with a log of its own (WAL); whoever comes in that moment is refused
+/// at once, whatever time it would wait for a statement, and so tries again for as long.
+async fn sqlite(
+    place: &Place,
+    pool: SqlitePoolOptions,
+    options: &SqliteConnectOptions,
+) -> Result<SqlitePool, sqlx::Error> {
+    let began = Instant::now();
+    loop {
+        let opened = pool.clone().connect_with(options.clone()).await;
+        match &opened {
+            Err(error) if kind_of(place, error) == Kind::Locked && began.elapsed() < BUSY => sleep(AGAIN).await,
+            _ => return opened,
+        }
+    }
+}
+
 async fn postgres(url: &PostgresUrl, name: &str) -> Result<PgPool, sqlx::Error> {
     let options = postgres_options(url, name)?;
     // The pool tries a server that refuses again and again, and then only says that it took too long.
@@ -368,4 +396,27 @@ async fn postgres(url: &PostgresUrl, name: &str) -> Result<PgPool, sqlx::Error> 
     first.close().await?;
     let pool = PgPoolOptions::new().max_connections(CONNECTIONS).acquire_timeout(BUSY * 2);
     Ok(pool.connect_lazy_with(options))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A health check of the container opens the store in the moment in which the gateway makes it.
+    #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+    async fn several_programs_make_one_store_at_the_same_moment() {
+        for _ in 0..20 {
+            let folder = tempfile::tempdir().unwrap();
+            let url = DatabaseUrl::Sqlite(folder.path().join("new.db"));
+            let config = config::Store { url, ..Default::default() };
+            // Each has connections of its own, as programs of their own have.
+            let opened = (0..4).map(|_| {
+                let config = config.clone();
+                tokio::spawn(async move { Db::open(&config).await.map(|_| ()) })
+            });
+            for opened in opened.collect::<Vec<_>>() {
+                opened.await.unwrap().unwrap();
+            }
+        }
+    }
 }

@@ -195,7 +195,7 @@ impl StoreError {
 const HELD: &str = "end that gateway first, or set [store] url to another place: a store serves one gateway at a time";
 
 /// What an error of the database means.
-fn kind_of(place: &Place, error: &sqlx::Error) -> Kind {
+pub(super) fn kind_of(place: &Place, error: &sqlx::Error) -> Kind {
     let sqlx::Error::Database(error) = error else {
         return match (place, error) {
             (_, sqlx::Error::Io(error)) if error.get_ref().is_some_and(|cause| cause.is::<rustls::Error>()) => {

@@ -217,7 +217,8 @@ pub(super) async fn accept<D, H, F>(
             Ok(permit) => {
                 let (arrived, stop) = (arrived.clone(), stop.clone());
                 let watch = Watch(transport.telemetry.clone());
-                transport.tasks.spawn(async move {
+                // In a box: it is some KiB, which the runtime moves several times on the way to its own.
+                transport.tasks.spawn(Box::pin(async move {
                     let _watch = watch;
                     let opened = tokio::select! {
                         opened = Box::pin(open(tcp, &door.security, deadline)) => opened,
@@ -226,7 +227,7 @@ pub(super) async fn accept<D, H, F>(
                     if let Some(io) = opened {
                         arrived(Arrival { io, from, deadline, permit }).await;
                     }
-                });
+                }));
             }
             Err(full) => refuse(&transport, tcp, from, full),
         }

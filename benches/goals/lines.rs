@@ -1,10 +1,15 @@
 //! The director: one line of the table after another, rounds by turns, and what came of them.
 
-use std::process::ExitCode;
-use std::time::Duration;
+use std::ffi::OsStr;
+use std::net::TcpStream;
+use std::process::{Command, ExitCode};
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
 
 use super::part::Part;
 use super::plot;
+use super::servers::{self, Doors};
 
 /// How much is done.
 #[derive(Clone, Copy)]
@@ -39,18 +44,43 @@ struct Gateway {
     tls: String,
     links: String,
     ready_us: f64,
+    /// Where another program keeps its things; gone after it.
+    _folder: Option<TempDir>,
 }
 
 impl Gateway {
     fn start(links: usize) -> Self {
-        Self::with(&[("LINKS", links.to_string())])
+        Self::with(links, "")
     }
 
-    fn with(arguments: &[(&str, String)]) -> Self {
-        let mut part = Part::start("gateway", arguments);
+    /// With so many links, and one that is posted to where `post` is an address. It is part of this program, or the program that
+    /// `BENCH_CTIGATE` names.
+    fn with(links: usize, post: &str) -> Self {
+        if let Some(program) = std::env::var_os("BENCH_CTIGATE") {
+            return Self::foreign(&program, links, post);
+        }
+        let mut part = Part::start("gateway", &[("LINKS", links.to_string()), ("POST", post.to_owned())]);
         let (web, tls, links) = (part.line(), part.line(), part.line());
         let ready_us = part.line().parse().unwrap();
-        Self { part, web, tls, links, ready_us }
+        Self { part, web, tls, links, ready_us, _folder: None }
+    }
+
+    fn foreign(program: &OsStr, links: usize, post: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let doors = Doors::free(links);
+        let config = folder.path().join("ctigate.toml");
+        std::fs::write(&config, servers::configuration(folder.path(), &doors, post)).unwrap();
+        let began = Instant::now();
+        let mut command = Command::new(program);
+        command.arg("serve").arg("--config").arg(config).current_dir(folder.path());
+        let part = Part::foreign(command);
+        while [doors.web].iter().chain(&doors.links).any(|door| TcpStream::connect(door).is_err()) {
+            assert!(began.elapsed() < Duration::from_secs(30), "{} does not listen", program.display());
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        let ready_us = began.elapsed().as_micros() as f64;
+        let links = doors.links.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
+        Self { part, web: doors.web.to_string(), tls: doors.tls.to_string(), links, ready_us, _folder: Some(folder) }
     }
 
     fn crm(&self) -> Part {
@@ -307,7 +337,7 @@ fn post(stage: &mut Stage) {
     let url = crm.line();
     let mut bare = Part::start("poster", &[("POST", url.clone())]);
     let at = bare.line();
-    let gateway = Gateway::with(&[("LINKS", "0".to_owned()), ("POST", url)]);
+    let gateway = Gateway::with(0, &url);
     assert_eq!(crm.line(), "linked");
     let own = Load { tabs: 100.min(stage.scale.tabs), ..CALL };
     let (mut a, mut b) = (Vec::new(), Vec::new());
@@ -422,7 +452,7 @@ fn memory(stage: &mut Stage) {
             part
         };
         // Everybody has logged in before, so that what a person costs is not counted as a tab's.
-        drop(start(count.min(super::servers::PEOPLE)));
+        drop(start(count.min(servers::PEOPLE)));
         std::thread::sleep(Duration::from_secs(stage.scale.quiet.min(6)));
         let before = gateway.part.memory();
         let _idle = start(count);
@@ -449,9 +479,11 @@ fn start(stage: &mut Stage) {
     println!(
         "16 start to ready, 1,000 people, empty store: {middle:.0} ms ({least:.0}..{most:.0}); must 300, moonshot 100"
     );
-    match std::fs::metadata("target/release/ctigate") {
+    // What `BENCH_CTIGATE` measures is what is looked at.
+    let shipped = std::env::var_os("BENCH_CTIGATE").unwrap_or_else(|| "target/guided/ctigate".into());
+    match std::fs::metadata(&shipped) {
         Ok(binary) => println!("   binary: {:.1} MB; must 25, moonshot 15", binary.len() as f64 / 1e6),
-        Err(_) => println!("   binary: no target/release/ctigate to look at"),
+        Err(_) => println!("   binary: no {} to look at (scripts/guided.sh)", shipped.display()),
     }
 }
 

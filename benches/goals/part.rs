@@ -2,33 +2,57 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
+
+/// How long a process may take to end.
+const ENDING: Duration = Duration::from_secs(10);
 
 /// A process of the bench, ended with this.
 pub(crate) struct Part {
     child: Child,
     lines: BufReader<ChildStdout>,
-    stdin: ChildStdin,
+    stdin: Option<ChildStdin>,
+    /// Whether it is no part of this program, and is told to end by a signal.
+    is_foreign: bool,
 }
 
 impl Drop for Part {
+    /// In order, as what has been built to learn from its run writes that down at its end.
     fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        self.stdin = None;
+        if self.is_foreign {
+            let _ = Command::new("kill").arg(self.child.id().to_string()).status();
+        }
+        let began = Instant::now();
+        while matches!(self.child.try_wait(), Ok(None)) {
+            if began.elapsed() > ENDING {
+                let _ = self.child.kill();
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
     }
 }
 
 impl Part {
     pub(crate) fn start(role: &str, arguments: &[(&str, String)]) -> Self {
         let mut command = Command::new(std::env::current_exe().unwrap());
-        command.env("BENCH_ROLE", role).stdin(Stdio::piped()).stdout(Stdio::piped());
+        command.env("BENCH_ROLE", role);
         for (name, value) in arguments {
             command.env(format!("BENCH_{name}"), value);
         }
-        let mut child = command.spawn().unwrap();
+        Self::spawn(command, false)
+    }
+
+    /// Another program.
+    pub(crate) fn foreign(command: Command) -> Self {
+        Self::spawn(command, true)
+    }
+
+    fn spawn(mut command: Command, is_foreign: bool) -> Self {
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         let lines = BufReader::new(child.stdout.take().unwrap());
-        let stdin = child.stdin.take().unwrap();
-        Self { child, lines, stdin }
+        let stdin = child.stdin.take();
+        Self { child, lines, stdin, is_foreign }
     }
 
     /// What it says next.
@@ -41,7 +65,7 @@ impl Part {
 
     /// Tells it to go on.
     pub(crate) fn go(&mut self) {
-        writeln!(self.stdin, "go").unwrap();
+        writeln!(self.stdin.as_mut().unwrap(), "go").unwrap();
     }
 
     /// What all its threads have used so far.

@@ -1,5 +1,7 @@
 //! The gateway, and the others it is measured against.
 
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -21,32 +23,66 @@ use super::part::{argument, number};
 /// People of the gateway; tabs share them.
 pub(crate) const PEOPLE: usize = 1000;
 
-/// The gateway itself, with so many links that each offer a method of their own, and one that is posted to where that is given. Says where
-/// it listens.
-pub(crate) async fn gateway() {
-    let began = std::time::Instant::now();
-    let folder = tempfile::tempdir().unwrap();
-    let at = |name: &str| folder.path().join(name).display().to_string();
+/// Where a gateway listens. Port 0 is one that is free.
+pub(crate) struct Doors {
+    pub(crate) web: SocketAddr,
+    pub(crate) tls: SocketAddr,
+    pub(crate) admin: SocketAddr,
+    pub(crate) links: Vec<SocketAddr>,
+}
+
+impl Doors {
+    /// Any, for so many links.
+    fn any(links: usize) -> Self {
+        let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        Self { web: any, tls: any, admin: any, links: vec![any; links] }
+    }
+
+    /// Ports that are free now.
+    pub(crate) fn free(links: usize) -> Self {
+        // All are held until all are known, so that none is given twice.
+        let held: Vec<_> =
+            (0..3 + links).map(|_| std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap()).collect();
+        let mut ports = held.iter().map(|held| held.local_addr().unwrap());
+        let mut next = || ports.next().unwrap();
+        Self { web: next(), tls: next(), admin: next(), links: ports.collect() }
+    }
+}
+
+/// What a gateway of the bench is configured with: links that are accepted, one that is posted to where that is given, people.
+pub(crate) fn configuration(folder: &Path, doors: &Doors, post: &str) -> String {
+    let at = |name: &str| folder.join(name).display().to_string();
     let mut text = format!(
-        "[web]\nbind = \"127.0.0.1:0\"\ntls_bind = \"127.0.0.1:0\"\nadmin_bind = \"127.0.0.1:0\"\n\
+        "[web]\nbind = \"{}\"\ntls_bind = \"{}\"\nadmin_bind = \"{}\"\n\
          certificate = \"{}\"\nkey = \"{}\"\n[store]\nurl = \"sqlite://{}\"\n[log]\nfilter = \"warn\"\n\
          [limits]\ntab_rate = 0\ntabs_per_user = 1000\nconnections_per_address = 20000\nconnections = 20000\nin_flight_link = 20000\n",
+        doors.web,
+        doors.tls,
+        doors.admin,
         at("server.pem"),
         at("server.key"),
         at("ctigate.db")
     );
-    for n in 0..number("LINKS") {
+    for (n, door) in doors.links.iter().enumerate() {
         text.push_str(&format!(
-            "[[link]]\nname = \"crm{n}\"\nmode = \"accept-ws\"\nbind = \"127.0.0.1:0\"\nauth = \"none\"\n"
+            "[[link]]\nname = \"crm{n}\"\nmode = \"accept-ws\"\nbind = \"{door}\"\nauth = \"none\"\n"
         ));
     }
-    let post = argument("POST");
     if !post.is_empty() {
         text.push_str(&format!("[[link]]\nname = \"hook\"\nmode = \"post-http\"\nurl = \"{post}\"\nauth = \"none\"\n"));
     }
     for n in 0..PEOPLE {
         text.push_str(&format!("[[user]]\nlogin = \"u{n}\"\nnumber = \"{}\"\npassword = \"bench\"\n", 10_000 + n));
     }
+    text
+}
+
+/// The gateway itself, with so many links that each offer a method of their own, and one that is posted to where that is given. Says where
+/// it listens.
+pub(crate) async fn gateway() {
+    let began = std::time::Instant::now();
+    let folder = tempfile::tempdir().unwrap();
+    let text = configuration(folder.path(), &Doors::any(number("LINKS")), &argument("POST"));
     let loaded = Config::load(&Sources::text(text)).unwrap_or_else(|e| panic!("{e}"));
     let node = ctigate::app::start(&loaded.config, false, Shutdown::new()).await.unwrap_or_else(|e| panic!("{e}"));
     let links: Vec<_> = node.addresses.links.iter().map(|(_, address)| address.to_string()).collect();

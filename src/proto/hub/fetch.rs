@@ -76,7 +76,7 @@ impl Hub {
         let ticket = Ticket(self.next_ticket);
         self.next_ticket += 1;
         let key = self.timers.set(self.now + FETCH_WAIT, Timer::Fetch(ticket));
-        self.fetches.open.insert(ticket, Waiting { caller: caller.clone(), method, then, key });
+        self.fetches.open.insert(ticket, Waiting { caller: caller.to_keep(), method, then, key });
         self.out.push_back(Output::Fetch { ticket, fetch: Box::new(fetch) });
         Ok(None)
     }

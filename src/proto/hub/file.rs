@@ -99,7 +99,7 @@ impl Hub {
         let password = self.ids.secret();
         self.files.made += 1;
         let made = self.files.made;
-        let pass = Pass { caller: caller.clone(), copy, until: self.now + LIFE, made, used: false };
+        let pass = Pass { caller: caller.to_keep(), copy, until: self.now + LIFE, made, used: false };
         self.files.passes.insert(password.clone(), pass);
         Ok(Some(Body::new().with("password", password)))
     }

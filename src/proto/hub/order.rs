@@ -93,7 +93,7 @@ impl Hub {
             who: self.who(caller),
             method,
         }));
-        let (caller, method) = (caller.clone(), Text::from_static(method));
+        let (caller, method) = (caller.to_keep(), Text::from_static(method));
         self.orders.open.insert(order, Order { caller, method, reply, key });
         Ok(order)
     }

@@ -51,6 +51,14 @@ pub(super) struct Caller {
     pub(super) since: Time,
 }
 
+impl Caller {
+    /// The same, for whoever keeps it until an answer comes: it holds nothing of the message but what it names.
+    pub(super) fn to_keep(&self) -> Self {
+        let (qid, tab) = (self.qid.as_ref().map(Qid::to_keep), self.tab.as_ref().map(Text::to_keep));
+        Self { qid, tab, ..*self }
+    }
+}
+
 /// What a handler says: a reply now, none (or later), or a failure.
 pub(super) type Handled = Result<Option<Body>, CallError>;
 
@@ -516,7 +524,7 @@ impl Hub {
             let detail = format!("{} is logged in here, log out first", self.users[user].account.login);
             return Err(CallError::new(Code::NotAuthorized, detail));
         }
-        let mut caller = caller.clone();
+        let mut caller = caller.to_keep();
         if let Some(link) = caller.link {
             let user = self.users.by_login(&attempt.login);
             if user.is_some_and(|u| !self.links[link].has_user(u)) {

@@ -57,6 +57,16 @@ impl Qid {
         Self(part)
     }
 
+    /// The same qid, as [`Text::to_keep`].
+    #[must_use]
+    pub fn to_keep(&self) -> Self {
+        Self(match &self.0 {
+            Part::Raw(raw) => Part::Raw(raw.to_keep()),
+            Part::Value(Value::String(text)) => Part::Value(Value::String(text.to_keep())),
+            Part::Value(value) => Part::Value(value.clone()),
+        })
+    }
+
     /// The qid as text, when it is a string, number or boolean: how we find the calls we made.
     pub fn to_text(&self) -> Option<Text> {
         self.0.open().to_text()

@@ -61,6 +61,12 @@ impl Raw {
         Self { text, grammar }
     }
 
+    /// The same value, as [`Text::to_keep`].
+    #[must_use]
+    pub fn to_keep(&self) -> Self {
+        Self { text: self.text.to_keep(), grammar: self.grammar }
+    }
+
     /// The bytes.
     pub fn text(&self) -> &Text {
         &self.text

@@ -24,6 +24,9 @@ enum Repr {
     Piece(Arc<str>, u32, u32),
 }
 
+/// A text up to which a copy costs more than the bytes that it frees.
+const LONG: usize = 512;
+
 impl Text {
     /// No text.
     pub const fn new() -> Self {
@@ -108,6 +111,18 @@ impl Text {
             // No text has more bytes than these numbers count.
             Repr::Piece(all, ..) => Repr::Piece(Arc::clone(all), from as u32, to as u32),
         })
+    }
+}
+
+impl Text {
+    /// The same text, for whoever keeps it when the message that it came in is long gone: a short piece of a text of more than 512 bytes is
+    /// copied, so that it does not keep all of them.
+    #[must_use]
+    pub fn to_keep(&self) -> Self {
+        match &self.0 {
+            Repr::Piece(all, ..) if all.len() > LONG && self.len() <= LONG => Self::from(self.as_str()),
+            _ => self.clone(),
+        }
     }
 }
 
@@ -323,6 +338,17 @@ mod tests {
         assert_eq!(Text::from_static("static").slice(1..3), "ta");
         assert!(std::panic::catch_unwind(|| name.slice(1..4)).is_err(), "between bytes of a character");
         assert!(std::panic::catch_unwind(|| name.slice(2..8)).is_err(), "past its end");
+    }
+
+    #[test]
+    fn what_is_kept_does_not_keep_the_long_text_that_it_is_a_piece_of() {
+        let shares = |all: &Text, piece: &Text| piece.as_ptr() == all.as_ptr();
+        let short = Text::from("x".repeat(LONG));
+        assert!(shares(&short, &short.slice(0..9).to_keep()));
+        let long = Text::from("x".repeat(LONG + 1));
+        let piece = long.slice(0..9).to_keep();
+        assert!(!shares(&long, &piece) && piece == long[..9]);
+        assert!(shares(&long, &long.to_keep()), "it is most of it");
     }
 
     #[test]

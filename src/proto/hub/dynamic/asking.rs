@@ -98,7 +98,7 @@ impl Hub {
             self.room_for_call_of(link)?;
         }
         self.execute(
-            Asker::Tab(caller.clone()),
+            Asker::Tab(caller.to_keep()),
             Order {
                 method,
                 input,

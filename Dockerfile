@@ -5,8 +5,8 @@ FROM rust:1.95-slim-${DEBIAN} AS build
 WORKDIR /src
 COPY . .
 ARG PROFILE=release
-RUN cargo build --locked --profile ${PROFILE} --target-dir /target
-RUN install -D /target/*/ctigate /out/usr/bin/ctigate
+RUN scripts/build.sh ${PROFILE} /build/ctigate
+RUN install -D /build/ctigate /out/usr/bin/ctigate
 RUN install -d -o 10001 -g 10001 -m 750 /out/var/lib/ctigate
 RUN install -D -m 644 deploy/docker/ctigate.toml /out/etc/ctigate/ctigate.toml
 RUN install -D -m 644 -t /out/usr/share/doc/ctigate LICENSE-MIT LICENSE-APACHE

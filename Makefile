@@ -1,6 +1,6 @@
 # Everything a person does with this tree. Each target says what it needs and what it prints.
 
-.PHONY: demo test docs load lint bench bench-smoke fuzz soak network build deb deb-test image rules help conformance
+.PHONY: demo test docs load lint bench bench-smoke fuzz soak network build guided deb deb-test image rules help conformance
 
 help: ## This list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' Makefile
@@ -34,7 +34,10 @@ bench: ## Figures against others, printed, and the growth plot; no time makes it
 bench-smoke: ## Each of those benches for a moment: fails when a message was lost, never for a time
 	@cargo test --locked --quiet --bench goals -- smoke
 
-deb: ## A Debian package in target/deb (builds with optimisation; CTIGATE=binary packs one that is there)
+guided: ## Build it as it is shipped: laid out by what a load has counted, in target/guided (half an hour on two cores)
+	@scripts/guided.sh
+
+deb: ## A Debian package in target/deb (builds it as `make guided`; CTIGATE=binary packs one that is there)
 	@scripts/deb.sh
 
 deb-test: ## Install the package into an empty root, run it there, remove it (root)

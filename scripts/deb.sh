@@ -4,7 +4,7 @@
 #   CTIGATE=target/debug/ctigate scripts/deb.sh     packs a binary that is there, instead of building one
 #   DEB_FOLDER=/tmp scripts/deb.sh                  puts the package there; without it into target/deb
 #
-# The same tree gives the same package: times are those of the last commit.
+# The same tree and the same profile (target/guided/ctigate.profdata) give the same package: times are those of the last commit.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 missing() { echo "$1 is needed: apt-get install $2" >&2; exit 1; }
@@ -13,9 +13,8 @@ command -v objdump >/dev/null || missing objdump binutils
 
 binary=${CTIGATE:-}
 if [ -z "$binary" ]; then
-  echo "building with optimisation (the first time takes some minutes)" >&2
-  cargo build --locked --release --quiet
-  binary=target/release/ctigate
+  echo "building with optimisation (the first time takes half an hour on two cores)" >&2
+  binary=$(scripts/guided.sh)
 fi
 
 folder=${DEB_FOLDER:-target/deb}

@@ -69,14 +69,14 @@ fi
 while read -r line; do
   line=${line//'${PROFILE}'/$profile}
   case $line in
-  'cargo build '*)
+  'scripts/build.sh '*)
     [ -n "${CTIGATE:-}" ] && continue
     # The machine's own target folder, so that what is built already is not built again.
-    (cd "$context" && eval "${line/--target-dir \/target/--target-dir $PWD/target}")
-    CTIGATE=$PWD/target/$([ "$profile" = dev ] && echo debug || echo "$profile")/ctigate
+    CTIGATE=$work/ctigate
+    (cd "$context" && CARGO_TARGET_DIR=$OLDPWD/target eval "${line/ \/build\/ctigate/ $CTIGATE}")
     ok "the first stage builds: $line"
     ;;
-  *) (cd "$context" && eval "$(sed -e "s| /target/\*/ctigate| $(realpath "$CTIGATE")|" -e "s| /out| $out|g" <<<"$line")") ;;
+  *) (cd "$context" && eval "$(sed -e "s| /build/ctigate| $(realpath "$CTIGATE")|" -e "s| /out| $out|g" <<<"$line")") ;;
   esac
 done < <(awk '/^FROM / { stage++ } stage == 1 && sub(/^RUN /, "")' Dockerfile)
 strip --strip-unneeded "$out/usr/bin/ctigate"

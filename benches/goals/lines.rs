@@ -1,7 +1,7 @@
 //! The director: one line of the table after another, rounds by turns, and what came of them.
 
-use std::ffi::OsStr;
 use std::net::TcpStream;
+use std::path::Path;
 use std::process::{Command, ExitCode};
 use std::time::{Duration, Instant};
 
@@ -57,7 +57,7 @@ impl Gateway {
     /// `BENCH_CTIGATE` names.
     fn with(links: usize, post: &str) -> Self {
         if let Some(program) = std::env::var_os("BENCH_CTIGATE") {
-            return Self::foreign(&program, links, post);
+            return Self::foreign(&std::fs::canonicalize(program).unwrap(), links, post);
         }
         let mut part = Part::start("gateway", &[("LINKS", links.to_string()), ("POST", post.to_owned())]);
         let (web, tls, links) = (part.line(), part.line(), part.line());
@@ -65,7 +65,7 @@ impl Gateway {
         Self { part, web, tls, links, ready_us, _folder: None }
     }
 
-    fn foreign(program: &OsStr, links: usize, post: &str) -> Self {
+    fn foreign(program: &Path, links: usize, post: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let doors = Doors::free(links);
         let config = folder.path().join("ctigate.toml");

@@ -21,7 +21,8 @@ impl Drop for Part {
     fn drop(&mut self) {
         self.stdin = None;
         if self.is_foreign {
-            let _ = Command::new("kill").arg(self.child.id().to_string()).status();
+            // The shell's own, which every machine has.
+            let _ = Command::new("sh").arg("-c").arg(format!("kill {}", self.child.id())).status();
         }
         let began = Instant::now();
         while matches!(self.child.try_wait(), Ok(None)) {

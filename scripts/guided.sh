@@ -6,8 +6,8 @@
 #   PLAIN=1 scripts/guided.sh    without a profile, in a third of the time
 #   scripts/guided.sh goals      the bench with all that it compares, built alike, in target/guided/goals
 #
-# The last line that it prints is the path. The profile is kept beside it (target/guided/*.profdata) and made anew when a source is newer. The same profile gives the same program.
-# Without the compiler's llvm-profdata the build is the plain one, and says so.
+# The last line that it prints is the path. The profile is kept beside it (target/guided/*.profdata) and made anew when a source is newer;
+# the same profile gives the same program. Without the compiler's llvm-profdata the build is the plain one, and says so.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 what=${1:-ctigate}
@@ -26,16 +26,16 @@ tool() {
 
 # build FOLDER FLAGS: prints the path of the program
 build() {
-  local arguments=(--locked --target "$host" --target-dir "$guided/$1")
+  local arguments=(--locked --target "$host" --target-dir "$guided/$what-$1")
   # The target is named so that build scripts are built without the flags.
   case $what in
   ctigate)
     RUSTFLAGS=$2 cargo build --release --bin ctigate "${arguments[@]}" >&2
-    echo "$guided/$1/$host/release/ctigate"
+    echo "$guided/$what-$1/$host/release/ctigate"
     ;;
   goals)
-    RUSTFLAGS=$2 cargo bench --no-run --bench goals "${arguments[@]}" 2>&1 | tee "$guided/$1.log" >&2
-    sed -n 's/^ *Executable .*(\(.*\))$/\1/p' "$guided/$1.log"
+    RUSTFLAGS=$2 cargo bench --no-run --bench goals "${arguments[@]}" 2>&1 | tee "$guided/$what-$1.log" >&2
+    sed -n 's/^ *Executable .*(\(.*\))$/\1/p' "$guided/$what-$1.log"
     ;;
   *) echo "scripts/guided.sh [ctigate|goals], not $what" >&2; exit 2 ;;
   esac
@@ -50,11 +50,12 @@ teach() { # PROGRAM
     load=$(cargo bench --locked --profile dev --bench goals --no-run 2>&1 | sed -n 's/^ *Executable .*(\(.*\))$/\1/p')
     export BENCH_CTIGATE=$1
   fi
-  LLVM_PROFILE_FILE="$guided/counts/%p.profraw" BENCH_ROUNDS=1 BENCH_MILLIS=600 \
+  LLVM_PROFILE_FILE="$counts/%p.profraw" BENCH_ROUNDS=1 BENCH_MILLIS=600 \
     "$load" routed flight naive large xml post line fan login handshake --bench
 }
 
 profile=$guided/$what.profdata
+counts=$guided/$what.counts
 if [ -n "${PLAIN:-}" ]; then
   made=$(build plain "")
 elif ! profdata=$(tool); then
@@ -65,10 +66,10 @@ else
     echo "the build that counts" >&2
     counting=$(build counting "-Cprofile-generate=$guided/counts")
     echo "a load to count" >&2
-    rm -rf "$guided/counts"
-    teach "$counting" >"$guided/load.log" 2>&1 || { tail -20 "$guided/load.log" >&2; exit 1; }
-    "$profdata" merge -o "$profile" "$guided"/counts/*.profraw
-    rm -rf "$guided/counts"
+    rm -rf "$counts"
+    teach "$counting" >"$counts.log" 2>&1 || { tail -20 "$counts.log" >&2; exit 1; }
+    "$profdata" merge -o "$profile" "$counts"/*.profraw
+    rm -rf "$counts"
   fi
   echo "the build that uses the counts" >&2
   made=$(build using "-Cprofile-use=$profile")

@@ -147,7 +147,9 @@ story("console: everything can be reached by keys", async (ending) => {
   await press("/");
   await tab.keyboard.type("petrov");
   await until(async () => (await tab.locator(".content tbody tr").count()) === 1, "one row");
-  await press("Escape", "Escape", "j");
+  await press("Escape", "Escape");
+  await until(async () => (await tab.locator(".content tbody tr").count()) > 1, "all rows");
+  await press("j");
   assert.equal(
     await tab.evaluate(() => document.activeElement.closest("tr") === document.querySelector("tbody tr")),
     true,
@@ -159,11 +161,7 @@ story("console: everything can be reached by keys", async (ending) => {
   await press("Enter");
   await tab.waitForSelector("dialog[open]");
   await shut();
-  assert.equal(
-    await tab.evaluate(() => Boolean(document.activeElement.closest("tr"))),
-    true,
-    "the focus is back in the row",
-  );
+  await until(() => tab.evaluate(() => Boolean(document.activeElement.closest("tr"))), "the focus is back in the row");
   await press("?");
   await desk.sees("to the search of the page", "dialog");
   await shut();

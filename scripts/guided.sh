@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Builds with a profile: a first build counts which paths a load takes, the second lays the program out by it. A call costs a quarter to a
-# third less CPU that way, mostly because what belongs together then lies together.
+# Builds with a profile: a first build counts which paths a load takes, the second lays the program out by it. A call costs a tenth
+# to a quarter less CPU that way, mostly because what belongs together then lies together (docs/performance.md).
 #
 #   scripts/guided.sh            the program as it is shipped, in target/guided/ctigate (half an hour on two cores)
 #   PLAIN=1 scripts/guided.sh    without a profile, in a third of the time
@@ -11,6 +11,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 what=${1:-ctigate}
+case $what in ctigate | goals) ;; *) echo "scripts/guided.sh [ctigate|goals], not $what" >&2; exit 2 ;; esac
 host=$(rustc -vV | sed -n 's/^host: //p')
 guided=$(realpath -m "${CARGO_TARGET_DIR:-target}")/guided
 mkdir -p "$guided"
@@ -37,7 +38,6 @@ build() {
     RUSTFLAGS=$2 cargo bench --no-run --bench goals "${arguments[@]}" 2>&1 | tee "$guided/$what-$1.log" >&2
     sed -n 's/^ *Executable .*(\(.*\))$/\1/p' "$guided/$what-$1.log"
     ;;
-  *) echo "scripts/guided.sh [ctigate|goals], not $what" >&2; exit 2 ;;
   esac
 }
 

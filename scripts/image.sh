@@ -71,8 +71,8 @@ while read -r line; do
   case $line in
   'scripts/build.sh '*)
     [ -n "${CTIGATE:-}" ] && continue
-    # The machine's own target folder, so that what is built already is not built again.
     CTIGATE=$work/ctigate
+    # The machine's own target folder, so that what is built already is not built again.
     (cd "$context" && CARGO_TARGET_DIR=$OLDPWD/target eval "${line/ \/build\/ctigate/ $CTIGATE}")
     ok "the first stage builds: $line"
     ;;

@@ -8,6 +8,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::io;
+use std::ops::Range;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -35,12 +36,60 @@ struct Scratch {
 }
 
 thread_local! {
-    /// Of whichever connection reads on this thread.
+    /// Of whichever connection reads on this thread. What is received has always room for [`READ`] bytes.
     static SCRATCH: RefCell<Scratch> = RefCell::new(Scratch { received: vec![0; READ], opened: Vec::new() });
 
-    /// Where the rest of a burst waits, for whichever connection has the next one: a large piece of the heap that comes and goes with every
-    /// burst makes the allocator tidy up each time.
-    static REST: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+    /// What becomes the scratch when the rest of a burst stays where it was received: a large piece of the heap that comes and goes with
+    /// every burst makes the allocator tidy up each time.
+    static SPARE: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+}
+
+/// What was read and nobody has looked at. Empty, and without a piece of the heap, but in a burst.
+#[derive(Debug, Default)]
+struct Rest {
+    bytes: Vec<u8>,
+    from: usize,
+    to: usize,
+}
+
+impl Rest {
+    fn of(bytes: Vec<u8>) -> Self {
+        Self { from: 0, to: bytes.len(), bytes }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.from == self.to
+    }
+
+    fn bytes(&mut self) -> &mut [u8] {
+        &mut self.bytes[self.from..self.to]
+    }
+
+    /// Keeps what stands at a place in what was received: much of it by taking the buffer, which another replaces. Whoever sends a piece of a
+    /// frame and then nothing must not sit on a large one. Only when nothing is kept.
+    fn keep(&mut self, received: &mut Vec<u8>, place: Range<usize>) {
+        if place.is_empty() {
+            return;
+        }
+        if place.len() < received.capacity() / 4 {
+            *self = Self::of(received[place].to_vec());
+            return;
+        }
+        let mut spare = SPARE.take();
+        spare.resize(received.len(), 0);
+        *self = Self { bytes: std::mem::replace(received, spare), from: place.start, to: place.end };
+    }
+
+    /// So many bytes were looked at.
+    fn skip(&mut self, looked: usize) {
+        self.from += looked;
+        if self.is_empty() {
+            let bytes = std::mem::take(self).bytes;
+            if (READ / 2..=2 * READ).contains(&bytes.capacity()) {
+                SPARE.set(bytes);
+            }
+        }
+    }
 }
 
 /// The way in, with its guard.
@@ -52,9 +101,7 @@ pub(super) struct Wire {
     guard: Guard,
     /// Where compression was agreed on.
     packing: Option<Box<Packing>>,
-    /// What was read and nobody has looked at, and how much of it was. Empty but in a burst.
-    raw: Vec<u8>,
-    looked: usize,
+    raw: Rest,
     /// Whether whoever reads the wire may hold bytes: set when it was given some, until it asks for more between two messages.
     lent: bool,
     /// Whether TLS may hold something from before the wire began.
@@ -101,7 +148,7 @@ impl Wire {
         let (source, sink) = sink::split(io);
         let line = Line::new(sink, side);
         let guard = Guard::new(side, limit);
-        Self { source, line, tls, guard, packing: None, raw: early, looked: 0, lent: false, before: tls, end: None }
+        Self { source, line, tls, guard, packing: None, raw: Rest::of(early), lent: false, before: tls, end: None }
     }
 
     /// The way out.
@@ -157,20 +204,19 @@ impl Wire {
         }
         if self.raw.is_empty() && self.end.is_none() {
             return SCRATCH.with_borrow_mut(|scratch| {
-                let received = ready!(self.poll_receive(cx, scratch));
-                let (taken, text) = whole_text(&mut self.guard, self.packing.as_deref(), received);
-                self.keep(taken, received);
+                let (received, length) = ready!(self.poll_receive(cx, scratch));
+                let (taken, text) = whole_text(&mut self.guard, self.packing.as_deref(), &mut received[..length]);
+                self.raw.keep(received, taken..length);
                 Poll::Ready(text)
             });
         }
-        let (taken, text) = whole_text(&mut self.guard, self.packing.as_deref(), &mut self.raw[self.looked..]);
-        self.looked += taken;
-        self.give_back();
+        let (taken, text) = whole_text(&mut self.guard, self.packing.as_deref(), self.raw.bytes());
+        self.raw.skip(taken);
         Poll::Ready(text)
     }
 
-    /// Reads once from the kernel. Nothing: that was the end.
-    fn poll_receive<'a>(&mut self, cx: &mut Context<'_>, scratch: &'a mut Scratch) -> Poll<&'a mut [u8]> {
+    /// Reads once from the kernel: gives the buffer, and how many bytes at its beginning were received. None: that was the end.
+    fn poll_receive<'a>(&mut self, cx: &mut Context<'_>, scratch: &'a mut Scratch) -> Poll<(&'a mut Vec<u8>, usize)> {
         let Scratch { received, opened } = scratch;
         opened.clear();
         loop {
@@ -182,11 +228,11 @@ impl Wire {
                     Err(error) => self.end = Some(End::Failed(Some(error))),
                 }
                 if self.end.is_some() {
-                    return Poll::Ready(&mut []);
+                    return Poll::Ready((received, 0));
                 }
                 if !self.tls {
                     let length = all.filled().len();
-                    return Poll::Ready(&mut received[..length]);
+                    return Poll::Ready((received, length));
                 }
             }
             match self.line.open(all.filled(), opened) {
@@ -197,37 +243,9 @@ impl Wire {
             }
             // A piece of a record is nothing yet.
             if self.end.is_some() || !opened.is_empty() {
-                return Poll::Ready(opened);
+                let length = opened.len();
+                return Poll::Ready((opened, length));
             }
-        }
-    }
-
-    /// Keeps what was read and not taken.
-    fn keep(&mut self, taken: usize, received: &[u8]) {
-        let rest = &received[taken..];
-        if rest.is_empty() {
-            return;
-        }
-        if self.raw.capacity() == 0 {
-            let spare = REST.take();
-            // Whoever sends a piece of a frame and then nothing must not sit on a large buffer.
-            if spare.capacity() <= 4 * rest.len() {
-                self.raw = spare;
-            } else {
-                REST.set(spare);
-            }
-        }
-        self.raw.extend_from_slice(rest);
-    }
-
-    fn give_back(&mut self) {
-        if self.looked >= self.raw.len() {
-            let mut raw = std::mem::take(&mut self.raw);
-            raw.clear();
-            if raw.capacity() <= READ {
-                REST.set(raw);
-            }
-            self.looked = 0;
         }
     }
 
@@ -307,15 +325,15 @@ impl AsyncRead for Wire {
         loop {
             if wire.raw.is_empty() && wire.end.is_none() && wire.violation().is_none() {
                 ready!(SCRATCH.with_borrow_mut(|scratch| {
-                    let received = ready!(wire.poll_receive(cx, scratch));
-                    wire.keep(0, received);
+                    let (received, length) = ready!(wire.poll_receive(cx, scratch));
+                    wire.raw.keep(received, 0..length);
                     Poll::Ready(())
                 }));
             }
             if wire.raw.is_empty() || wire.violation().is_some() {
                 break;
             }
-            let rest = &mut wire.raw[wire.looked..];
+            let rest = wire.raw.bytes();
             let length = rest.len().min(buf.remaining());
             let good = wire.guard.inspect(&mut rest[..length]);
             match &mut wire.packing {
@@ -327,9 +345,8 @@ impl AsyncRead for Wire {
                     packing.give(buf);
                 }
             }
-            wire.looked += length;
+            wire.raw.skip(length);
             wire.lent = true;
-            wire.give_back();
             if !buf.filled().is_empty() {
                 return Poll::Ready(Ok(()));
             }

@@ -49,8 +49,8 @@ pub(super) struct Name {
 }
 
 impl Name {
-    /// Finds a common name.
-    pub(super) fn find(name: &str) -> Option<Self> {
+    /// Finds a common name by its bytes.
+    pub(super) fn find(name: &[u8]) -> Option<Self> {
         // Those from the eighth bit on may be repeated.
         let common: &[(&'static str, u16)] = match name.len() {
             3 => &[("qid", 0)],
@@ -65,7 +65,7 @@ impl Name {
             16 => &[("outputparameters", 13)],
             _ => return None,
         };
-        let &(word, place) = common.iter().find(|(word, _)| *word == name)?;
+        let &(word, place) = common.iter().find(|(word, _)| word.as_bytes() == name)?;
         Some(Self { word, bit: 1 << place, once: place < 8 })
     }
 }
@@ -156,14 +156,14 @@ mod tests {
     fn names_that_may_stand_once_have_a_bit_each() {
         let mut seen = Seen::default();
         for name in ["qid", "userid", "userlogin", "tabid", "executionid", "formid", "name", "sessionid"] {
-            let found = Name::find(name).unwrap();
+            let found = Name::find(name.as_bytes()).unwrap();
             assert_eq!(found.word, name);
             assert!(seen.note(&found), "{name}");
             assert!(!seen.note(&found), "{name}");
         }
         let mut all = Seen::default();
         for name in ["result", "error", "errormsg", "chainid", "inputparameters", "outputparameters"] {
-            let found = Name::find(name).unwrap();
+            let found = Name::find(name.as_bytes()).unwrap();
             let mut seen = Seen::default();
             assert!(seen.note(&found) && !seen.may_repeat(), "{name}");
             assert!(seen.note(&found) && seen.may_repeat(), "{name}");
@@ -174,7 +174,7 @@ mod tests {
         all.note_other();
         assert!(all.may_repeat());
         for name in ["", "Qid", "qie", "usernam"] {
-            assert!(Name::find(name).is_none(), "{name}");
+            assert!(Name::find(name.as_bytes()).is_none(), "{name}");
         }
     }
 

@@ -19,6 +19,14 @@ impl Part {
             Self::Raw(r) => r.open(),
         }
     }
+
+    /// As [`Value::to_text`].
+    pub(crate) fn to_text(&self) -> Option<Text> {
+        match self {
+            Self::Value(v) => v.to_text(),
+            Self::Raw(r) => r.open().to_text(),
+        }
+    }
 }
 
 impl<T: Into<Value>> From<T> for Part {
@@ -115,10 +123,7 @@ impl Body {
 
     /// The parameter as text, read loosely (a number or boolean as it was written). `None` when absent, null or compound.
     pub fn text(&self, name: &str) -> Option<Text> {
-        match self.get(name)? {
-            Part::Value(v) => v.to_text(),
-            Part::Raw(r) => r.open().to_text(),
-        }
+        self.get(name)?.to_text()
     }
 
     /// The parameter as an integer, read loosely.
@@ -182,6 +187,9 @@ impl Body {
     /// Puts parameters, whose names are unique, in front of the others. One that is here keeps its part, and goes there.
     pub(crate) fn put_first(&mut self, parts: impl ExactSizeIterator<Item = (Text, Part)>) {
         self.0.reserve_exact(if self.0.capacity() == 0 { USUAL } else { parts.len() });
+        if self.0.is_empty() {
+            return self.0.extend(parts);
+        }
         let mut rest = self.0.len();
         for (name, part) in parts {
             let known = self.0[..rest].iter().position(|(known, _)| *known == name);

@@ -26,17 +26,21 @@ impl Head {
     /// # Errors
     /// 59002 when one of them is no string (a number or boolean counts as one), or `tabid` is longer than 64 bytes.
     pub fn of(body: &Body) -> Result<Self, CallError> {
-        let tabid: Option<Text> = read_field(body, "tabid", &[])?;
-        if let Some(long) = tabid.as_ref().filter(|tabid| tabid.len() > Self::TABID_MAX) {
+        let mut head = Self::default();
+        for (name, part) in body.iter() {
+            match name.as_str() {
+                "qid" => head.qid = Some(Qid::of_part(part.clone())),
+                "userid" => head.userid = read_field(body, "userid", &[])?,
+                "userlogin" => head.userlogin = read_field(body, "userlogin", &[])?,
+                "tabid" => head.tabid = read_field(body, "tabid", &[])?,
+                _ => {}
+            }
+        }
+        if let Some(long) = head.tabid.as_ref().filter(|tabid| tabid.len() > Self::TABID_MAX) {
             let detail = format!("tabid: found {} bytes, expected at most {}", long.len(), Self::TABID_MAX);
             return Err(CallError::new(Code::BadRequest, detail));
         }
-        Ok(Self {
-            qid: body.get("qid").cloned().map(Qid::of_part),
-            userid: read_field(body, "userid", &[])?,
-            userlogin: read_field(body, "userlogin", &[])?,
-            tabid,
-        })
+        Ok(head)
     }
 
     /// `body` with the common parameters before its own. One that `body` has already keeps the value it has there.

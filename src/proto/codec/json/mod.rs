@@ -112,8 +112,12 @@ impl<'a> Reader<'a> {
         while more {
             let at = self.scan.at();
             let span = self.scan.name()?;
-            let unescaped = self.scan.unescaped(span);
-            let member = match Name::find(&unescaped) {
+            let found = if span.escaped {
+                Name::find(self.scan.unescaped(span).as_bytes())
+            } else {
+                Name::find(&self.text.as_bytes()[span.start..span.end])
+            };
+            let member = match found {
                 Some(name) if !seen.note(&name) => {
                     let what = format!("`{}` a second time", name.word);
                     return Err(self.scan.fail(what, at, ONCE));

@@ -113,7 +113,7 @@ impl<'a> Reader<'a> {
         let mut members = Vec::with_capacity(8);
         let mut seen = Seen::default();
         while let Some(param) = self.pull.child(root, Tag::Param)? {
-            let member = match Name::find(&param.name) {
+            let member = match Name::find(param.name.as_bytes()) {
                 Some(name) if !seen.note(&name) => {
                     let what = format!("`{}` a second time", name.word);
                     return Err(DecodeError { what, at: param.at, expected: ONCE });

@@ -163,7 +163,10 @@ fn hub(tabs: usize) -> (Hub, Vec<PeerId>, PeerId) {
 }
 
 fn open(hub: &mut Hub, peer: PeerId, identity: Identity, subscribed: Vec<Text>) {
-    hub.handle(Time::ZERO, Input::Opened { peer, identity, opening: Opening { subscribed, ..Opening::default() } });
+    hub.handle(
+        Time::ZERO,
+        Input::Opened { peer, identity, opening: Opening { subscribed, ..Opening::default() }.into() },
+    );
 }
 
 fn call() -> Envelope {

@@ -228,7 +228,7 @@ impl Player {
 fn input_of(input: In) -> Result<Input, String> {
     Ok(match input {
         In::Opened { peer, who, opening } => {
-            Input::Opened { peer, identity: identity(who), opening: (*opening).into() }
+            Input::Opened { peer, identity: identity(who), opening: Box::new((*opening).into()) }
         }
         In::Received { peer, format, text } => {
             let limits = Limits { depth: 1000, ..Limits::default() };
@@ -243,7 +243,7 @@ fn input_of(input: In) -> Result<Input, String> {
         In::LinkState { link, state } => Input::LinkState { link, state },
         In::Authenticated { ticket, verdict } => Input::Authenticated { ticket, verdict: verdict.map(identity) },
         In::Pbx(event) => Input::Pbx(event),
-        In::Ask { ticket, ask } => Input::Ask { ticket, ask },
+        In::Ask { ticket, ask } => Input::Ask { ticket, ask: Box::new(ask) },
         In::Fetched { ticket, result } => Input::Fetched { ticket, result },
         In::AskGone { ticket } => Input::AskGone { ticket },
         In::Reconfigure(choices) => Input::Reconfigure(choices),

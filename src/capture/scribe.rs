@@ -189,7 +189,7 @@ impl Scribe {
     fn of_input(&self, input: &Input) -> Option<In> {
         Some(match input.clone() {
             Input::Opened { peer, identity, opening } => {
-                In::Opened { peer, who: self.who(&identity), opening: Box::new(opening.into()) }
+                In::Opened { peer, who: self.who(&identity), opening: Box::new((*opening).into()) }
             }
             Input::Received { peer, envelope } => {
                 let format = format_of(&envelope.body);
@@ -207,8 +207,8 @@ impl Scribe {
                 In::Authenticated { ticket, verdict: verdict.map(|identity| self.who(&identity)) }
             }
             Input::Pbx(event) => In::Pbx(event),
-            Input::Ask { ask: Ask::Snapshot, .. } => return None,
-            Input::Ask { ticket, ask } => In::Ask { ticket, ask: self.of_ask(ask) },
+            Input::Ask { ask, .. } if matches!(*ask, Ask::Snapshot) => return None,
+            Input::Ask { ticket, ask } => In::Ask { ticket, ask: self.of_ask(*ask) },
             Input::Fetched { ticket, result } => In::Fetched { ticket, result },
             Input::AskGone { ticket } => In::AskGone { ticket },
             Input::Reconfigure(choices) => In::Reconfigure(choices),

@@ -214,7 +214,7 @@ impl Engine {
         };
         let address = opening.address.split(' ').next().and_then(|a| a.parse().ok()).unwrap_or(NOWHERE);
         self.peers.insert(peer, Entry { outbox, address, link, user, format: opening.format, client });
-        self.visit([Input::Opened { peer, identity, opening }]);
+        self.visit([Input::Opened { peer, identity, opening: Box::new(opening) }]);
     }
 
     /// What one peer sent, in order; empties `batch`. The Hub has seen it when this returns.
@@ -277,7 +277,7 @@ impl Engine {
         let (answer, awaited) = oneshot::channel();
         self.asks.insert(ticket, answer);
         let withdraw = Withdraw { engine: self, ticket };
-        self.visit([Input::Ask { ticket, ask }]);
+        self.visit([Input::Ask { ticket, ask: Box::new(ask) }]);
         if self.fallen.is_cancelled() {
             self.asks.remove(&ticket);
         }
@@ -557,7 +557,7 @@ impl Engine {
                 }
                 Output::Authenticate { ticket, peer, attempt } => after.logins.push((ticket, peer, *attempt)),
                 Output::Fetch { ticket, fetch } => after.fetches.push((ticket, *fetch)),
-                Output::Pbx(command) => (self.outlets.pbx)(command),
+                Output::Pbx(command) => (self.outlets.pbx)(*command),
                 Output::Record(record) => {
                     set |= matches!(record, Record::Kept(_) | Record::FormEnded { .. });
                     (self.outlets.record)(record);

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use ctigate_proto::hub::Input;
-use ctigate_proto::hub::input::Opening;
 use ctigate_proto::hub::output::{Notice, Record};
 use ctigate_proto::message::{Body, Envelope, Format};
 
@@ -301,7 +300,7 @@ fn a_session_that_ends_while_it_is_checked_lets_nobody_in() {
     let identity = w.hub.check_session(w.now, &session, "ivanov").expect("it lives");
     w.say(tab, r#"["logout",{"qid":2}]"#);
     let late = w.tab(Format::Json);
-    w.input(Input::Opened { peer: late.0, identity, opening: Opening::default() });
+    w.input(Input::Opened { peer: late.0, identity, opening: Box::default() });
     assert_eq!(w.expect(late, "loginresult").text("errormsg"), "Bad request. Session does not exist");
     assert!(w.closed(late).is_some());
     assert_eq!((w.hub.sizes().sessions, w.hub.sizes().peers), (0, 0));

@@ -19,7 +19,7 @@ pub enum Input {
         /// Who it is.
         identity: Identity,
         /// What came with it.
-        opening: Opening,
+        opening: Box<Opening>,
     },
     /// A call, reply or event from a peer that is open.
     Received {
@@ -70,7 +70,7 @@ pub enum Input {
         /// Handed back with the answer.
         ticket: Ticket,
         /// What.
-        ask: Ask,
+        ask: Box<Ask>,
     },
     /// What [`super::Output::Fetch`] asked for, or why it is not there.
     Fetched {

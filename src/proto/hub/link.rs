@@ -64,8 +64,8 @@ pub(super) struct Link {
     pub(super) active: BTreeMap<UserIx, Vec<Text>>,
     /// People who are logged in through it.
     pub(super) tunnel: BTreeMap<UserIx, Tunnel>,
-    /// Executions that wait for its answer.
-    pub(super) in_flight: BTreeSet<ExecutionId>,
+    /// How many executions wait for its answer.
+    pub(super) in_flight: usize,
     /// Executions that its people asked for through it.
     pub(super) asked: BTreeSet<ExecutionId>,
     /// Failures in a row, by method.
@@ -185,7 +185,7 @@ impl Link {
             forms: Vec::new(),
             active: BTreeMap::new(),
             tunnel: BTreeMap::new(),
-            in_flight: BTreeSet::new(),
+            in_flight: 0,
             asked: BTreeSet::new(),
             circuits: HashMap::new(),
             questions: BTreeMap::new(),
@@ -727,11 +727,17 @@ impl Hub {
 pub(super) fn qid_of_call(number: u64) -> Text {
     let mut digits = itoa::Buffer::new();
     let digits = digits.format(number);
-    let mut qid = SmallString::new();
-    qid.extend_from_slice(b"c");
-    qid.extend_from_slice(digits.as_bytes());
-    Text::try_from(&qid[..]).expect("digits")
+    let mut qid = [b'c'; 1 + LONGEST_NUMBER];
+    let qid = &mut qid[..=digits.len()];
+    qid[1..].copy_from_slice(digits.as_bytes());
+    std::str::from_utf8(qid).unwrap_or_default().into()
 }
 
-/// Long enough for a letter and a number.
-type SmallString = smallvec::SmallVec<[u8; 24]>;
+/// The number in a qid of a call we made.
+pub(super) fn call_of_qid(qid: &str) -> Option<u64> {
+    let number = qid.strip_prefix('c')?.parse().ok()?;
+    (*qid_of_call(number) == *qid).then_some(number)
+}
+
+/// So many digits the largest number has.
+const LONGEST_NUMBER: usize = 20;

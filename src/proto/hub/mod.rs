@@ -51,6 +51,8 @@ mod word;
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
+use smallvec::SmallVec;
+
 use crate::Time;
 use crate::calls::Calls;
 use crate::message::{CloseReason, Format, PeerHash, PeerId, Text};
@@ -146,7 +148,7 @@ struct Tab {
     focus: Option<Time>,
     has_focus: bool,
     /// Executions it asked for, and those it was asked to carry out.
-    asked: Vec<ExecutionId>,
+    asked: SmallVec<[ExecutionId; 1]>,
     serving: Vec<ExecutionId>,
     /// Set by a logout: nothing more is read from it.
     leaving: bool,
@@ -227,14 +229,14 @@ impl Hub {
         self.now = self.now.max(now);
         match input {
             Input::Received { peer, envelope } => self.received(peer, envelope),
-            Input::Opened { peer, identity, opening } => self.opened(peer, &identity, opening),
+            Input::Opened { peer, identity, opening } => self.opened(peer, &identity, *opening),
             Input::Undelivered { peer, qid, why } => self.undelivered(peer, qid.as_ref(), &why),
             Input::EventsLost { peer } => self.events_lost(peer),
             Input::Closed { peer, reason } => self.closed(peer, &reason),
             Input::LinkState { link, state } => self.link_state(&link, state),
             Input::Authenticated { ticket, verdict } => self.login_checked(ticket, verdict),
             Input::Pbx(event) => self.telephone(event),
-            Input::Ask { ticket, ask } => self.asked(ticket, ask),
+            Input::Ask { ticket, ask } => self.asked(ticket, *ask),
             Input::Fetched { ticket, result } => self.fetched(ticket, result),
             Input::Reconfigure(choices) => self.reconfigure(*choices),
             Input::AskGone { ticket } => self.asker_gone(ticket),
@@ -299,7 +301,7 @@ impl Hub {
             timers: self.timers.len(),
             logins: self.logins.len(),
             behind_links: self.links.iter().map(|l| l.tunnel.len() + l.active.len()).sum(),
-            noted: self.links.iter().map(|l| l.in_flight.len() + l.asked.len()).sum::<usize>()
+            noted: self.links.iter().map(|l| l.in_flight + l.asked.len()).sum::<usize>()
                 + self.peers.values().map(Peer::noted).sum::<usize>(),
         }
     }
@@ -310,7 +312,7 @@ impl Hub {
             Some(Peer::Tab(tab)) => !tab.asked.is_empty() || !tab.serving.is_empty(),
             Some(Peer::Link(link)) => {
                 let l = &self.links[*link];
-                l.peer == Some(peer) && !(l.in_flight.is_empty() && l.asked.is_empty())
+                l.peer == Some(peer) && (l.in_flight > 0 || !l.asked.is_empty())
             }
             Some(Peer::Service(_)) => false,
             None => return false,

@@ -62,7 +62,7 @@ impl Hub {
         let number = self.users[user].account.number.clone();
         let order = self.begin_order(caller, method, reply, ORDER_WAIT)?;
         self.step(About::user(user), What::Ordered { number: number.clone(), act: act_word(&act) });
-        self.out.push_back(Output::Pbx(Command::Phone { order, number, act }));
+        self.out.push_back(Output::Pbx(Box::new(Command::Phone { order, number, act })));
         Ok(None)
     }
 

@@ -58,7 +58,7 @@ pub enum Output {
         fetch: Box<Fetch>,
     },
     /// Tell the telephone system.
-    Pbx(telephony::Command),
+    Pbx(Box<telephony::Command>),
     /// Keep a fact.
     Record(Record),
     /// Answer a question from outside.

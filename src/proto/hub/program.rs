@@ -1,6 +1,8 @@
 //! Programs with an integration key: a *service* hears the events of all people in its range of numbers and acts for them, a *widget*
 //! is a tab of one person. `proto-spec/auth.md`.
 
+use smallvec::SmallVec;
+
 use crate::auth::grant::{Grant, Numbers, Scope};
 use crate::message::{CallError, CloseReason, Code, Envelope, PeerId, Text};
 use crate::method::{self, Class, Head, Right};
@@ -96,7 +98,7 @@ impl Hub {
             since_ms: self.wall(self.now),
             focus: None,
             has_focus: false,
-            asked: Vec::new(),
+            asked: SmallVec::new(),
             serving: Vec::new(),
             leaving: false,
         };

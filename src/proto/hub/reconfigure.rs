@@ -157,10 +157,10 @@ impl Hub {
             self.tell_all("pbxnumberstatechanged", &number, body);
         }
         if told.away.is_some() {
-            self.out.push_back(Output::Pbx(Command::Agent { number: number.clone(), away: None }));
+            self.out.push_back(Output::Pbx(Box::new(Command::Agent { number: number.clone(), away: None })));
         }
         if told.redirect.is_some() {
-            self.out.push_back(Output::Pbx(Command::Redirect { number, to: None, cascade: false }));
+            self.out.push_back(Output::Pbx(Box::new(Command::Redirect { number, to: None, cascade: false })));
         }
     }
 

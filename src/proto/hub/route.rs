@@ -6,7 +6,9 @@ use smallvec::SmallVec;
 
 use crate::Time;
 use crate::auth::{Attempt, Identity, LoginBy, LoginError, Who, same_login};
-use crate::message::{Body, CallError, CloseReason, Code, Envelope, Part, PeerId, Qid, Shared, Text};
+use crate::message::{
+    Body, CallError, CloseReason, Code, Envelope, Kind, Object, Part, PeerId, Qid, Shared, Text, Value,
+};
 use crate::method::{self, Class, Flow, Head, Message, is_reply, reply_name};
 
 use super::input::{Opening, Ticket};
@@ -112,7 +114,7 @@ impl Hub {
                     since_ms: self.wall(self.now),
                     focus: None,
                     has_focus: false,
-                    asked: Vec::new(),
+                    asked: SmallVec::new(),
                     serving: Vec::new(),
                     leaving: false,
                 };
@@ -671,25 +673,22 @@ pub(super) fn login_body(qid: Option<Qid>, id: &str, login: &str, session: &str)
 
 /// A required text parameter.
 pub(super) fn required(body: &Body, field: &'static str) -> Result<Text, CallError> {
-    match body.get(field) {
-        None => Err(CallError::new(Code::BadRequest, format!("{field} is missing"))),
-        Some(_) => body
-            .text(field)
-            .filter(|t| !t.is_empty())
-            .ok_or_else(|| CallError::new(Code::BadRequest, format!("{field} is empty or no text, expected a string"))),
-    }
+    let Some(part) = body.get(field) else {
+        return Err(CallError::new(Code::BadRequest, format!("{field} is missing")));
+    };
+    let bad = || CallError::new(Code::BadRequest, format!("{field} is empty or no text, expected a string"));
+    part.to_text().filter(|t| !t.is_empty()).ok_or_else(bad)
 }
 
 /// A parameter that may be left out and else must be an object.
 pub(super) fn object_part(body: &Body, fields: &[&'static str]) -> Result<Part, CallError> {
-    let Some(field) = fields.iter().find(|f| body.has(f)) else {
-        return Ok(Part::from(crate::message::Object::new()));
+    let Some((field, part)) = fields.iter().find_map(|field| Some((field, body.get(field)?))) else {
+        return Ok(Part::from(Object::new()));
     };
-    let part = body.get(field).cloned().unwrap_or_else(|| Part::from(crate::message::Object::new()));
-    match &part {
-        Part::Raw(r) if r.kind() == crate::message::Kind::Object => Ok(part),
-        Part::Value(crate::message::Value::Object(_)) => Ok(part),
-        Part::Value(crate::message::Value::Null) => Ok(Part::from(crate::message::Object::new())),
+    match part {
+        Part::Raw(r) if r.kind() == Kind::Object => Ok(part.clone()),
+        Part::Value(Value::Object(_)) => Ok(part.clone()),
+        Part::Value(Value::Null) => Ok(Part::from(Object::new())),
         other => {
             Err(CallError::new(Code::BadRequest, format!("{field} is {}, expected an object", other.open().kind())))
         }

@@ -102,7 +102,7 @@ impl Hub {
         }
         // A telephone system that has heard nothing rings everybody and redirects nothing.
         if away != told.away {
-            self.out.push_back(Output::Pbx(Command::Agent { number: number.clone(), away }));
+            self.out.push_back(Output::Pbx(Box::new(Command::Agent { number: number.clone(), away })));
         }
         if redirect != told.redirect {
             self.tell_redirect(number, redirect);
@@ -136,7 +136,7 @@ impl Hub {
     pub(super) fn tell_wishes(&mut self, number: &Text) {
         let Some(user) = self.users.by_number(number) else { return };
         if let Some(why) = self.away(user) {
-            self.out.push_back(Output::Pbx(Command::Agent { number: number.clone(), away: Some(why) }));
+            self.out.push_back(Output::Pbx(Box::new(Command::Agent { number: number.clone(), away: Some(why) })));
         }
         if let Some(redirect) = self.redirect_of(user) {
             self.tell_redirect(number.clone(), Some(redirect));
@@ -145,7 +145,7 @@ impl Hub {
 
     fn tell_redirect(&mut self, number: Text, redirect: Option<(Text, bool)>) {
         let (to, cascade) = redirect.map_or((None, false), |(to, cascade)| (Some(to), cascade));
-        self.out.push_back(Output::Pbx(Command::Redirect { number, to, cascade }));
+        self.out.push_back(Output::Pbx(Box::new(Command::Redirect { number, to, cascade })));
     }
 
     /// The block of `getuserstate` and `userstatechanged`, without the identity.

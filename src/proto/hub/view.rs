@@ -126,7 +126,7 @@ fn link_view(l: &super::link::Link) -> LinkView {
         hears_events: l.peer.is_some() && l.hears_events,
         active: l.active.len(),
         tunnel: l.tunnel.len(),
-        in_flight: l.in_flight.len(),
+        in_flight: l.in_flight,
     }
 }
 

@@ -306,7 +306,7 @@ impl World {
         while dialog.poll_output().is_some() {}
         let conn = Conn { dialog, format, link: true, post: true, opened: true, heard: VecDeque::new(), closed: None };
         self.conns.insert(peer, conn);
-        self.input(Input::Opened { peer, identity, opening: Opening { visitor: true, ..Opening::default() } });
+        self.input(Input::Opened { peer, identity, opening: Opening { visitor: true, ..Opening::default() }.into() });
         P(peer)
     }
 
@@ -486,7 +486,7 @@ impl World {
     pub(crate) fn ask(&mut self, ask: Ask) -> Ticket {
         let ticket = Ticket(self.next_ticket);
         self.next_ticket += 1;
-        self.input(Input::Ask { ticket, ask });
+        self.input(Input::Ask { ticket, ask: Box::new(ask) });
         ticket
     }
 
@@ -528,7 +528,7 @@ impl World {
                         tls: false,
                         visitor: false,
                     };
-                    self.input(Input::Opened { peer, identity: opened.identity, opening });
+                    self.input(Input::Opened { peer, identity: opened.identity, opening: opening.into() });
                 }
                 dialog::Output::Close(reason) => self.end(peer, reason),
             }
@@ -566,7 +566,7 @@ impl World {
                     let verdict = self.verify(&attempt);
                     self.hear_in(Input::Authenticated { ticket, verdict });
                 }
-                Output::Pbx(command) => self.pbx.push(command),
+                Output::Pbx(command) => self.pbx.push(*command),
                 Output::Record(record) => {
                     self.archive.record(&record);
                     self.records.push(record);

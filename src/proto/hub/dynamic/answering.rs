@@ -92,7 +92,7 @@ impl Hub {
         let here = |id: &ExecutionId| matches!(self.executions.in_flight.get(id).map(|e| &e.asker), Some(Asker::Tab(c)) if c.peer == peer);
         let asked: Vec<_> = self.links[link].asked.iter().copied().filter(here).collect();
         asked.into_iter().for_each(|id| self.cancel_execution(id, "the caller is gone"));
-        let serves = |(_, e): &(&ExecutionId, &Execution)| e.link.is_none() && e.targets.contains(&peer);
+        let serves = |(_, e): &(&ExecutionId, &Box<Execution>)| e.link.is_none() && e.targets.contains(&peer);
         let mut serving: Vec<_> = self.executions.in_flight.iter().filter(serves).map(|(id, _)| *id).collect();
         // The order of a table is another in each process: what follows is to be the same whenever the same has happened.
         serving.sort_unstable();

@@ -134,8 +134,8 @@ impl Hub {
         }
         let server = (method.target == Target::Server).then_some(link);
         if let Some(link) = server {
-            if self.links[link].in_flight.len() >= self.settings.limits.in_flight_link {
-                let (waiting, name) = (self.links[link].in_flight.len(), &self.links[link].settings.name);
+            if self.links[link].in_flight >= self.settings.limits.in_flight_link {
+                let (waiting, name) = (self.links[link].in_flight, &self.links[link].settings.name);
                 let why = format!("{waiting} calls wait for link {name} already");
                 let done = Done::failed(why, Code::TooManyRequests.number());
                 return self.deliver(asker, None, &order.method, done, order.fallback);
@@ -185,7 +185,7 @@ impl Hub {
             Asker::Rule(ask) => self.forms.note_ask(id, ask),
         }
         if let Some(link) = server {
-            self.links[link].in_flight.insert(id);
+            self.links[link].in_flight += 1;
         } else {
             for peer in &targets {
                 if let Some(Peer::Tab(tab)) = self.peers.get_mut(peer) {
@@ -193,7 +193,7 @@ impl Hub {
                 }
             }
         }
-        let execution = Execution {
+        let execution = Box::new(Execution {
             method,
             asker,
             link: server,
@@ -207,7 +207,7 @@ impl Hub {
             started: self.now,
             since_ms: self.wall(self.now),
             about: about.clone(),
-        };
+        });
         if self.is_traced() {
             let link = server.map(|l| self.links[l].settings.name.clone()).unwrap_or_default();
             let (method, by) = (execution.method.name.clone(), execution.asker.word());

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::Time;
 use crate::hub::ids::ExecutionId;
 use crate::hub::input::{Ticket, Undelivered};
-use crate::hub::link::qid_of_call;
+use crate::hub::link::call_of_qid;
 use crate::hub::output::{Answer, Notice, Output};
 use crate::hub::route::Caller;
 use crate::hub::subscription::Event;
@@ -16,7 +16,7 @@ use crate::hub::{Hub, Peer};
 use crate::message::{Body, CallError, Code, Envelope, Object, Part, PeerId, Text};
 use crate::telephony::{Command, Outcome, RunId};
 
-use super::{Asker, By, Done, opened};
+use super::{Asker, By, Done, Execution, opened};
 
 impl Hub {
     /// The caller waits no longer.
@@ -100,21 +100,21 @@ impl Hub {
 
     /// The link is gone: all that waits on it fails.
     pub(in crate::hub) fn fail_in_flight(&mut self, link: usize) {
-        for id in std::mem::take(&mut self.links[link].in_flight) {
+        let waits = |(_, e): &(&ExecutionId, &Box<Execution>)| e.link == Some(link);
+        let mut waiting: Vec<_> = self.executions.in_flight.iter().filter(waits).map(|(id, _)| *id).collect();
+        // As in `link_peer_gone`: always in the same order.
+        waiting.sort_unstable();
+        for id in waiting {
             self.finish_from(id, None, By::Words("the link was lost"), Done::new(Outcome::NoLink));
         }
     }
 
     /// A POST failed.
     pub(in crate::hub) fn execution_undelivered(&mut self, link: usize, qid: &Text, why: &Undelivered) {
-        let found = self.links[link]
-            .in_flight
-            .iter()
-            .find(|id| self.executions.in_flight.get(*id).is_some_and(|e| qid_of_call(e.call) == *qid));
-        let Some(id) = found.copied() else { return };
-        if let Some(method) = self.executions.in_flight.get(&id).map(|e| e.method.name.clone()) {
-            self.circuit_failed(link, &method);
-        }
+        let Some(call) = call_of_qid(qid) else { return };
+        let found = self.executions.in_flight.iter().find(|(_, e)| e.link == Some(link) && e.call == call);
+        let Some((id, method)) = found.map(|(id, e)| (*id, e.method.name.clone())) else { return };
+        self.circuit_failed(link, &method);
         let done = match why {
             Undelivered::Failed(why) => Done::failed(why.clone(), Code::Timeout.number()),
             Undelivered::BadAnswer(why) => Done::failed(why.clone(), Code::BadRequest.number()),
@@ -128,7 +128,7 @@ impl Hub {
         self.timers.cancel(execution.key);
         self.executions.remember(self.now, id, by);
         if let Some(link) = execution.link {
-            self.links[link].in_flight.remove(&id);
+            self.links[link].in_flight -= 1;
             match done.outcome {
                 // Whatever it said, it was there.
                 _ if answered.is_some() => self.circuit_closed(link, &execution.method.name),
@@ -163,7 +163,7 @@ impl Hub {
         self.forget_asker(&execution.asker, id);
         if execution.aborted {
             if let (Asker::Scenario(run), Ok(output)) = (&execution.asker, done.outcome) {
-                self.out.push_back(Output::Pbx(Command::AskLate { run: *run, output: opened(&output) }));
+                self.out.push_back(Output::Pbx(Box::new(Command::AskLate { run: *run, output: opened(&output) })));
             }
             return;
         }
@@ -214,7 +214,7 @@ impl Hub {
         match asker {
             Asker::Scenario(run) => {
                 if outcome != Outcome::Cancelled {
-                    self.out.push_back(Output::Pbx(Command::AskDone { run, outcome }));
+                    self.out.push_back(Output::Pbx(Box::new(Command::AskDone { run, outcome })));
                 }
             }
             Asker::Api(ticket) => {

@@ -100,7 +100,8 @@ pub(super) struct Execution {
 /// All executions in flight, and who answered those that ended a moment ago.
 #[derive(Debug, Default)]
 pub(super) struct Executions {
-    in_flight: HashMap<ExecutionId, Execution, BuildHasherDefault<GuidHasher>>,
+    /// Boxed: what lies in a table by itself is moved when the table is put in order anew, which many that come and go bring about.
+    in_flight: HashMap<ExecutionId, Box<Execution>, BuildHasherDefault<GuidHasher>>,
     scenarios: HashMap<RunId, ExecutionId>,
     api: HashMap<Ticket, ExecutionId>,
     ended: VecDeque<(Time, ExecutionId, By)>,
@@ -152,7 +153,7 @@ impl Executions {
 
     /// In flight, oldest first.
     pub(super) fn list(&self) -> Vec<(ExecutionId, &Execution)> {
-        let mut all: Vec<_> = self.in_flight.iter().map(|(id, e)| (*id, e)).collect();
+        let mut all: Vec<_> = self.in_flight.iter().map(|(id, e)| (*id, &**e)).collect();
         all.sort_by_key(|(id, e)| (e.started, *id));
         all
     }

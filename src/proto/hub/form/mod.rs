@@ -175,7 +175,7 @@ impl Hub {
             self.step(about, What::NotOpened { name, why: why.errormsg().into() });
             if let Some(run) = run {
                 let end = FormEnd::Refused(why.errormsg());
-                self.out.push_back(Output::Pbx(Command::FormDone { run, end }));
+                self.out.push_back(Output::Pbx(Box::new(Command::FormDone { run, end })));
             }
         }
     }
@@ -295,7 +295,7 @@ impl Hub {
         self.form_notice(id, &form, reason);
         self.out.push_back(Output::Record(Record::FormEnded { id: id.clone() }));
         if let Some(run) = form.run {
-            self.out.push_back(Output::Pbx(Command::FormDone { run, end }));
+            self.out.push_back(Output::Pbx(Box::new(Command::FormDone { run, end })));
         }
     }
 

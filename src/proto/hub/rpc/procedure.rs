@@ -132,7 +132,7 @@ impl Hub {
         // Whether it can begin at all is said at once; its end may take as long as was asked for.
         let patience = wait.unwrap_or(Duration::from_secs(10));
         let order = self.begin_order(caller, "execsvcscript", reply, patience)?;
-        self.out.push_back(Output::Pbx(Command::Script { order, name, parameters, wait }));
+        self.out.push_back(Output::Pbx(Box::new(Command::Script { order, name, parameters, wait })));
         Ok(None)
     }
 

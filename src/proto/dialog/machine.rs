@@ -28,7 +28,7 @@ pub struct Dialog {
     settings: Arc<Settings>,
     format: Option<Format>,
     state: State,
-    output: VecDeque<Output>,
+    output: Outputs,
     /// When the peer was last heard.
     alive: Time,
     /// When the next WebSocket ping is due.
@@ -40,6 +40,38 @@ pub struct Dialog {
     inbox: Option<Box<Assembler>>,
     /// How many of our own answers were cut into packets.
     sets: u64,
+}
+
+/// What was not polled yet. Mostly one, which needs no piece of the heap.
+#[derive(Debug, Default)]
+struct Outputs {
+    first: Option<Output>,
+    rest: VecDeque<Output>,
+}
+
+impl Outputs {
+    fn push_back(&mut self, output: Output) {
+        if self.first.is_none() {
+            self.first = Some(output);
+        } else {
+            self.rest.push_back(output);
+        }
+    }
+
+    fn pop_front(&mut self) -> Option<Output> {
+        let output = self.first.take()?;
+        if self.rest.capacity() > 0 {
+            self.first = self.rest.pop_front();
+            if self.rest.is_empty() {
+                self.rest = VecDeque::new();
+            }
+        }
+        Some(output)
+    }
+
+    fn clear(&mut self) {
+        *self = Self::default();
+    }
 }
 
 /// Named for what is awaited.
@@ -71,7 +103,7 @@ impl Dialog {
     pub fn new(now: Time, role: Role, format: Option<Format>, settings: impl Into<Arc<Settings>>) -> Self {
         let settings = settings.into();
         let until = now + settings.opening;
-        let mut output = VecDeque::new();
+        let mut output = Outputs::default();
         let state = match role {
             Role::Tab => State::AwaitLogin { until, subscribed: Vec::new() },
             Role::Link(identity) => State::AwaitIam { until, identity },
@@ -201,11 +233,7 @@ impl Dialog {
 
     /// What follows, until `None`.
     pub fn poll_output(&mut self) -> Option<Output> {
-        let output = self.output.pop_front();
-        if self.output.capacity() > 64 && self.output.is_empty() {
-            self.output = VecDeque::new();
-        }
-        output
+        self.output.pop_front()
     }
 
     /// The largest message that is taken now, bytes: the transport refuses larger ones by their header with 1009.

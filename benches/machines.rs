@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ctigate::engine::outbox::Limit;
-use ctigate::engine::{Accounts, Archive, Engine, Outbox, Outlets};
+use ctigate::engine::{Accounts, Archive, Engine, Outbox, Outlets, Ready};
 use ctigate_proto::Time;
 use ctigate_proto::auth::{Attempt, Identity, LoginBy, LoginError, Proof};
 use ctigate_proto::codec::{self, Limits};
@@ -301,7 +301,7 @@ async fn drive(engine: Arc<Engine>, peers: Vec<PeerId>, link: PeerId, mailbox: b
         let engine = Arc::clone(&engine);
         tokio::spawn(async move {
             while let Some((peer, mut batch)) = letters.recv().await {
-                engine.hand_in(peer, &mut batch);
+                engine.hand_in(peer, &mut batch, &mut Ready::default());
             }
         })
     };
@@ -313,7 +313,7 @@ async fn drive(engine: Arc<Engine>, peers: Vec<PeerId>, link: PeerId, mailbox: b
         if mailbox {
             inbox.send((peer, batch)).await.unwrap();
         } else {
-            engine.hand_in(peer, &mut batch);
+            engine.hand_in(peer, &mut batch, &mut Ready::default());
         }
     };
     // The Hub knows a link already, but the engine has no outbox for it: a newer connection takes its place.

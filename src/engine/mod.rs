@@ -37,12 +37,13 @@ use tokio::sync::{Notify, oneshot};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-pub use outbox::Outbox;
+pub use outbox::{Outbox, Ready};
 pub use pulse::{Follower, Part, Parts, Pulse};
 pub use recorder::{Captured, Tape, Wanted};
 pub use tap::{Filter, Shown, Tail, TapLine, masked};
 
 use inbox::Inbox;
+use outbox::AT_ONCE;
 use recorder::Recorder;
 use story::Story;
 use tap::{Direction, Passing, Tap};
@@ -225,7 +226,9 @@ impl Engine {
 
     /// The same for whoever need not know when: a connection that goes on reading. Where somebody is at the Hub just now, the messages are
     /// left there, as long as there is room. They come before whatever else is said of this peer after them.
-    pub fn hand_in(self: &Arc<Self>, peer: PeerId, batch: &mut Vec<Envelope>) {
+    ///
+    /// What comes of it is framed at once, while it is at hand; to send it is left to the caller, who may hand in more before ([`Ready::send`]).
+    pub fn hand_in(self: &Arc<Self>, peer: PeerId, batch: &mut Vec<Envelope>, ready: &mut Ready) {
         self.show(peer, batch);
         let mut here = self.inbox.enter();
         if !here && !self.fallen.is_cancelled() && self.inbox.put(peer, batch) {
@@ -246,7 +249,7 @@ impl Engine {
                 handled += count;
                 here = self.inbox.leave();
             }
-            self.finish(after);
+            self.finish(after, ready);
         }
     }
 
@@ -492,13 +495,13 @@ impl Engine {
         self.set_alarm(&hub);
         drop(hub);
         drop(watch);
-        self.finish(after);
+        self.finish(after, &mut Ready::default());
     }
 
     fn visit(self: &Arc<Self>, inputs: impl IntoIterator<Item = Input>) {
         let mut after = self.after();
         if self.handle_all(inputs, &mut after).is_some() {
-            self.finish(after);
+            self.finish(after, &mut Ready::default());
         }
     }
 
@@ -616,8 +619,8 @@ impl Engine {
         }
     }
 
-    fn finish(self: &Arc<Self>, after: After) {
-        wake(after.wake);
+    fn finish(self: &Arc<Self>, after: After, ready: &mut Ready) {
+        wake(after.wake, ready);
         if let Some(changed) = after.changed {
             self.pulse.mark(changed);
         }
@@ -677,7 +680,7 @@ impl Engine {
                 Promise::Answer(ticket, answer) => self.answer(ticket, answer),
             }
         }
-        wake(after.wake);
+        wake(after.wake, &mut Ready::default());
     }
 
     /// The link and the user of a peer.
@@ -714,36 +717,24 @@ impl Engine {
 /// How many inputs one task has handled before it sends what came of them.
 const AT_A_TIME: usize = 256;
 
-/// How many outboxes one task has emptied in one go. To empty one is mostly a write to a socket; a message to everybody must
-/// not hold up whoever caused it, and may use all threads.
-const AT_ONCE: usize = 64;
-
-/// Has everything sent that was put into these outboxes.
-fn wake(mut all: SmallVec<[Arc<Outbox>; 4]>) {
+/// Frames what was put into these outboxes; it is sent when many are ready or the caller says so: so a call to the kernel, which takes much
+/// of the cache for itself, is not followed by work on messages but by the next call.
+///
+/// To empty one is mostly a write to a socket; a message to everybody must not hold up whoever caused it, and may use all threads. So where
+/// there are many, tasks of their own see to most of them.
+fn wake(mut all: SmallVec<[Arc<Outbox>; 4]>, ready: &mut Ready) {
     if all.len() > 2 * AT_ONCE
         && let Ok(runtime) = tokio::runtime::Handle::try_current()
     {
         while all.len() > AT_ONCE {
             let some: Vec<_> = all.drain(all.len() - AT_ONCE..).collect();
-            runtime.spawn(async move { send(&some) });
+            runtime.spawn(async move {
+                let mut ready = Ready::default();
+                some.into_iter().for_each(|outbox| ready.wake(outbox));
+            });
         }
     }
-    send(&all);
-}
-
-/// Makes ready what each of them has, and then sends it all: so a call to the kernel, which takes much of the cache for itself, is not
-/// followed by work on messages but by the next call.
-fn send(all: &[Arc<Outbox>]) {
-    for some in all.chunks(AT_ONCE) {
-        let mut ready = 0_u64;
-        for (n, outbox) in some.iter().enumerate() {
-            ready |= u64::from(outbox.begin_wake()) << n;
-        }
-        while ready != 0 {
-            some[ready.trailing_zeros() as usize].end_wake();
-            ready &= ready - 1;
-        }
-    }
+    all.into_iter().for_each(|outbox| ready.wake(outbox));
 }
 
 impl std::fmt::Debug for Engine {

@@ -3,7 +3,6 @@
 //! It is emptied in one of two ways. A [`Taker`] takes in the task of whoever filled it, so that a lone message wakes nobody; what
 //! the taker leaves, and everything where there is none, is for the connection's own task, which [`Outbox::ready`] wakes.
 
-use std::collections::VecDeque;
 use std::fmt;
 use std::future::poll_fn;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,6 +12,7 @@ use std::task::{Context, Poll};
 use ctigate_proto::dialog::CloseReason;
 use ctigate_proto::message::Shared;
 use futures_util::task::AtomicWaker;
+use smallvec::SmallVec;
 
 /// What waits to be sent to one peer. Shared between the engine, which fills it while it holds the Hub (so order is kept),
 /// and whoever empties it.
@@ -65,7 +65,8 @@ pub struct Limit {
 
 #[derive(Debug, Default)]
 struct Queue {
-    messages: VecDeque<Arc<Shared>>,
+    /// Mostly one, which needs no piece of the heap.
+    messages: SmallVec<[Arc<Shared>; 2]>,
     bytes: usize,
     close: Option<CloseReason>,
     /// How many wait for a promise to be kept, and how many messages before the first of them may go meanwhile.
@@ -102,14 +103,14 @@ impl Outbox {
         let bytes = q.bytes + message.weight();
         if q.messages.len() >= self.limit.messages || bytes > self.limit.bytes {
             let dropped = q.messages.len() + 1;
-            q.messages = VecDeque::new();
+            q.messages = SmallVec::new();
             q.bytes = 0;
             q.close = Some(CloseReason::SLOW);
             q.held = None;
             return Pushed { dropped, wake: true };
         }
         q.bytes = bytes;
-        q.messages.push_back(Arc::clone(message));
+        q.messages.push(Arc::clone(message));
         Pushed { dropped: 0, wake }
     }
 
@@ -157,8 +158,10 @@ impl Outbox {
 
     /// Wakes the connection's own task.
     pub fn wake_owner(&self) {
-        self.filled.store(true, Ordering::Release);
-        self.owner.wake();
+        // Whoever set it wakes, or has woken, and is seen by the owner together with this.
+        if !self.filled.swap(true, Ordering::AcqRel) {
+            self.owner.wake();
+        }
     }
 
     /// Waits until there may be something for the connection's own task. One task waits at a time. Cancel safe.
@@ -194,7 +197,7 @@ impl Outbox {
         q.bytes = 0;
         into.extend(q.messages.drain(..));
         if q.messages.capacity() > 64 {
-            q.messages = VecDeque::new();
+            q.messages = SmallVec::new();
         }
         q.close.clone()
     }
@@ -207,6 +210,39 @@ impl Outbox {
     /// Whether nothing waits.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+}
+
+/// Outboxes of which [`Outbox::begin_wake`] has said that the second half is due. It is done by [`Self::send`], or when this is dropped.
+#[derive(Debug, Default)]
+pub struct Ready(SmallVec<[Arc<Outbox>; 1]>);
+
+/// So many are sent in one go.
+pub(super) const AT_ONCE: usize = 64;
+
+impl Ready {
+    /// Does the first half of [`Outbox::wake`], and notes it where the second is due.
+    pub fn wake(&mut self, outbox: Arc<Outbox>) {
+        if outbox.begin_wake() {
+            self.0.push(outbox);
+            if self.0.len() >= AT_ONCE {
+                self.send();
+            }
+        }
+    }
+
+    /// Sends to all that were noted.
+    pub fn send(&mut self) {
+        for outbox in &self.0 {
+            outbox.end_wake();
+        }
+        self.0.clear();
+    }
+}
+
+impl Drop for Ready {
+    fn drop(&mut self) {
+        self.send();
     }
 }
 
@@ -282,6 +318,41 @@ mod tests {
         fn send(&self) -> bool {
             *self.0.lock().unwrap() < 2
         }
+    }
+
+    #[test]
+    fn what_is_ready_is_sent_when_many_are_when_somebody_says_so_and_at_the_end() {
+        #[derive(Default)]
+        struct Counts(Mutex<(usize, usize)>);
+        impl Taker for Counts {
+            fn take(&self, outbox: &Outbox) -> Taken {
+                self.0.lock().unwrap().0 += taken(outbox).0.len();
+                Taken::Ready
+            }
+            fn send(&self) -> bool {
+                self.0.lock().unwrap().1 += 1;
+                true
+            }
+        }
+        let counts = Arc::new(Counts::default());
+        let mut ready = Ready::default();
+        let mut wake = |ready: &mut Ready| {
+            let outbox = Outbox::new(Limit { messages: 10, bytes: 10_000 });
+            outbox.attach(Arc::clone(&counts) as _);
+            outbox.push(&message("a"));
+            ready.wake(outbox);
+            *counts.0.lock().unwrap()
+        };
+        assert_eq!((wake(&mut ready), wake(&mut ready)), ((1, 0), (2, 0)), "taken at once, and not sent");
+        ready.send();
+        assert_eq!(wake(&mut ready), (3, 2));
+        for n in 1..AT_ONCE - 1 {
+            assert_eq!(wake(&mut ready), (3 + n, 2));
+        }
+        assert_eq!(wake(&mut ready), (2 + AT_ONCE, 2 + AT_ONCE));
+        wake(&mut ready);
+        drop(ready);
+        assert_eq!(*counts.0.lock().unwrap(), (3 + AT_ONCE, 3 + AT_ONCE));
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! Two may write: whoever filled the peer's outbox, at once and as far as the socket takes it ([`Taker`]); and the connection's
 //! own task, which waits where the socket takes no more. Messages are taken from the outbox under the same lock under which
 //! they are framed, so neither overtakes the other. Whoever only fills never waits: what is locked or stuck is left to the owner.
+//! To a link many have something to say: each frames its own, while it is at hand, and the link's task sends it all by one write.
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
@@ -31,6 +32,9 @@ use super::sink::Sink;
 /// How many bytes are gathered before they are written.
 pub(super) const GATHER: usize = 64 << 10;
 
+/// So many full buffers whoever fills a link's outbox writes at most.
+const MOST_BUFFERS: usize = 8;
+
 /// A buffer above this is not kept for the next.
 const KEEP: usize = 2 * GATHER;
 
@@ -45,6 +49,9 @@ thread_local! {
 
     /// Small ones, for tabs: whoever has something for many of them makes many ready before it writes the first.
     static SMALL: RefCell<Vec<Vec<u8>>> = const { RefCell::new(Vec::new()) };
+
+    /// What is taken from an outbox to be framed at once lies here.
+    static TAKEN: Cell<VecDeque<Arc<Shared>>> = const { Cell::new(VecDeque::new()) };
 }
 
 /// Why nothing could be written.
@@ -137,7 +144,7 @@ struct Out {
     kept: bool,
     /// Whether nobody else may write any more.
     retired: bool,
-    /// Whether much is written at once: a link.
+    /// Whether much is written at once, by the connection's own task alone: a link.
     wide: bool,
 }
 
@@ -293,8 +300,18 @@ impl Taker for Line {
         if out.kept || out.retired {
             return Taken::Nothing;
         }
-        match out.gather(self, Some(outbox)) {
+        let mut gathered = out.gather(self, Some(outbox));
+        // Where a buffer is full, what follows is to be framed while it is at hand too.
+        for _ in 0..MOST_BUFFERS {
+            if !out.wide || matches!(gathered, Gathered::All(_)) || !matches!(out.write(), Ok(true)) {
+                break;
+            }
+            gathered = out.gather(self, Some(outbox));
+        }
+        match gathered {
             Gathered::All(None) if out.waiting() == 0 => Taken::Nothing,
+            // Sent together with what others have to say.
+            Gathered::All(None) if out.wide => Taken::Left,
             Gathered::All(None) => Taken::Ready,
             Gathered::All(Some(_)) | Gathered::Some => {
                 out.kept = true;
@@ -358,15 +375,23 @@ impl Out {
                 continue;
             }
             match (outbox, looked.take()) {
-                (Some(outbox), None) => looked = Some(outbox.take(&mut self.messages)),
+                (Some(outbox), None) => {
+                    if self.messages.capacity() == 0 {
+                        self.messages = TAKEN.take();
+                    }
+                    looked = Some(outbox.take(&mut self.messages));
+                }
                 (_, close) => break Gathered::All(close.flatten()),
             }
         };
         if let Some(serves) = line.serves.get() {
             serves.count(count);
         }
-        if self.messages.capacity() > 64 && self.messages.is_empty() {
-            self.messages = VecDeque::new();
+        if self.messages.is_empty() {
+            let messages = std::mem::take(&mut self.messages);
+            if messages.capacity() <= 1024 {
+                TAKEN.set(messages);
+            }
         }
         gathered
     }

@@ -165,16 +165,14 @@ impl Socket {
         Self::Frames(Frames { reader: Reader::Wire(wire), patience })
     }
 
-    /// Says how messages of the Hub become frames, once, before [`Self::send`]. Where it can, what fills the outbox is written by
-    /// whoever fills it; not on links, where what many have to say is gathered by the connection's own task.
+    /// Says how messages of the Hub become frames, once, before [`Self::send`]. Where it can, what fills the outbox is framed by
+    /// whoever fills it, and for a tab written too.
     pub(super) fn serve(&mut self, mut serves: Serves, outbox: &Outbox) {
         match self {
             Self::Frames(frames) => {
                 serves.deflate = frames.wire().agreed();
                 let line = frames.line();
-                if !serves.is_link {
-                    outbox.attach(Arc::clone(line) as _);
-                }
+                outbox.attach(Arc::clone(line) as _);
                 line.serve(serves);
             }
             Self::Hixie(hixie) => hixie.serve(serves),

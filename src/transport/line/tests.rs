@@ -9,12 +9,16 @@ use crate::transport::stream::Stream;
 
 /// A peer, the line to it, and what must live for the line to work.
 async fn line(side: Side) -> (TcpStream, Arc<Line>, sink::Source) {
+    line_to(side, false).await
+}
+
+async fn line_to(side: Side, is_link: bool) -> (TcpStream, Arc<Line>, sink::Source) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let peer = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
     let (source, sink) = sink::split(Stream::Plain(listener.accept().await.unwrap().0));
     let line = Line::new(sink, side);
     let writer = Writer { format: Format::Json, threshold: 1 << 30, cut_events: false };
-    line.serve(Serves { writer: Some(writer), telemetry: Telemetry::default(), is_link: false, deflate: None });
+    line.serve(Serves { writer: Some(writer), telemetry: Telemetry::default(), is_link, deflate: None });
     // The runtime must have seen once that the socket can be written to.
     let sink::Source::Tcp(tcp) = &source else { panic!("it is TCP") };
     tcp.as_ref().writable().await.unwrap();
@@ -71,6 +75,45 @@ async fn whoever_fills_the_outbox_writes_and_wakes_nobody() {
     let mut bytes = [0; 4096];
     let read = timeout(Duration::from_secs(5), peer.read(&mut bytes)).await.expect("it was written").unwrap();
     assert_eq!(frames(&bytes[..read]).len(), 2, "by one write");
+}
+
+#[tokio::test]
+async fn what_is_for_a_link_is_framed_at_once_and_written_by_its_owner() {
+    let (mut peer, line, _source) = line_to(Side::Server, true).await;
+    let outbox = outbox();
+    outbox.attach(Arc::clone(&line) as _);
+    for n in 1..=3 {
+        outbox.push(&message(n, 10));
+        outbox.wake();
+        assert!(outbox.is_empty(), "it is framed");
+    }
+    assert!(is_woken(&outbox));
+    assert!(!is_woken(&outbox), "once for all");
+    let mut bytes = [0; 4096];
+    assert_eq!(peer.try_read(&mut bytes).unwrap_err().kind(), io::ErrorKind::WouldBlock, "nothing was written");
+    line.send(Some(&outbox), Duration::from_secs(10)).await.unwrap();
+    let read = timeout(Duration::from_secs(5), peer.read(&mut bytes)).await.expect("it was written").unwrap();
+    assert_eq!(frames(&bytes[..read]).len(), 3, "by one write");
+}
+
+#[tokio::test]
+async fn a_full_buffer_for_a_link_is_written_by_whoever_fills_it() {
+    let (mut peer, line, _source) = line_to(Side::Server, true).await;
+    let outbox = outbox();
+    outbox.attach(Arc::clone(&line) as _);
+    let (mut bytes, mut come) = (vec![0; 2 * GATHER], 0);
+    for n in 0..500 {
+        outbox.push(&message(n, 1000));
+        outbox.wake();
+        assert!(outbox.is_empty(), "it is framed, {n}");
+        // So that the socket takes more.
+        come += peer.try_read(&mut bytes).unwrap_or(0);
+    }
+    while come < 500 * 1000 - GATHER {
+        come +=
+            timeout(Duration::from_secs(5), peer.read(&mut bytes)).await.expect("full buffers are written").unwrap();
+    }
+    assert!(is_woken(&outbox), "the rest is the owner's");
 }
 
 #[tokio::test]

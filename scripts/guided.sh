@@ -72,7 +72,10 @@ else
     rm -rf "$counts"
   fi
   echo "the build that uses the counts" >&2
-  made=$(build using "-Cprofile-use=$profile")
+  # What an earlier profile has laid out cannot be linked with what this one does.
+  rm -rf "$guided/$what-using/$host/release/incremental"
+  # What the load did not make hot is built for size.
+  made=$(build using "-Cprofile-use=$profile -Cllvm-args=-pgso-lwss-only=false")
 fi
 cp "$made" "$guided/$what"
 echo "$guided/$what"

@@ -336,7 +336,7 @@ mod tests {
         }
         let counts = Arc::new(Counts::default());
         let mut ready = Ready::default();
-        let mut wake = |ready: &mut Ready| {
+        let wake = |ready: &mut Ready| {
             let outbox = Outbox::new(Limit { messages: 10, bytes: 10_000 });
             outbox.attach(Arc::clone(&counts) as _);
             outbox.push(&message("a"));

@@ -30,9 +30,9 @@ use super::socket::{Heard, Socket};
 /// How many messages of one peer are taken in one turn, so that no peer holds up the others of its thread.
 const BATCH: usize = 64;
 
-/// How many of them are handed in together: what few messages take of the heap is there again for the next few, and still in the cache. The
-/// C library keeps seven pieces of each size at hand.
-const AT_HAND: usize = 4;
+/// How many of them are handed in together: what few messages take of the heap is there again for the next few, and still in the cache. With
+/// fewer, code is fetched anew more often.
+const AT_HAND: usize = 8;
 
 thread_local! {
     /// Where messages lie that are read and not handed in yet, of whichever connection reads on this thread: it is empty between two turns.

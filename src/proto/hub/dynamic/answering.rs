@@ -8,7 +8,7 @@ use crate::hub::{Hub, Peer};
 use crate::message::{Body, CallError, Code, Part, PeerId};
 use crate::telephony::Outcome;
 
-use super::{Asker, By, Done, Execution, Targets, opened};
+use super::{Asker, By, Done, Targets, opened};
 
 impl Hub {
     /// `methodresult` of a CRM or a tab.
@@ -92,10 +92,7 @@ impl Hub {
         let here = |id: &ExecutionId| matches!(self.executions.in_flight.get(id).map(|e| &e.asker), Some(Asker::Tab(c)) if c.peer == peer);
         let asked: Vec<_> = self.links[link].asked.iter().copied().filter(here).collect();
         asked.into_iter().for_each(|id| self.cancel_execution(id, "the caller is gone"));
-        let serves = |(_, e): &(&ExecutionId, &Box<Execution>)| e.link.is_none() && e.targets.contains(&peer);
-        let mut serving: Vec<_> = self.executions.in_flight.iter().filter(serves).map(|(id, _)| *id).collect();
-        // The order of a table is another in each process: what follows is to be the same whenever the same has happened.
-        serving.sort_unstable();
+        let serving = self.executions.those(|e| e.link.is_none() && e.targets.contains(&peer));
         serving.into_iter().for_each(|id| self.target_gone(id, peer));
     }
 }

@@ -79,8 +79,7 @@ impl Hub {
     /// A user is gone: what the user asked for, through whichever door, is taken back, and each door hears of it.
     pub(in crate::hub) fn cancel_executions_of(&mut self, user: UserIx) {
         let of_user = |asker: &Asker| matches!(asker, Asker::Tab(caller) if caller.user == Some(user));
-        let asked = self.executions.in_flight.iter().filter(|(_, e)| of_user(&e.asker)).map(|(id, _)| *id);
-        let mut asked: Vec<_> = asked.collect();
+        let mut asked = self.executions.those(|e| of_user(&e.asker));
         asked.extend(self.forms.asked_for(user));
         asked.sort_unstable();
         asked.into_iter().for_each(|id| self.cancel_execution(id, "the account is gone"));
@@ -100,11 +99,8 @@ impl Hub {
 
     /// The link is gone: all that waits on it fails.
     pub(in crate::hub) fn fail_in_flight(&mut self, link: usize) {
-        let waits = |(_, e): &(&ExecutionId, &Box<Execution>)| e.link == Some(link);
-        let mut waiting: Vec<_> = self.executions.in_flight.iter().filter(waits).map(|(id, _)| *id).collect();
-        // As in `link_peer_gone`: always in the same order.
-        waiting.sort_unstable();
-        for id in waiting {
+        let waits = |e: &Execution| e.link == Some(link);
+        for id in self.executions.those(waits) {
             self.finish_from(id, None, By::Words("the link was lost"), Done::new(Outcome::NoLink));
         }
     }

@@ -158,6 +158,14 @@ impl Executions {
         all
     }
 
+    /// Those of which this is true, by their ids: the order of a table is another in each process, and what follows is to be the same whenever
+    /// the same has happened.
+    fn those(&self, is: impl Fn(&Execution) -> bool) -> Vec<ExecutionId> {
+        let mut all: Vec<_> = self.in_flight.iter().filter(|(_, e)| is(e)).map(|(id, _)| *id).collect();
+        all.sort_unstable();
+        all
+    }
+
     pub(super) fn sweep(&mut self, now: Time) {
         while self.ended.front().is_some_and(|(at, ..)| now.since(*at) > REMEMBER) {
             self.ended.pop_front();

@@ -53,7 +53,10 @@ impl Hub {
     }
 
     pub(super) fn circuit_closed(&mut self, link: usize, method: &Text) {
-        if let Some(circuit) = self.links[link].circuits.remove(method)
+        let circuits = &mut self.links[link].circuits;
+        // Mostly nothing failed: no name has to be hashed for that.
+        if !circuits.is_empty()
+            && let Some(circuit) = circuits.remove(method)
             && circuit.open_until.is_some()
         {
             let link = self.links[link].settings.name.clone();

@@ -171,11 +171,11 @@ impl Hub {
         let Some(Peer::Tab(tab)) = self.peers.get(&peer) else { return };
         let user = tab.user;
         let account = &self.users[user].account;
-        let caller = Caller {
+        let mut caller = Caller {
             peer,
             user: Some(user),
             link: None,
-            qid: envelope.qid(),
+            qid: None,
             tab: None,
             rights: tab.limit.map_or(account.rights, |limit| limit.and(account.rights)),
             ask: None,
@@ -183,8 +183,14 @@ impl Hub {
         };
         // Most clients repeat the login in every call; another's is refused.
         let named = match Head::of(&envelope.body) {
-            Ok(head) => head.userlogin.filter(|l| !l.is_empty()),
-            Err(error) => return self.fail(&caller, &envelope.name, &error),
+            Ok(head) => {
+                caller.qid = head.qid;
+                head.userlogin.filter(|l| !l.is_empty())
+            }
+            Err(error) => {
+                caller.qid = envelope.qid();
+                return self.fail(&caller, &envelope.name, &error);
+            }
         };
         let foreign = named.is_some_and(|login| !same_login(&login, &account.login));
         if foreign && envelope.name != "login" {
@@ -414,11 +420,11 @@ impl Hub {
 
     /// Sends the reply of a call: its qid, `result` 1, on a link the identity, then the body.
     pub(super) fn succeed(&mut self, caller: &Caller, name: &str, body: Body) {
-        self.replied(caller, name, None);
+        let message = self.replied(caller, name, None);
         if let Some(ticket) = caller.ask {
             return self.out.push_back(Output::Answer { ticket, answer: Answer::Ran(body) });
         }
-        let reply = self.success(caller, name, body);
+        let reply = self.success(caller, message, name, body);
         self.send(caller.peer, reply);
     }
 
@@ -428,14 +434,21 @@ impl Hub {
             // Such an answer waits by itself for what was set before it.
             return self.succeed(caller, name, body);
         }
-        self.replied(caller, name, None);
-        let reply = self.success(caller, name, body);
+        let message = self.replied(caller, name, None);
+        let reply = self.success(caller, message, name, body);
         self.promise(caller.peer, reply);
     }
 
-    fn success(&self, caller: &Caller, name: &str, mut body: Body) -> Envelope {
+    fn success(
+        &self,
+        caller: &Caller,
+        message: Option<&'static Message>,
+        name: &str,
+        mut body: Body,
+    ) -> Envelope {
         body.put_first(self.head(caller, 1).into_iter());
-        Envelope { name: reply_name(name), body }
+        let known = message.and_then(|message| message.reply);
+        Envelope { name: known.map_or_else(|| reply_name(name), Text::from_static), body }
     }
 
     /// Sends once every fact recorded so far is kept.
@@ -472,11 +485,13 @@ impl Hub {
         self.out.push_back(Output::Send { to: caller.peer, message: Arc::new(Shared::new(reply)) });
     }
 
-    /// Tells operators of a reply.
-    fn replied(&mut self, caller: &Caller, name: &str, error: Option<Code>) {
-        let method = method::find(name).map_or("unknown", |message| message.name);
+    /// Tells operators of a reply. Gives what the catalogue has of the call.
+    fn replied(&mut self, caller: &Caller, name: &str, error: Option<Code>) -> Option<&'static Message> {
+        let message = method::find(name);
+        let method = message.map_or("unknown", |message| message.name);
         let micros = u64::try_from(self.now.since(caller.since).as_micros()).unwrap_or(u64::MAX);
         self.out.push_back(Output::Notice(Notice::Replied { method, error, micros }));
+        message
     }
 
     /// What a reply begins with that names an error.

@@ -132,9 +132,11 @@ impl Hub {
                 _ => {}
             }
         }
-        for peer in &execution.targets {
-            if let Some(Peer::Tab(tab)) = self.peers.get_mut(peer) {
-                tab.serving.retain(|s| *s != id);
+        if execution.link.is_none() {
+            for peer in &execution.targets {
+                if let Some(Peer::Tab(tab)) = self.peers.get_mut(peer) {
+                    tab.serving.retain(|s| *s != id);
+                }
             }
         }
         let others: Vec<PeerId> =
@@ -246,7 +248,7 @@ impl Hub {
                 Part::from(Object::new())
             }
         };
-        body.set("outputparameters", output);
+        body.push_new(Text::from_static("outputparameters"), output);
         self.succeed(caller, "executemethod", body);
     }
 }

@@ -17,6 +17,8 @@ const BYTES: usize = 1 << 20;
 #[derive(Debug, Default)]
 pub(super) struct Inbox {
     taken: AtomicBool,
+    /// Whether something is left: looked at without the lock. Whoever leaves something says so before looking whether the place is free.
+    any: AtomicBool,
     left: Mutex<Left>,
 }
 
@@ -35,7 +37,7 @@ impl Inbox {
     /// Frees the place, unless something was left meanwhile: true then, and the place is still, or again, the caller's.
     pub(super) fn leave(&self) -> bool {
         self.taken.store(false, Ordering::SeqCst);
-        !self.left().messages.is_empty() && self.enter()
+        self.any.load(Ordering::SeqCst) && self.enter()
     }
 
     /// Leaves messages of a peer, and empties `batch`. False when there is no room for them: they stay with the caller.
@@ -47,13 +49,18 @@ impl Inbox {
         }
         left.bytes += weight;
         left.messages.extend(batch.drain(..).map(|envelope| (peer, envelope)));
+        self.any.store(!left.messages.is_empty(), Ordering::SeqCst);
         true
     }
 
     /// All that was left, in order, instead of `empty`.
     pub(super) fn take(&self, empty: Vec<(PeerId, Envelope)>) -> Vec<(PeerId, Envelope)> {
+        if !self.any.load(Ordering::SeqCst) {
+            return Vec::new();
+        }
         let mut left = self.left();
         left.bytes = 0;
+        self.any.store(!empty.is_empty(), Ordering::SeqCst);
         std::mem::replace(&mut left.messages, empty)
     }
 

@@ -549,9 +549,9 @@ impl Engine {
                 changed.by_output(&output);
             }
             match output {
-                Output::Send { to, message } => self.push(to, &message, after),
+                Output::Send { to, message } => self.push(to, message, after),
                 Output::SendOnceKept { to, message } => self.push_once_kept(to, message, after),
-                Output::Fan { to, message } => to.iter().for_each(|to| self.push(*to, &message, after)),
+                Output::Fan { to, message } => to.iter().for_each(|to| self.push(*to, Arc::clone(&message), after)),
                 Output::Close { peer, reason } => {
                     if let Some(entry) = self.peers.get(&peer) {
                         entry.outbox.close(reason);
@@ -577,7 +577,7 @@ impl Engine {
             }
         }
         if hub.has_steps() {
-            self.story.tell(hub.take_steps());
+            self.story.hear(hub);
         }
     }
 
@@ -591,7 +591,10 @@ impl Engine {
         }
     }
 
-    fn push(&self, to: PeerId, message: &Arc<Shared>, after: &mut After) {
+    fn push(&self, to: PeerId, message: Arc<Shared>, after: &mut After) {
+        if self.tap.is_on() && self.peers.contains_key(&to) {
+            self.tap_line(Direction::Out, to, message.envelope());
+        }
         let Some(entry) = self.peers.get(&to) else { return };
         let pushed = entry.outbox.push(message);
         if pushed.dropped > 0 {
@@ -601,10 +604,6 @@ impl Engine {
         if pushed.wake {
             after.wake.push(Arc::clone(&entry.outbox));
         }
-        drop(entry);
-        if self.tap.is_on() {
-            self.tap_line(Direction::Out, to, message.envelope());
-        }
     }
 
     fn push_once_kept(&self, to: PeerId, message: Arc<Shared>, after: &mut After) {
@@ -612,7 +611,7 @@ impl Engine {
         match tab {
             Some(outbox) => {
                 outbox.hold();
-                self.push(to, &message, after);
+                self.push(to, message, after);
                 after.promises.push(Promise::Queue(outbox));
             }
             None => after.promises.push(Promise::Message(to, message)),
@@ -676,7 +675,7 @@ impl Engine {
                     outbox.release();
                     after.wake.push(outbox);
                 }
-                Promise::Message(to, message) => self.push(to, &message, &mut after),
+                Promise::Message(to, message) => self.push(to, message, &mut after),
                 Promise::Answer(ticket, answer) => self.answer(ticket, answer),
             }
         }

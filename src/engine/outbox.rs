@@ -7,7 +7,7 @@ use std::fmt;
 use std::future::poll_fn;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 
 use ctigate_proto::dialog::CloseReason;
 use ctigate_proto::message::Shared;
@@ -19,7 +19,10 @@ use smallvec::SmallVec;
 pub struct Outbox {
     queue: Mutex<Queue>,
     filled: AtomicBool,
-    owner: AtomicWaker,
+    /// Wakes the connection's own task. It stays: to put it here again for each time that the task waits would take its turn with whoever wakes.
+    owner: OnceLock<Waker>,
+    /// Wakes whoever else waits, now or later.
+    other: AtomicWaker,
     taker: OnceLock<Arc<dyn Taker>>,
     limit: Limit,
 }
@@ -81,7 +84,8 @@ impl Outbox {
         Arc::new(Self {
             queue: Mutex::default(),
             filled: AtomicBool::new(false),
-            owner: AtomicWaker::new(),
+            owner: OnceLock::new(),
+            other: AtomicWaker::new(),
             taker: OnceLock::new(),
             limit,
         })
@@ -94,7 +98,7 @@ impl Outbox {
 
     /// Appends a message. When that would pass the limit the peer is marked for closing as slow instead, and what waited is
     /// dropped: it would not read it anyway. Call [`Self::wake`] when the batch is done, if the answer says so.
-    pub fn push(&self, message: &Arc<Shared>) -> Pushed {
+    pub fn push(&self, message: Arc<Shared>) -> Pushed {
         let mut q = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
         if q.close.is_some() {
             return Pushed { dropped: 0, wake: false };
@@ -110,7 +114,7 @@ impl Outbox {
             return Pushed { dropped, wake: true };
         }
         q.bytes = bytes;
-        q.messages.push(Arc::clone(message));
+        q.messages.push(message);
         Pushed { dropped: 0, wake }
     }
 
@@ -160,7 +164,10 @@ impl Outbox {
     pub fn wake_owner(&self) {
         // Whoever set it wakes, or has woken, and is seen by the owner together with this.
         if !self.filled.swap(true, Ordering::AcqRel) {
-            self.owner.wake();
+            if let Some(owner) = self.owner.get() {
+                owner.wake_by_ref();
+            }
+            self.other.wake();
         }
     }
 
@@ -174,9 +181,18 @@ impl Outbox {
         if self.take_filled() {
             return Poll::Ready(());
         }
-        self.owner.register(cx.waker());
+        match self.owner.get() {
+            // Whoever has filled it since then has woken this task, or is about to.
+            Some(owner) if owner.will_wake(cx.waker()) => return Poll::Pending,
+            Some(_) => self.other.register(cx.waker()),
+            None => {
+                if self.owner.set(cx.waker().clone()).is_err() {
+                    self.other.register(cx.waker());
+                }
+            }
+        }
         // It may have been filled just before the waker was there to be woken.
-        if self.filled.swap(false, Ordering::Acquire) { Poll::Ready(()) } else { Poll::Pending }
+        if self.filled.swap(false, Ordering::AcqRel) { Poll::Ready(()) } else { Poll::Pending }
     }
 
     /// Whether the connection's own task was called since this, or [`Self::poll_ready`], said so last. For that task.
@@ -271,11 +287,11 @@ mod tests {
     #[test]
     fn what_is_held_back_keeps_its_place_and_the_close_behind_it() {
         let outbox = Outbox::new(Limit { messages: 10, bytes: 10_000 });
-        outbox.push(&message("a"));
+        outbox.push(message("a"));
         outbox.hold();
-        outbox.push(&message("b"));
+        outbox.push(message("b"));
         outbox.hold();
-        outbox.push(&message("c"));
+        outbox.push(message("c"));
         outbox.close(CloseReason::NORMAL);
         assert_eq!(taken(&outbox), (vec!["a".to_owned()], None));
         assert_eq!(taken(&outbox), (vec![], None));
@@ -290,7 +306,7 @@ mod tests {
     fn who_is_too_slow_is_closed_whatever_is_held_back() {
         let outbox = Outbox::new(Limit { messages: 2, bytes: 10_000 });
         outbox.hold();
-        let dropped: Vec<usize> = (0..4).map(|_| outbox.push(&message("a")).dropped).collect();
+        let dropped: Vec<usize> = (0..4).map(|_| outbox.push(message("a")).dropped).collect();
         assert_eq!(dropped, [0, 0, 3, 0]);
         assert_eq!(taken(&outbox), (vec![], Some(CloseReason::SLOW.code)));
         outbox.release();
@@ -299,7 +315,7 @@ mod tests {
     #[test]
     fn one_wake_is_owed_until_somebody_has_taken() {
         let outbox = Outbox::new(Limit { messages: 10, bytes: 10_000 });
-        let owed = |name| outbox.push(&message(name)).wake;
+        let owed = |name| outbox.push(message(name)).wake;
         assert_eq!([owed("a"), owed("b")], [true, false]);
         taken(&outbox);
         assert_eq!([owed("c"), owed("d")], [true, false]);
@@ -317,6 +333,40 @@ mod tests {
 
         fn send(&self) -> bool {
             *self.0.lock().unwrap() < 2
+        }
+    }
+
+    /// Counts how often it is woken.
+    #[derive(Default)]
+    struct Woken(std::sync::atomic::AtomicUsize);
+
+    impl std::task::Wake for Woken {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+
+    #[test]
+    fn whoever_waits_is_woken_each_time_and_another_that_waits_later_too() {
+        let outbox = Outbox::new(Limit { messages: 10, bytes: 10_000 });
+        let (first, second) = (Arc::new(Woken::default()), Arc::new(Woken::default()));
+        let waits = |who: &Arc<Woken>| {
+            let waker = Waker::from(Arc::clone(who));
+            outbox.poll_ready(&mut Context::from_waker(&waker)).is_pending()
+        };
+        let times = |who: &Woken| who.0.load(Ordering::SeqCst);
+        for n in 1..4 {
+            assert!(waits(&first) && waits(&first));
+            outbox.wake();
+            outbox.wake();
+            assert_eq!(times(&first), n, "once for all that came before it looked");
+            assert!(!waits(&first), "it was filled");
+        }
+        for n in 1..4 {
+            assert!(waits(&second));
+            outbox.wake();
+            assert_eq!(times(&second), n);
+            assert!(!waits(&second));
         }
     }
 
@@ -339,7 +389,7 @@ mod tests {
         let wake = |ready: &mut Ready| {
             let outbox = Outbox::new(Limit { messages: 10, bytes: 10_000 });
             outbox.attach(Arc::clone(&counts) as _);
-            outbox.push(&message("a"));
+            outbox.push(message("a"));
             ready.wake(outbox);
             *counts.0.lock().unwrap()
         };
@@ -359,12 +409,12 @@ mod tests {
     fn the_owner_is_woken_for_what_a_taker_leaves() {
         let outbox = Outbox::new(Limit { messages: 10, bytes: 10_000 });
         outbox.attach(Arc::new(One::default()));
-        let woken = || outbox.poll_ready(&mut Context::from_waker(std::task::Waker::noop())).is_ready();
-        outbox.push(&message("a"));
+        let woken = || outbox.poll_ready(&mut Context::from_waker(Waker::noop())).is_ready();
+        outbox.push(message("a"));
         outbox.wake();
         assert!(!woken(), "all was taken");
-        outbox.push(&message("b"));
-        outbox.push(&message("c"));
+        outbox.push(message("b"));
+        outbox.push(message("c"));
         outbox.wake();
         assert!(woken());
         assert!(!woken(), "once");

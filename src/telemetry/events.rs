@@ -8,6 +8,7 @@ use ctigate_proto::hub::output::Notice;
 use tokio::sync::broadcast;
 
 use super::Metrics;
+use super::metrics::Counter;
 use super::series::Series;
 
 /// How many notices wait for one who follows; a slower one loses the oldest and is told.
@@ -285,16 +286,17 @@ impl Telemetry {
             Notice::Tabs { login } => tracing::debug!(login = &**login, "other tabs behind a link"),
             Notice::Presence { login, online } => tracing::info!(login = &**login, online, "presence"),
             Notice::MethodDone { method, link, outcome, millis } => {
-                metrics.methods.with(outcome).inc();
-                metrics.method_wait.with(link).observe(Duration::from_millis(*millis));
+                metrics.methods.on(outcome, Counter::inc_alone);
+                let took = Duration::from_millis(*millis);
+                metrics.method_wait.on(link, |wait| wait.observe_alone(took));
                 // What a tab asks another by has whatever name it likes; what a link is asked by, it has declared.
                 if !link.is_empty() {
-                    metrics.method.with(method).observe(Duration::from_millis(*millis));
+                    metrics.method.on(method, |wait| wait.observe_alone(took));
                 }
                 tracing::debug!(method = &**method, link = &**link, outcome, millis, "dynamic method");
             }
             Notice::Replied { method, error, micros } => {
-                metrics.reply.with(method).observe(Duration::from_micros(*micros));
+                metrics.reply.on(method, |reply| reply.observe_alone(Duration::from_micros(*micros)));
                 if let Some(code) = error {
                     metrics.reply_errors.with(&code.number().to_string()).inc();
                 }

@@ -30,10 +30,19 @@ impl Counter {
         self.0.fetch_add(n, Ordering::Relaxed);
     }
 
+    /// Adds one, for whoever is the only one that counts just now: no other core has to be kept off. Of two at once one would be lost.
+    pub fn inc_alone(&self) {
+        add_alone(&self.0, 1);
+    }
+
     /// The figure.
     pub fn get(&self) -> u64 {
         self.0.load(Ordering::Relaxed)
     }
+}
+
+fn add_alone(figure: &AtomicU64, n: u64) {
+    figure.store(figure.load(Ordering::Relaxed).wrapping_add(n), Ordering::Relaxed);
 }
 
 /// A figure that goes up and down.
@@ -76,10 +85,22 @@ pub struct Histogram {
 impl Histogram {
     /// Counts one that took so long.
     pub fn observe(&self, took: Duration) {
+        let (bucket, micros) = self.place(took);
+        bucket.fetch_add(1, Ordering::Relaxed);
+        self.micros.fetch_add(micros, Ordering::Relaxed);
+    }
+
+    /// The same, as [`Counter::inc_alone`].
+    pub fn observe_alone(&self, took: Duration) {
+        let (bucket, micros) = self.place(took);
+        add_alone(bucket, 1);
+        add_alone(&self.micros, micros);
+    }
+
+    fn place(&self, took: Duration) -> (&AtomicU64, u64) {
         let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
         let bucket = BOUNDS.iter().position(|bound| micros <= bound * 1000).unwrap_or(BOUNDS.len());
-        self.buckets[bucket].fetch_add(1, Ordering::Relaxed);
-        self.micros.fetch_add(micros, Ordering::Relaxed);
+        (&self.buckets[bucket], micros)
     }
 
     /// How many were counted.
@@ -163,6 +184,14 @@ impl<T: Default> Family<T> {
             let _ = free.set((value.to_owned(), Arc::clone(&figure)));
         }
         figure
+    }
+
+    /// Looks at the figure for a value of the label, as [`Self::with`] gives it: what is counted for every call takes no share of it.
+    pub fn on(&self, value: &str, look: impl FnOnce(&T)) {
+        match self.first.iter().map_while(OnceLock::get).find(|(known, _)| known == value) {
+            Some((_, figure)) => look(figure),
+            None => look(&self.with(value)),
+        }
     }
 
     /// The figure for a value of the label, if there is one.

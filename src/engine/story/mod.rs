@@ -9,7 +9,8 @@ mod pack;
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use ctigate_proto::hub::trace::{Step, What};
+use ctigate_proto::hub::Hub;
+use ctigate_proto::hub::trace::{Step, Told, What};
 
 use pack::Words;
 
@@ -33,6 +34,8 @@ pub(super) struct Story(Mutex<Memory>);
 struct Memory {
     /// The oldest first. Whoever reads them shares them, and does not hold anybody up meanwhile.
     pages: VecDeque<Arc<Page>>,
+    /// The one that is being filled. Whoever reads it copies it.
+    last: Page,
     words: Words,
     /// How many steps of the first page are forgotten, and how many steps are remembered.
     forgotten: usize,
@@ -56,15 +59,13 @@ struct Page {
 impl Story {
     pub(super) fn tell(&self, steps: impl IntoIterator<Item = Step>) {
         let mut memory = self.lock();
-        for step in steps {
-            memory.remember(&step);
-            if outlives(&step) {
-                if memory.unkept.len() >= WAITING {
-                    memory.unkept.pop_front();
-                }
-                memory.unkept.push_back(step);
-            }
-        }
+        steps.into_iter().for_each(|step| memory.tell(&step.told()));
+    }
+
+    /// What the Hub has decided since this was called last.
+    pub(super) fn hear(&self, hub: &mut Hub) {
+        let mut memory = self.lock();
+        hub.each_step(|told| memory.tell(&told));
     }
 
     /// The same for what somebody outside can bring about as often as it likes: what was told so a moment ago is not told again.
@@ -86,7 +87,8 @@ impl Story {
     pub(super) fn steps(&self, wanted: impl FnMut(&Step) -> bool) -> Vec<Step> {
         let (pages, words, forgotten) = {
             let memory = self.lock();
-            (memory.pages.clone(), memory.words.clone(), memory.forgotten)
+            let pages = memory.pages.iter().cloned().chain([Arc::new(memory.last.clone())]);
+            (pages.collect::<Vec<_>>(), memory.words.clone(), memory.forgotten)
         };
         let all = pages.iter().flat_map(|page| page.starts.iter().map(|start| &page.bytes[*start as usize..]));
         all.skip(forgotten).filter_map(|bytes| pack::read(bytes, &words)).filter(wanted).collect()
@@ -103,22 +105,32 @@ impl Story {
 }
 
 impl Memory {
-    fn remember(&mut self, step: &Step) {
-        // A step has some hundred bytes mostly; a large one makes its page larger.
-        if self.pages.back().is_none_or(|page| page.bytes.len() >= PAGE - PAGE / 16) {
-            let page =
-                self.spare.take().unwrap_or_else(|| Page { bytes: Vec::with_capacity(PAGE), starts: Vec::new() });
-            self.pages.push_back(Arc::new(page));
+    fn tell(&mut self, told: &Told<'_>) {
+        self.remember(told);
+        if outlives(told) {
+            if self.unkept.len() >= WAITING {
+                self.unkept.pop_front();
+            }
+            self.unkept.push_back(told.to_step());
         }
-        let Some(page) = self.pages.back_mut() else { return };
-        // A copy, if somebody reads it just now.
-        let page = Arc::make_mut(page);
+    }
+
+    fn remember(&mut self, step: &Told<'_>) {
+        // A step has some hundred bytes mostly; a large one makes its page larger.
+        if self.last.bytes.len() >= PAGE - PAGE / 16 {
+            let full = std::mem::replace(&mut self.last, self.spare.take().unwrap_or_default());
+            self.pages.push_back(Arc::new(full));
+        }
+        let page = &mut self.last;
+        if page.bytes.capacity() == 0 {
+            page.bytes.reserve_exact(PAGE);
+        }
         let before = page.bytes.len();
         page.starts.push(u32::try_from(page.bytes.len()).unwrap_or(u32::MAX));
         pack::write(step, &mut self.words, &mut page.bytes);
         self.bytes += page.bytes.len() - before;
         self.remembered += 1;
-        while self.remembered > MOST || (self.bytes > BYTES && self.pages.len() > 1) {
+        while self.remembered > MOST || (self.bytes > BYTES && !self.pages.is_empty()) {
             self.forget();
         }
     }
@@ -146,7 +158,7 @@ impl Memory {
 
 /// Whether a step is worth keeping: what was decided about calls and forms is, with who heard of it and what was asked for it; the
 /// everyday of tabs is not, nor are events and methods that belong to no call.
-fn outlives(step: &Step) -> bool {
+fn outlives(step: &Told<'_>) -> bool {
     match step.what {
         What::Told { .. } | What::Asked { .. } | What::Done { .. } | What::Ordered { .. } | What::Refused { .. } => {
             !step.call.is_empty() || !step.form.is_empty()

@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use ctigate_proto::hub::settings::Trigger;
-use ctigate_proto::hub::trace::{Deaf, Hears, Step, What};
+use ctigate_proto::hub::trace::{Deaf, Hears, Step, Told, What};
 use ctigate_proto::message::{PeerId, Text};
 
 /// The words of the program's own text that decisions name (outcomes, events, methods), in the order in which they were met. As many as the
@@ -31,11 +31,11 @@ const DEAF: [Deaf; 6] =
     [Deaf::Down, Deaf::NotItsUser, Deaf::NotBehind, Deaf::Undeclared, Deaf::Silent, Deaf::PostedOnly];
 
 /// Appends a decision.
-pub(super) fn write(step: &Step, words: &mut Words, out: &mut Vec<u8>) {
+pub(super) fn write(step: &Told<'_>, words: &mut Words, out: &mut Vec<u8>) {
     let mut w = Writer { out, words };
     w.out.extend_from_slice(&step.at_ms.to_le_bytes());
-    [&step.call, &step.form, &step.user].into_iter().for_each(|text| w.text(text));
-    w.what(&step.what);
+    [step.call, step.form, step.user].into_iter().for_each(|text| w.text(text));
+    w.what(step.what);
 }
 
 /// Reads what [`write`] has written with these words, from its beginning; what follows is left alone. `None`: it is nothing of the kind.
@@ -388,7 +388,7 @@ mod tests {
             .iter()
             .map(|step| {
                 let start = out.len();
-                write(step, &mut words, &mut out);
+                write(&step.told(), &mut words, &mut out);
                 start
             })
             .collect();
@@ -401,7 +401,7 @@ mod tests {
     fn what_is_cut_off_is_nothing() {
         for what in every_kind() {
             let (mut words, mut out) = (Words::default(), Vec::new());
-            write(&step(what), &mut words, &mut out);
+            write(&step(what).told(), &mut words, &mut out);
             for end in 0..out.len() {
                 assert_eq!(read(&out[..end], &words), None, "{end} of {} bytes", out.len());
             }
@@ -412,7 +412,7 @@ mod tests {
     fn a_word_is_listed_once_however_often_it_is_said() {
         let (mut words, mut out) = (Words::default(), Vec::new());
         for _ in 0..1000 {
-            every_kind().into_iter().for_each(|what| write(&step(what), &mut words, &mut out));
+            every_kind().into_iter().for_each(|what| write(&step(what).told(), &mut words, &mut out));
         }
         assert!(words.0.len() <= 10, "{words:?}");
     }

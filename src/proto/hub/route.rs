@@ -201,18 +201,17 @@ impl Hub {
     }
 
     fn received_from_link(&mut self, peer: PeerId, link: usize, envelope: Envelope) {
+        if envelope.name == "methodresult" {
+            // It may come by another way than the question went: a CRM that we post to may post its results to us.
+            let asked = self.links[link].peer.unwrap_or(peer);
+            if let Err(error) = self.method_result(asked, envelope.body) {
+                self.odd(format!("link {}", self.links[link].settings.name), format!("methodresult: {error}"));
+            }
+            return;
+        }
         let name = &*envelope.name;
         match name {
             "availablemethods" | "availableforms" | "activeusers" => return self.capabilities(link, &envelope),
-            "methodresult" => {
-                // It may come by another way than the question went: a CRM that we post to may post its results to us.
-                let asked = self.links[link].peer.unwrap_or(peer);
-                let handled = self.method_result(asked, &envelope.body);
-                if let Err(error) = handled {
-                    self.odd(format!("link {}", self.links[link].settings.name), format!("methodresult: {error}"));
-                }
-                return;
-            }
             "iam" => return self.ask_capabilities(link),
             // A connection's dialog answers these itself; what a CRM posts comes here.
             "ping" => return self.send(peer, Envelope::new("pong", envelope.body)),
@@ -291,7 +290,7 @@ impl Hub {
     }
 
     pub(super) fn dispatch(&mut self, caller: &Caller, envelope: Envelope) {
-        let name = envelope.name.clone();
+        let Envelope { name, body } = envelope;
         let Some(message) = method::find(&name) else {
             if !is_reply(&name) {
                 self.fail(caller, &name, &CallError::new(Code::UnknownMethod, name.to_string()));
@@ -299,7 +298,7 @@ impl Hub {
             return;
         };
         let before = self.out.len();
-        match self.call(caller, message, envelope) {
+        match self.call(caller, message, body) {
             // What somebody set is there after a restart, or not said to be set.
             Ok(Some(body)) if self.out.range(before..).any(sets) => self.succeed_once_kept(caller, &name, body),
             Ok(Some(body)) => self.succeed(caller, &name, body),
@@ -308,7 +307,7 @@ impl Hub {
         }
     }
 
-    fn call(&mut self, caller: &Caller, message: &'static Message, envelope: Envelope) -> Handled {
+    fn call(&mut self, caller: &Caller, message: &'static Message, body: Body) -> Handled {
         // Nobody answers answers: two sides that did would never come to an end.
         if message.class == Class::Reply && message.name != "methodresult" {
             return Ok(None);
@@ -316,7 +315,7 @@ impl Hub {
         if caller.link.is_none() && message.flows(Flow::LinkToGateway) && !message.flows(Flow::TabToGateway) {
             return Err(CallError::new(Code::UnknownMethod, format!("{} is for CRMs", message.name)));
         }
-        self.call_as(caller, message, envelope.body)
+        self.call_as(caller, message, body)
     }
 
     pub(super) fn call_as(&mut self, caller: &Caller, message: &'static Message, body: Body) -> Handled {
@@ -395,8 +394,8 @@ impl Hub {
             "saveredirectrules" => self.save_redirect(caller, &body),
             "deleteredirectrules" => self.delete_redirects(caller, &body),
             "triggercustomevent" => self.custom_event(caller, body),
-            "executemethod" => self.execute_for_peer(caller, &body),
-            "methodresult" => self.method_result(caller.peer, &body).map(|()| Some(Body::new())),
+            "executemethod" => self.execute_for_peer(caller, body),
+            "methodresult" => self.method_result(caller.peer, body).map(|()| Some(Body::new())),
             "cancelmethod" => self.cancel_for_peer(caller, &body),
             "methodschanged" => {
                 if let Some(link) = caller.link {
@@ -697,14 +696,20 @@ pub(super) fn required(body: &Body, field: &'static str) -> Result<Text, CallErr
 
 /// A parameter that may be left out and else must be an object.
 pub(super) fn object_part(body: &Body, fields: &[&'static str]) -> Result<Part, CallError> {
-    let Some((field, part)) = fields.iter().find_map(|field| Some((field, body.get(field)?))) else {
-        return Ok(Part::from(Object::new()));
-    };
-    match part {
-        Part::Raw(r) if r.kind() == Kind::Object => Ok(part.clone()),
-        Part::Value(Value::Object(_)) => Ok(part.clone()),
-        Part::Value(Value::Null) => Ok(Part::from(Object::new())),
-        other => {
+    as_object(fields.iter().find_map(|field| Some((*field, body.get(field)?.clone()))))
+}
+
+/// The same, taken out of the message.
+pub(super) fn take_object(body: &mut Body, fields: &[&'static str]) -> Result<Part, CallError> {
+    as_object(fields.iter().find_map(|field| Some((*field, body.take(field)?))))
+}
+
+fn as_object(found: Option<(&'static str, Part)>) -> Result<Part, CallError> {
+    match found {
+        None | Some((_, Part::Value(Value::Null))) => Ok(Part::from(Object::new())),
+        Some((_, part)) if matches!(&part, Part::Raw(r) if r.kind() == Kind::Object) => Ok(part),
+        Some((_, part @ Part::Value(Value::Object(_)))) => Ok(part),
+        Some((field, other)) => {
             Err(CallError::new(Code::BadRequest, format!("{field} is {}, expected an object", other.open().kind())))
         }
     }

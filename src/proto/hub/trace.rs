@@ -1,5 +1,5 @@
 //! What the Hub tells of its own decisions, so that people can be told why something happened, or did not. A [`Step`] is made only
-//! where something is decided, of what is at hand there; whoever drives the Hub takes the steps out with [`Hub::take_steps`] and
+//! where something is decided, of what is at hand there; whoever drives the Hub takes the steps out with [`Hub::each_step`] and
 //! remembers as many as it likes. Nothing in the Hub reads them.
 
 use std::sync::Arc;
@@ -36,6 +36,36 @@ pub struct Step {
     pub user: Text,
     /// What was decided.
     pub what: What,
+}
+
+impl Step {
+    /// A look at it.
+    pub fn told(&self) -> Told<'_> {
+        Told { at_ms: self.at_ms, call: &self.call, form: &self.form, user: &self.user, what: &self.what }
+    }
+}
+
+/// A [`Step`] that is looked at where it lies.
+#[derive(Clone, Copy, Debug)]
+pub struct Told<'a> {
+    /// When, milliseconds since 1970.
+    pub at_ms: i64,
+    /// The conversation it is about; empty for none.
+    pub call: &'a Text,
+    /// The form it is about; empty for none.
+    pub form: &'a Text,
+    /// The login of the user it is about; empty for none.
+    pub user: &'a Text,
+    /// What was decided.
+    pub what: &'a What,
+}
+
+impl Told<'_> {
+    /// A copy of it, for whoever keeps it.
+    pub fn to_step(&self) -> Step {
+        let (call, form, user) = (self.call.clone(), self.form.clone(), self.user.clone());
+        Step { at_ms: self.at_ms, call, form, user, what: self.what.clone() }
+    }
 }
 
 /// What was decided.
@@ -274,7 +304,8 @@ impl Deaf {
 #[derive(Debug, Default)]
 pub(super) struct Trace {
     on: bool,
-    steps: Vec<Step>,
+    /// When, about what, and what.
+    steps: Vec<(i64, About, What)>,
     /// Which links heard the event that was told last.
     heard: Option<Arc<[Hears]>>,
 }
@@ -312,9 +343,13 @@ impl Hub {
         self.trace.on = on;
     }
 
-    /// The steps made since they were taken out last, in order. Worth calling whenever outputs are taken out.
-    pub fn take_steps(&mut self) -> impl Iterator<Item = Step> {
-        self.trace.steps.drain(..)
+    /// Takes out the steps made since this was called last, in order. Worth calling whenever outputs are taken out.
+    pub fn each_step(&mut self, mut look: impl FnMut(Told<'_>)) {
+        for (at_ms, about, what) in self.trace.steps.drain(..) {
+            let nobody = Text::new();
+            let user = about.user.map_or(&nobody, |user| &self.users[user].account.login);
+            look(Told { at_ms, call: &about.call, form: &about.form, user, what: &what });
+        }
     }
 
     /// Whether there is a step to take out.
@@ -330,9 +365,8 @@ impl Hub {
         if !self.trace.on || self.trace.steps.len() >= MOST {
             return;
         }
-        let user = about.user.map(|user| self.users[user].account.login.clone()).unwrap_or_default();
-        let step = Step { at_ms: self.wall(self.now), call: about.call, form: about.form, user, what };
-        self.trace.steps.push(step);
+        let at_ms = self.wall(self.now);
+        self.trace.steps.push((at_ms, about, what));
     }
 
     /// A tab named what it wants to hear.

@@ -20,6 +20,14 @@ impl Part {
         }
     }
 
+    /// As [`Value::to_i64`].
+    fn to_i64(&self) -> Option<i64> {
+        match self {
+            Self::Value(v) => v.to_i64(),
+            Self::Raw(r) => r.open().to_i64(),
+        }
+    }
+
     /// As [`Value::to_text`].
     pub(crate) fn to_text(&self) -> Option<Text> {
         match self {
@@ -128,7 +136,7 @@ impl Body {
 
     /// The parameter as an integer, read loosely.
     pub fn int(&self, name: &str) -> Option<i64> {
-        self.get(name)?.open().to_i64()
+        self.get(name)?.to_i64()
     }
 
     /// The parameter as a boolean, read loosely.
@@ -198,6 +206,12 @@ impl Body {
             self.0.push((name, part));
         }
         self.0.rotate_left(rest);
+    }
+
+    /// Takes the value of a parameter, whose name stays with `null`.
+    pub(crate) fn take(&mut self, name: &str) -> Option<Part> {
+        let (_, part) = self.0.iter_mut().find(|(n, _)| n == name)?;
+        Some(std::mem::replace(part, Part::Value(Value::Null)))
     }
 
     /// Takes a parameter out.

@@ -5,10 +5,10 @@ use std::cmp::Ordering;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::ops::{Deref, Range};
-use std::sync::Arc;
 
 use bytes::Bytes;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use triomphe::Arc;
 
 /// A text that is never changed. A clone and a piece of it ([`Text::slice_ref`]) share its bytes, which live as long as one of them does; a
 /// text known at compile time shares those of the program.

@@ -68,8 +68,8 @@ async fn whoever_fills_the_outbox_writes_and_wakes_nobody() {
     let (mut peer, line, _source) = line(Side::Server).await;
     let outbox = outbox();
     outbox.attach(Arc::clone(&line) as _);
-    outbox.push(&message(1, 10));
-    outbox.push(&message(2, 10));
+    outbox.push(message(1, 10));
+    outbox.push(message(2, 10));
     outbox.wake();
     assert!(!is_woken(&outbox));
     let mut bytes = [0; 4096];
@@ -83,7 +83,7 @@ async fn what_is_for_a_link_is_framed_at_once_and_written_by_its_owner() {
     let outbox = outbox();
     outbox.attach(Arc::clone(&line) as _);
     for n in 1..=3 {
-        outbox.push(&message(n, 10));
+        outbox.push(message(n, 10));
         outbox.wake();
         assert!(outbox.is_empty(), "it is framed");
     }
@@ -103,7 +103,7 @@ async fn a_full_buffer_for_a_link_is_written_by_whoever_fills_it() {
     outbox.attach(Arc::clone(&line) as _);
     let (mut bytes, mut come) = (vec![0; 2 * GATHER], 0);
     for n in 0..500 {
-        outbox.push(&message(n, 1000));
+        outbox.push(message(n, 1000));
         outbox.wake();
         assert!(outbox.is_empty(), "it is framed, {n}");
         // So that the socket takes more.
@@ -123,20 +123,20 @@ async fn what_the_socket_does_not_take_is_the_owners_and_keeps_its_order() {
     outbox.attach(Arc::clone(&line) as _);
     let mut pushed = 0;
     while !is_woken(&outbox) {
-        outbox.push(&message(pushed, 30_000));
+        outbox.push(message(pushed, 30_000));
         outbox.wake();
         pushed += 1;
         assert!(pushed < 1000, "a peer that does not read takes no megabytes");
     }
     // While the owner has it, nobody else writes, and nobody is woken again.
-    outbox.push(&message(pushed, 10));
+    outbox.push(message(pushed, 10));
     outbox.wake();
     assert!(!is_woken(&outbox));
     line.put(Opcode::Ping, b"");
     let reading = tokio::spawn(read_to_end(peer));
     assert!(line.send(Some(&outbox), Duration::from_secs(10)).await.unwrap().is_none());
     assert!(outbox.is_empty());
-    outbox.push(&message(pushed + 1, 10));
+    outbox.push(message(pushed + 1, 10));
     outbox.wake();
     assert!(!is_woken(&outbox), "the owner rests, and all is as before");
     line.cut();
@@ -158,8 +158,8 @@ async fn nothing_comes_between_the_pieces_of_a_long_text() {
     let (peer, line, _source) = line(Side::Server).await;
     let outbox = outbox();
     outbox.attach(Arc::clone(&line) as _);
-    outbox.push(&message(1, 20 << 20));
-    outbox.push(&message(2, 10));
+    outbox.push(message(1, 20 << 20));
+    outbox.push(message(2, 10));
     outbox.wake();
     assert!(is_woken(&outbox), "too much for whoever only passes by");
     line.put(Opcode::Ping, b"between");
@@ -176,14 +176,14 @@ async fn nothing_comes_between_the_pieces_of_a_long_text() {
 async fn who_takes_nothing_is_slow_and_the_last_words_are_the_owners_alone() {
     let (_reads_nothing, stuck, _its_source) = line(Side::Server).await;
     let full = outbox();
-    full.push(&message(1, 20 << 20));
+    full.push(message(1, 20 << 20));
     let slow = stuck.send(Some(&full), Duration::from_millis(100)).await;
     assert!(matches!(slow, Err(Stuck::Slow)));
     let (mut peer, line, _source) = line(Side::Server).await;
     let outbox = outbox();
     outbox.attach(Arc::clone(&line) as _);
     line.retire();
-    outbox.push(&message(1, 10));
+    outbox.push(message(1, 10));
     outbox.wake();
     line.put(Opcode::Close, &frames::close_payload(1000, ""));
     line.send(None, Duration::from_secs(5)).await.unwrap();
@@ -197,7 +197,7 @@ async fn a_close_is_for_the_owner() {
     let (_peer, line, _source) = line(Side::Server).await;
     let outbox = outbox();
     outbox.attach(Arc::clone(&line) as _);
-    outbox.push(&message(1, 10));
+    outbox.push(message(1, 10));
     outbox.close(CloseReason::GOING_AWAY);
     outbox.wake();
     assert!(is_woken(&outbox));

@@ -8,6 +8,7 @@ mod scan;
 mod tree;
 mod write;
 
+use crate::method;
 use crate::message::{Body, Envelope, Format, Grammar, Kind, Number, Part, Raw, Text, Value};
 
 use super::names::{self, Name, Names, ONCE, Seen};
@@ -90,8 +91,10 @@ impl<'a> Reader<'a> {
         if self.scan.peek() != Some(b'"') {
             return Err(self.scan.unexpected("the name of the message, a string"));
         }
-        let name = self.scan.string()?;
-        let name = self.string(name);
+        let span = self.scan.string()?;
+        // A name of the catalogue is the program's own, and keeps nothing of the message.
+        let known = if span.escaped { None } else { method::find(&self.text[span.start..span.end]) };
+        let name = known.map_or_else(|| self.string(span), |known| Text::from_static(known.name));
         self.scan.blanks();
         self.scan.take(b',', "`,` and the parameters")?;
         self.scan.blanks();
@@ -188,6 +191,7 @@ impl<'a> Reader<'a> {
             b't' => Value::Bool(true),
             b'f' => Value::Bool(false),
             b'n' => Value::Null,
+            digit @ b'0'..=b'9' if self.scan.at() == start + 1 => Value::from(i64::from(digit - b'0')),
             _ => Value::Number(Number::of_valid(self.slice(start))),
         }
     }

@@ -2,29 +2,31 @@
 
 use crate::hub::declaration::{self, Method};
 use crate::hub::ids::ExecutionId;
-use crate::hub::route::{Caller, Handled, object_part, required};
+use crate::hub::route::{Caller, Handled, required, take_object};
 use crate::hub::user::UserIx;
 use crate::hub::{Hub, Peer};
-use crate::message::{Body, CallError, Code, Part, PeerId};
+use crate::message::{Body, CallError, Code, Part, PeerId, Value};
 use crate::telephony::Outcome;
 
 use super::{Asker, By, Done, Targets, opened};
 
 impl Hub {
     /// `methodresult` of a CRM or a tab.
-    pub(in crate::hub) fn method_result(&mut self, peer: PeerId, body: &Body) -> Result<(), CallError> {
-        let text = required(body, "executionid")?;
-        let id = ExecutionId::parse(&text);
-        let Some((id, execution)) = id.and_then(|id| Some((id, self.executions.in_flight.get_mut(&id)?))) else {
+    pub(in crate::hub) fn method_result(&mut self, peer: PeerId, mut body: Body) -> Result<(), CallError> {
+        let id = execution_id(&body)?;
+        let Some((id, execution)) = id.and_then(|id| Some((id, self.executions.in_flight.get(&id)?))) else {
             return Err(match self.executions.ended.iter().find(|(_, ended, _)| Some(*ended) == id) {
-                Some((.., by)) => CallError::new(Code::AlreadyAnswered, by.to_string()),
-                None => CallError::new(Code::NotFound, format!("executionid: no execution {text} waits for a result")),
+                Some((.., by)) => CallError::new(Code::AlreadyAnswered, self.in_words(by)),
+                None => {
+                    let text = body.text("executionid").unwrap_or_default();
+                    CallError::new(Code::NotFound, format!("executionid: no execution {text} waits for a result"))
+                }
             });
         };
         if !execution.targets.contains(&peer) {
             return Err(CallError::new(Code::NotFound, "executionid: this execution was given to somebody else"));
         }
-        let result = read_result(body, &execution.method);
+        let result = read_result(&mut body, &execution.method);
         let by = self.by(peer);
         match result {
             Ok(output) => {
@@ -49,7 +51,7 @@ impl Hub {
 
     /// Whoever was to answer says that it will not.
     pub(in crate::hub) fn cancel_for_peer(&mut self, caller: &Caller, body: &Body) -> Handled {
-        let id = ExecutionId::parse(&required(body, "executionid")?);
+        let id = execution_id(body)?;
         let asked_here = |id: &ExecutionId| {
             matches!(self.executions.in_flight.get(id).map(|e| &e.asker),
                 Some(Asker::Tab(c)) if c.peer == caller.peer && c.user == caller.user)
@@ -63,10 +65,18 @@ impl Hub {
 
     fn by(&self, peer: PeerId) -> By {
         match self.peers.get(&peer) {
-            Some(Peer::Link(link)) => By::Link(self.links[*link].settings.name.clone()),
-            Some(Peer::Tab(tab)) => By::TabOf(self.users[tab.user].account.login.clone()),
+            Some(Peer::Link(link)) => By::Link(*link),
+            Some(Peer::Tab(tab)) => By::TabOf(tab.user),
             Some(Peer::Service(_)) => By::Words("by a service"),
             None => By::Words("by a peer that is gone"),
+        }
+    }
+
+    fn in_words(&self, by: &By) -> String {
+        match by {
+            By::Link(link) => format!("by link {}", self.links[*link].settings.name),
+            By::TabOf(user) => format!("by a tab of {}", self.users[*user].account.login),
+            By::Words(words) => (*words).to_owned(),
         }
     }
 
@@ -97,8 +107,16 @@ impl Hub {
     }
 }
 
+/// The execution that a message names; `None`: the text is no GUID, so nothing has that id.
+fn execution_id(body: &Body) -> Result<Option<ExecutionId>, CallError> {
+    match body.get("executionid") {
+        Some(Part::Value(Value::String(text))) if !text.is_empty() => Ok(ExecutionId::parse(text)),
+        _ => Ok(ExecutionId::parse(&required(body, "executionid")?)),
+    }
+}
+
 /// Reads a result: the output, opened only if it must be checked; or the error code and what went wrong.
-fn read_result(body: &Body, method: &Method) -> Result<Part, (i64, String)> {
+fn read_result(body: &mut Body, method: &Method) -> Result<Part, (i64, String)> {
     let bad = |why: String| (Code::BadRequest.number(), why);
     let failed = match body.get("result").map(|_| body.int("result")) {
         None => body.int("error").is_some_and(|e| e != 0),
@@ -112,7 +130,7 @@ fn read_result(body: &Body, method: &Method) -> Result<Part, (i64, String)> {
             if message.is_empty() { "the CRM says that the method failed".to_owned() } else { message.to_string() };
         return Err((body.int("error").filter(|e| *e != 0).unwrap_or(Code::Internal.number()), message));
     }
-    let output = object_part(body, &["outputparameters"]).map_err(|e| bad(e.detail))?;
+    let output = take_object(body, &["outputparameters"]).map_err(|e| bad(e.detail))?;
     if let Some(declared) = &method.output {
         declaration::check(&opened(&output), declared).map_err(|why| bad(format!("outputparameters: {why}")))?;
     }

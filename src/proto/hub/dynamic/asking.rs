@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::hub::declaration::{self, MAX_WAIT, Method, Target};
 use crate::hub::input::{ApiCall, Ticket};
 use crate::hub::link::qid_of_call;
-use crate::hub::route::{Caller, Handled, object_part};
+use crate::hub::route::{Caller, Handled, take_object};
 use crate::hub::timer::Timer;
 use crate::hub::trace::{About, What, why_of};
 use crate::hub::{Hub, Peer};
@@ -72,12 +72,12 @@ impl Hub {
     }
 
     /// A tab asks; what it says about ids and users is not believed.
-    pub(in crate::hub) fn execute_for_peer(&mut self, caller: &Caller, body: &Body) -> Handled {
+    pub(in crate::hub) fn execute_for_peer(&mut self, caller: &Caller, mut body: Body) -> Handled {
         let user = self.acting(caller)?;
         let method = ["name", "method", "methodname"].into_iter().find_map(|f| body.text(f)).filter(|m| !m.is_empty());
         let method =
             method.ok_or_else(|| CallError::new(Code::BadRequest, "name is missing, expected the method's name"))?;
-        let input = object_part(body, &["inputparameters", "params", "input"])?;
+        let input = take_object(&mut body, &["inputparameters", "params", "input"])?;
         let deadline = match body
             .get("waitresponsems")
             .map(|_| body.int("waitresponsems").and_then(|ms| u64::try_from(ms).ok()))
@@ -115,13 +115,14 @@ impl Hub {
     }
 
     /// Begins an execution. Whatever comes of it, the asker hears it exactly once.
-    pub(in crate::hub) fn execute(&mut self, asker: Asker, order: Order) {
+    pub(in crate::hub) fn execute(&mut self, asker: Asker, mut order: Order) {
         let chosen = match self.choose_link(&order) {
             Ok(chosen) => chosen,
             Err(outcome) => return self.refuse(asker, order, outcome),
         };
         let (link, method) = chosen;
-        let input = match accept_input(order.input.clone(), &method) {
+        let input = std::mem::replace(&mut order.input, Part::Value(Value::Null));
+        let input = match accept_input(input, &method) {
             Ok(input) => input,
             Err(why) => return self.refuse(asker, order, Outcome::BadInput(why)),
         };

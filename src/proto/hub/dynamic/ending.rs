@@ -120,7 +120,7 @@ impl Hub {
 
     /// Ends an execution: it leaves every table, those who were asked and did not answer are told, the asker hears the outcome.
     pub(super) fn finish_from(&mut self, id: ExecutionId, answered: Option<PeerId>, by: By, done: Done) {
-        let Some(execution) = self.executions.in_flight.remove(&id) else { return };
+        let Some(mut execution) = self.executions.in_flight.remove(&id) else { return };
         self.timers.cancel(execution.key);
         self.executions.remember(self.now, id, by);
         if let Some(link) = execution.link {
@@ -146,7 +146,7 @@ impl Hub {
             let body = Body::new().with("qid", qid).with("executionid", execution.text.clone());
             self.share(&others, Arc::new(Envelope::new("cancelmethod", body).into()));
         }
-        let method = execution.method.name.clone();
+        let method = &execution.method.name;
         if !execution.aborted {
             let outcome = outcome_word(&done.outcome, execution.fallback.is_some());
             if self.is_traced() {
@@ -154,9 +154,9 @@ impl Hub {
                 let why = done.outcome.as_ref().err().map(why_of).unwrap_or_default();
                 let millis = u64::try_from(self.now.since(execution.started).as_millis()).unwrap_or(u64::MAX);
                 let what = What::Done { method: method.clone(), link, outcome, why, millis };
-                self.step(execution.about.clone(), what);
+                self.step(std::mem::take(&mut execution.about), what);
             }
-            self.method_done(&method, execution.link, outcome, execution.started);
+            self.method_done(method, execution.link, outcome, execution.started);
         }
         self.forget_asker(&execution.asker, id);
         if execution.aborted {
@@ -165,7 +165,7 @@ impl Hub {
             }
             return;
         }
-        self.deliver(execution.asker, Some(execution.text), &method, done, execution.fallback);
+        self.deliver(execution.asker, Some(execution.text), method, done, execution.fallback);
     }
 
     fn method_done(&mut self, method: &Text, link: Option<usize>, outcome: &'static str, started: Time) {

@@ -8,7 +8,6 @@ mod asking;
 mod ending;
 
 use std::collections::{HashMap, VecDeque};
-use std::fmt;
 use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::Arc;
 use std::time::Duration;
@@ -125,25 +124,16 @@ impl Hasher for GuidHasher {
     }
 }
 
-/// Who has ended an execution, for whoever comes too late.
-#[derive(Clone, Debug)]
+/// Who has ended an execution, for whoever comes too late. The places of links and people that are gone are given to others much later than
+/// this is forgotten.
+#[derive(Clone, Copy, Debug)]
 pub(super) enum By {
     /// The CRM behind this link.
-    Link(Text),
-    /// A tab of this login.
-    TabOf(Text),
+    Link(usize),
+    /// A tab of this user.
+    TabOf(UserIx),
     /// Anybody or anything else, in words.
     Words(&'static str),
-}
-
-impl fmt::Display for By {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Link(name) => write!(f, "by link {name}"),
-            Self::TabOf(login) => write!(f, "by a tab of {login}"),
-            Self::Words(words) => f.write_str(words),
-        }
-    }
 }
 
 impl Executions {

@@ -75,7 +75,7 @@ else
   # What an earlier profile has laid out cannot be linked with what this one does.
   rm -rf "$guided/$what-using/$host/release/incremental"
   # What the load did not make hot is built for size.
-  made=$(build using "-Cprofile-use=$profile -Cllvm-args=-pgso-lwss-only=false")
+  made=$(build using "-Cprofile-use=$profile -Cllvm-args=-pgso-lwss-only=false -Cllvm-args=-pgso-cutoff-instr-prof=999900")
 fi
 cp "$made" "$guided/$what"
 echo "$guided/$what"

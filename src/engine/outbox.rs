@@ -71,9 +71,9 @@ struct Queue {
     /// Mostly one, which needs no piece of the heap.
     messages: SmallVec<[Arc<Shared>; 2]>,
     bytes: usize,
-    close: Option<CloseReason>,
+    close: Option<Box<CloseReason>>,
     /// How many wait for a promise to be kept, and how many messages before the first of them may go meanwhile.
-    held: Option<(usize, usize)>,
+    held: Option<Box<(usize, usize)>>,
     /// Whether somebody who pushed owes a wake since this was emptied last.
     owed: bool,
 }
@@ -109,7 +109,7 @@ impl Outbox {
             let dropped = q.messages.len() + 1;
             q.messages = SmallVec::new();
             q.bytes = 0;
-            q.close = Some(CloseReason::SLOW);
+            q.close = Some(Box::new(CloseReason::SLOW));
             q.held = None;
             return Pushed { dropped, wake: true };
         }
@@ -121,19 +121,22 @@ impl Outbox {
     /// Holds back what is pushed from now on, and a close, until [`Self::release`] was called as often as this.
     pub fn hold(&self) {
         let mut q = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
-        let (holders, free) = q.held.unwrap_or((0, q.messages.len()));
-        q.held = Some((holders + 1, free));
+        let waiting = q.messages.len();
+        q.held.get_or_insert_with(|| Box::new((0, waiting))).0 += 1;
     }
 
     /// One hold less. Call [`Self::wake`] after it.
     pub fn release(&self) {
         let mut q = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
-        q.held = q.held.and_then(|(holders, free)| (holders > 1).then(|| (holders - 1, free)));
+        if let Some(held) = &mut q.held {
+            held.0 -= 1;
+        }
+        q.held.take_if(|held| held.0 == 0);
     }
 
     /// Marks the peer for closing once what waits has been sent. The first reason stays.
     pub fn close(&self, reason: CloseReason) {
-        self.queue.lock().unwrap_or_else(PoisonError::into_inner).close.get_or_insert(reason);
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner).close.get_or_insert_with(|| Box::new(reason));
     }
 
     /// Has what waits taken: at once where there is a taker, else by the connection's own task, which is woken.
@@ -204,10 +207,9 @@ impl Outbox {
     pub fn take(&self, into: &mut impl Extend<Arc<Shared>>) -> Option<CloseReason> {
         let mut q = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
         q.owed = false;
-        if let Some((holders, free)) = q.held {
-            let Queue { messages, bytes, .. } = &mut *q;
+        if let Queue { messages, bytes, held: Some(held), .. } = &mut *q {
+            let free = std::mem::take(&mut held.1);
             into.extend(messages.drain(..free).inspect(|message| *bytes -= message.weight()));
-            q.held = Some((holders, 0));
             return None;
         }
         q.bytes = 0;
@@ -215,7 +217,7 @@ impl Outbox {
         if q.messages.capacity() > 64 {
             q.messages = SmallVec::new();
         }
-        q.close.clone()
+        q.close.as_deref().cloned()
     }
 
     /// How many messages wait.

@@ -104,10 +104,8 @@ pub(super) fn run(
         open: Open::new(engine, peer),
         outbox,
         is_link,
-        format: start.format,
-        address: start.address,
         tls: start.tls,
-        name: start.name,
+        about: Box::new(About { format: start.format, address: start.address, name: start.name }),
         batch: Vec::new(),
         ready: Ready::default(),
         is_to_send: true,
@@ -213,20 +211,20 @@ pub(super) struct Open {
     pub peer: PeerId,
     /// Since when, once it was told.
     pub since: Option<Instant>,
-    /// What is told at the end.
-    pub reason: CloseReason,
+    /// What is told at the end, once it is known.
+    pub reason: Option<Box<CloseReason>>,
 }
 
 impl Open {
     pub(super) fn new(engine: Arc<Engine>, peer: PeerId) -> Self {
-        Self { engine, peer, since: None, reason: CloseReason::new(0, "the task ended") }
+        Self { engine, peer, since: None, reason: None }
     }
 }
 
 impl Drop for Open {
     fn drop(&mut self) {
         if self.since.is_some() {
-            let reason = std::mem::replace(&mut self.reason, CloseReason::NORMAL);
+            let reason = self.reason.take().map_or(CloseReason::new(0, "the task ended"), |reason| *reason);
             self.engine.closed(self.peer, reason);
         }
     }
@@ -239,10 +237,9 @@ struct Pump {
     telemetry: Telemetry,
     outbox: Arc<Outbox>,
     is_link: bool,
-    format: Option<Format>,
-    address: IpAddr,
     tls: bool,
-    name: Text,
+    /// What is rarely looked at lies elsewhere: what every message passes is to take few lines of the cache.
+    about: Box<About>,
     /// What was read and not handed in yet, and what has come of what was.
     batch: Vec<Envelope>,
     ready: Ready,
@@ -258,6 +255,13 @@ struct Pump {
     is_watched: bool,
     /// Whether nothing was waited for since `now`.
     is_fresh: bool,
+}
+
+/// What is rarely asked of a connection.
+struct About {
+    format: Option<Format>,
+    address: IpAddr,
+    name: Text,
 }
 
 impl Pump {
@@ -419,7 +423,7 @@ impl Pump {
                 Output::Close(reason) => return Some(Step::End(End::Ours(reason))),
                 Output::Odd(what) => {
                     self.traffic().refused.inc();
-                    tracing::info!(peer = &*self.name, address = %self.address, what, "odd message");
+                    tracing::info!(peer = &*self.about.name, address = %self.about.address, what, "odd message");
                 }
             }
         }
@@ -430,7 +434,7 @@ impl Pump {
     fn ping(&mut self) {
         self.is_to_send = true;
         if !self.socket.put_ping()
-            && let Some(format) = self.format
+            && let Some(format) = self.about.format
         {
             let ping = Envelope::new("ping", Body::new().with("qid", Qid::ours("alive")));
             self.socket.put_text(&codec::encode(&ping, format));
@@ -440,11 +444,11 @@ impl Pump {
     /// Has a login checked. What was read before it is handed in first; nothing is read meanwhile.
     async fn authenticate(&mut self, attempt: Box<Attempt>) {
         self.deliver();
-        let check = self.open.engine.authenticate(&attempt, self.address);
+        let check = self.open.engine.authenticate(&attempt, self.about.address);
         let verdict = timeout(LOGIN_PATIENCE, check).await.unwrap_or(Err(LoginError::NotAvailable));
         self.telemetry.event(Event::Login { verdict: verdict.as_ref().map(drop).map_err(|why| *why) });
         if let Err(why) = &verdict {
-            tracing::info!(peer = &*self.name, address = %self.address, login = &*attempt.login, ?why, "login refused");
+            tracing::info!(peer = &*self.about.name, address = %self.about.address, login = &*attempt.login, ?why, "login refused");
         }
         self.now = self.open.engine.now();
         self.dialog.handle_verdict(self.now, verdict);
@@ -452,17 +456,17 @@ impl Pump {
 
     fn opened(&mut self, opened: Opened) {
         match opened.identity.who() {
-            Who::User { login, .. } => self.name = login.clone(),
-            Who::Program(grant) => self.name = format!("key {}", grant.client).into(),
+            Who::User { login, .. } => self.about.name = login.clone(),
+            Who::Program(grant) => self.about.name = format!("key {}", grant.client).into(),
             Who::Link(_) => {}
         }
-        tracing::debug!(peer = &*self.name, address = %self.address, "peer is open");
+        tracing::debug!(peer = &*self.about.name, address = %self.about.address, "peer is open");
         let opening = Opening {
             qid: opened.qid,
             expires: opened.expires,
             subscribed: opened.subscribed,
             format: self.dialog.writer().map(|writer| writer.format),
-            address: self.address.to_string().into(),
+            address: self.about.address.to_string().into(),
             introduction: opened.introduction,
             tls: self.tls,
             ..Opening::default()
@@ -504,7 +508,7 @@ impl Pump {
         self.log(&end, &reason);
         let open_for = self.open.since.map(|since| since.elapsed());
         let Self { mut socket, mut open, outbox, dialog, .. } = self;
-        open.reason = reason.clone();
+        open.reason = Some(Box::new(reason.clone()));
         drop(open);
         drop(outbox);
         drop(dialog);
@@ -550,7 +554,7 @@ impl Pump {
     /// The one line about the end of this connection. Links are few and their ends matter; tabs come and go, and sockets that
     /// only ever ping are how clients look for a server.
     fn log(&self, end: &End, reason: &CloseReason) {
-        let (peer, address, code) = (&*self.name, self.address, reason.code);
+        let (peer, address, code) = (&*self.about.name, self.about.address, reason.code);
         let (why, open) = (&*reason.text, self.open.since.is_some());
         let by = match end {
             End::Ours(_) => "us",

@@ -21,9 +21,10 @@ pub(super) struct Guard {
     /// Whether messages may be compressed: RFC 7692.
     packed: bool,
     at: At,
-    /// The data message that is being received, from its first frame to its last.
-    message: Option<Message>,
-    violation: Option<CloseReason>,
+    /// The data message that is being received, from its first frame to its last. Boxed, as what is wrong is: a quiet connection has neither, and
+    /// what it looks at for a text lies together.
+    message: Option<Box<Message>>,
+    violation: Option<Box<CloseReason>>,
     heard: u64,
 }
 
@@ -65,12 +66,12 @@ impl Guard {
 
     /// What stands behind the guard has found something wrong: nothing is let through from now on.
     pub(super) fn accuse(&mut self, reason: CloseReason) {
-        self.violation = Some(reason);
+        self.violation = Some(Box::new(reason));
     }
 
     /// What the peer did wrong, if it did; nothing is let through after it.
     pub(super) fn violation(&self) -> Option<&CloseReason> {
-        self.violation.as_ref()
+        self.violation.as_deref()
     }
 
     /// How many bytes came so far: a sign of life, also in the middle of a long message.
@@ -101,7 +102,7 @@ impl Guard {
         match std::str::from_utf8(body) {
             Ok(text) => (start + size, Some(text.into())),
             Err(_) => {
-                self.violation = Some(NOT_UTF8);
+                self.violation = Some(Box::new(NOT_UTF8));
                 (0, None)
             }
         }
@@ -133,7 +134,7 @@ impl Guard {
             match &mut self.at {
                 At::Head { .. } => {
                     if let Err(reason) = self.head_byte(&mut bytes[at]) {
-                        self.violation = Some(reason);
+                        self.violation = Some(Box::new(reason));
                         return at;
                     }
                     at += 1;
@@ -144,7 +145,7 @@ impl Guard {
                     match self.body(rest, frame_began_here) {
                         Ok(taken) => at += taken,
                         Err(reason) => {
-                            self.violation = Some(reason);
+                            self.violation = Some(Box::new(reason));
                             return at;
                         }
                     }
@@ -193,7 +194,7 @@ impl Guard {
                 if opcode != 0 {
                     let packed = head[0] & 0x40 != 0;
                     let text = (opcode == 1 && !packed).then(Utf8::default);
-                    self.message = Some(Message { size: 0, text, packed });
+                    self.message = Some(Box::new(Message { size: 0, text, packed }));
                 }
                 if let Some(message) = &mut self.message {
                     let limit = self.limit as u64;
@@ -228,7 +229,7 @@ impl Guard {
         let (kind, over) = (*kind, *left == 0);
         let mut left_to_library = false;
         if kind != Kind::Control
-            && let Some(Message { text: Some(text), size, .. }) = &mut self.message
+            && let Some(Message { text: Some(text), size, .. }) = self.message.as_deref_mut()
         {
             left_to_library = began_here && over && kind == Kind::Data { last: true } && *size == taken as u64;
             if !left_to_library && !text.take(piece) {

@@ -43,7 +43,7 @@ impl Transport {
         let outbox = Outbox::new(OUTBOX);
         let identity = Identity::link(link, Proof::checked_request());
         let mut open = Open::new(Arc::clone(engine), engine.next_peer());
-        open.reason = CloseReason::NORMAL;
+        open.reason = Some(Box::new(CloseReason::NORMAL));
         open.since = Some(Instant::now());
         let opening = Opening { post: true, visitor: true, ..Opening::default() };
         engine.opened(open.peer, identity.clone(), opening, Arc::clone(&outbox));

@@ -80,13 +80,22 @@ enum State {
     /// A tab's `login`, until the deadline.
     AwaitLogin { until: Time, subscribed: Vec<Text> },
     /// The check of a login.
-    AwaitVerdict { qid: Option<Qid>, login: Text, expires: Option<i64>, subscribed: Vec<Text> },
+    AwaitVerdict(Box<Asked>),
     /// A CRM's `iam`, until the deadline.
-    AwaitIam { until: Time, identity: Identity },
+    AwaitIam { until: Time, identity: Box<Identity> },
     /// Calls and events.
     Open { link: bool },
     /// Nothing: what still comes is not looked at.
     Closed,
+}
+
+/// What is kept while a login is checked.
+#[derive(Debug)]
+struct Asked {
+    qid: Option<Qid>,
+    login: Text,
+    expires: Option<i64>,
+    subscribed: Vec<Text>,
 }
 
 /// When the ping after this moment goes: on the last of [`PING_SLOTS`] even steps of the interval that is not too late. So the pings of many quiet
@@ -106,7 +115,7 @@ impl Dialog {
         let mut output = Outputs::default();
         let state = match role {
             Role::Tab => State::AwaitLogin { until, subscribed: Vec::new() },
-            Role::Link(identity) => State::AwaitIam { until, identity },
+            Role::Link(identity) => State::AwaitIam { until, identity: Box::new(identity) },
             // Without a format there is nothing to say to it; the first message closes it.
             Role::Program(identity) if format.is_some() => {
                 let opened = Opened { identity, qid: None, expires: None, subscribed: Vec::new(), introduction: None };
@@ -171,10 +180,8 @@ impl Dialog {
 
     /// What came of [`Output::Authenticate`]. Ignored when none is awaited.
     pub fn handle_verdict(&mut self, now: Time, verdict: Verdict) {
-        let State::AwaitVerdict { qid, login, expires, subscribed } = std::mem::replace(&mut self.state, State::Closed)
-        else {
-            return;
-        };
+        let State::AwaitVerdict(asked) = std::mem::replace(&mut self.state, State::Closed) else { return };
+        let Asked { qid, login, expires, subscribed } = *asked;
         match verdict {
             Ok(identity) => {
                 self.state = State::Open { link: false };
@@ -199,7 +206,7 @@ impl Dialog {
                 return self.end(CloseReason::new(1008, "no introduction"));
             }
             State::Closed => return,
-            State::AwaitLogin { .. } | State::AwaitIam { .. } | State::AwaitVerdict { .. } | State::Open { .. } => {}
+            State::AwaitLogin { .. } | State::AwaitIam { .. } | State::AwaitVerdict(_) | State::Open { .. } => {}
         }
         if let Some(inbox) = &mut self.inbox {
             let dropped = inbox.handle_timeout(now);
@@ -224,7 +231,7 @@ impl Dialog {
         let opening = match &self.state {
             State::Closed => return None,
             State::AwaitLogin { until, .. } | State::AwaitIam { until, .. } => Some(*until),
-            State::AwaitVerdict { .. } | State::Open { .. } => None,
+            State::AwaitVerdict(_) | State::Open { .. } => None,
         };
         let heart = self.settings.socket.then(|| self.ping.min(self.alive + self.settings.silence));
         let inbox = self.inbox.as_ref().and_then(|i| i.poll_timeout());
@@ -285,7 +292,7 @@ impl Dialog {
                 let identity = identity.clone();
                 self.state = State::Open { link: true };
                 let opened = Opened {
-                    identity,
+                    identity: *identity,
                     qid: None,
                     expires: None,
                     subscribed: Vec::new(),
@@ -293,7 +300,7 @@ impl Dialog {
                 };
                 self.output.push_back(Output::Opened(Box::new(opened)));
             }
-            State::AwaitIam { .. } | State::AwaitVerdict { .. } => {
+            State::AwaitIam { .. } | State::AwaitVerdict(_) => {
                 let detail = "only whoareyou, iam and ping before the introduction";
                 self.refuse(&envelope, &CallError::new(Code::NotAuthorized, detail));
             }
@@ -327,7 +334,8 @@ impl Dialog {
                 Ok(attempt) => {
                     let subscribed = std::mem::take(subscribed);
                     let (login, expires) = (attempt.login.clone(), attempt.expires);
-                    self.state = State::AwaitVerdict { qid: envelope.qid(), login, expires, subscribed };
+                    let asked = Asked { qid: envelope.qid(), login, expires, subscribed };
+                    self.state = State::AwaitVerdict(Box::new(asked));
                     self.output.push_back(Output::Authenticate(Box::new(attempt)));
                 }
                 Err(error) => self.refuse(envelope, &error),

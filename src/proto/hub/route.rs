@@ -438,13 +438,7 @@ impl Hub {
         self.promise(caller.peer, reply);
     }
 
-    fn success(
-        &self,
-        caller: &Caller,
-        message: Option<&'static Message>,
-        name: &str,
-        mut body: Body,
-    ) -> Envelope {
+    fn success(&self, caller: &Caller, message: Option<&'static Message>, name: &str, mut body: Body) -> Envelope {
         body.put_first(self.head(caller, 1).into_iter());
         let known = message.and_then(|message| message.reply);
         Envelope { name: known.map_or_else(|| reply_name(name), Text::from_static), body }

@@ -25,7 +25,7 @@ fn future_of<A, B, C, F: Future>(_: impl Fn(&A, B, C) -> F) -> usize {
 #[test]
 fn a_quiet_connection_is_a_small_task() {
     let size = future_of(run);
-    assert!(size <= 1920, "{size} bytes: something large is held between two messages; box what is rare");
+    assert!(size <= 1280, "{size} bytes: something large is held between two messages; box what is rare");
 }
 
 struct Nobody;

@@ -72,7 +72,7 @@ pub(super) async fn live(transport: &Arc<Transport>, link: &Posted) -> Ended {
         closing: None,
     };
     let failure = life.run().await;
-    life.open.reason = CloseReason::with_text(0, failure.to_string());
+    life.open.reason = Some(Box::new(CloseReason::with_text(0, failure.to_string())));
     Ended { failure, open_for: life.open.since.map(|since| since.elapsed()) }
 }
 

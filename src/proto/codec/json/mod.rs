@@ -8,8 +8,8 @@ mod scan;
 mod tree;
 mod write;
 
-use crate::method;
 use crate::message::{Body, Envelope, Format, Grammar, Kind, Number, Part, Raw, Text, Value};
+use crate::method;
 
 use super::names::{self, Name, Names, ONCE, Seen};
 use super::{DecodeError, Limits, cut};

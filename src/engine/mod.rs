@@ -126,6 +126,12 @@ pub struct Engine {
 /// One open peer.
 struct Entry {
     outbox: Arc<Outbox>,
+    /// Apart, so that to find an outbox takes one line of the cache.
+    about: Box<About>,
+}
+
+/// What is known of a peer beside its outbox.
+struct About {
     address: IpAddr,
     /// The link's name, or the user's login, for people to read.
     link: Text,
@@ -214,7 +220,8 @@ impl Engine {
             Who::Link(_) | Who::User { .. } => Text::new(),
         };
         let address = opening.address.split(' ').next().and_then(|a| a.parse().ok()).unwrap_or(NOWHERE);
-        self.peers.insert(peer, Entry { outbox, address, link, user, format: opening.format, client });
+        let about = Box::new(About { address, link, user, format: opening.format, client });
+        self.peers.insert(peer, Entry { outbox, about });
         self.visit([Input::Opened { peer, identity, opening: Box::new(opening) }]);
     }
 
@@ -476,7 +483,7 @@ impl Engine {
 
     /// Closes the connections of programs whose key counts no more.
     pub fn close_programs(&self, client: &str) {
-        for entry in self.peers.iter().filter(|entry| !client.is_empty() && *entry.client == *client) {
+        for entry in self.peers.iter().filter(|entry| !client.is_empty() && *entry.about.client == *client) {
             entry.outbox.close(CloseReason::new(1008, "the key counts no more"));
             entry.outbox.wake();
         }
@@ -607,7 +614,7 @@ impl Engine {
     }
 
     fn push_once_kept(&self, to: PeerId, message: Arc<Shared>, after: &mut After) {
-        let Some(tab) = self.peers.get(&to).map(|e| e.link.is_empty().then(|| Arc::clone(&e.outbox))) else { return };
+        let Some(tab) = self.peers.get(&to).map(|e| e.about.link.is_empty().then(|| Arc::clone(&e.outbox))) else { return };
         match tab {
             Some(outbox) => {
                 outbox.hold();
@@ -650,7 +657,7 @@ impl Engine {
             self.answer(ticket, answer);
         }
         for (ticket, peer, attempt) in after.logins {
-            let address = self.peers.get(&peer).map_or(NOWHERE, |e| e.address);
+            let address = self.peers.get(&peer).map_or(NOWHERE, |e| e.about.address);
             let engine = Arc::clone(self);
             tokio::spawn(async move {
                 let verdict = engine.authenticate(&attempt, address).await;
@@ -684,12 +691,12 @@ impl Engine {
 
     /// The link and the user of a peer.
     fn whose(&self, peer: PeerId) -> (Text, Text) {
-        self.peers.get(&peer).map(|e| (e.link.clone(), e.user.clone())).unwrap_or_default()
+        self.peers.get(&peer).map(|e| (e.about.link.clone(), e.about.user.clone())).unwrap_or_default()
     }
 
     /// What ties a frame to all that follows from it: its peer and `qid` stand in the line about the order it leads to.
     fn log_line(&self, peer: PeerId, envelope: &Envelope) {
-        let from = self.peers.get(&peer).map(|e| (e.link.clone(), e.user.clone())).unwrap_or_default();
+        let from = self.peers.get(&peer).map(|e| (e.about.link.clone(), e.about.user.clone())).unwrap_or_default();
         let qid = envelope.qid().as_ref().and_then(ctigate_proto::message::Qid::to_text).unwrap_or_default();
         tracing::debug!(
             peer = peer.0,
@@ -702,7 +709,7 @@ impl Engine {
     }
 
     fn tap_line(&self, direction: Direction, peer: PeerId, envelope: &Envelope) {
-        let known = self.peers.get(&peer).map(|e| (e.link.clone(), e.user.clone(), e.format));
+        let known = self.peers.get(&peer).map(|e| (e.about.link.clone(), e.about.user.clone(), e.about.format));
         let (link, user, format) = known.unwrap_or_default();
         self.tap.line(&Passing { direction, peer, link: &link, user: &user, format, envelope });
     }

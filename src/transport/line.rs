@@ -135,9 +135,7 @@ struct Out {
     bytes: Vec<u8>,
     sent: usize,
     /// What is framed after them: behind a long text, or too long to be copied as a whole.
-    later: VecDeque<Later>,
-    /// How far the first of those is, if it is begun, and its mask.
-    begun: Option<(usize, Option<[u8; 4]>)>,
+    later: Queued,
     /// Messages that were taken from the outbox and come after that.
     messages: VecDeque<Arc<Shared>>,
     /// Whether the connection's own task sees to what is left, and looks into the outbox again before it rests.
@@ -152,6 +150,34 @@ struct Out {
 enum Later {
     Text(Text),
     Framed(Vec<u8>),
+}
+
+/// Mostly nothing, and then no more than a word of a quiet connection's memory.
+#[derive(Debug, Default)]
+struct Queued(Option<Box<Row>>);
+
+#[derive(Debug, Default)]
+struct Row {
+    all: VecDeque<Later>,
+    /// How far the first is, if it is begun, and its mask.
+    begun: Option<(usize, Option<[u8; 4]>)>,
+}
+
+impl Queued {
+    fn is_empty(&self) -> bool {
+        self.0.is_none()
+    }
+
+    fn push_back(&mut self, later: Later) {
+        self.0.get_or_insert_default().all.push_back(later);
+    }
+
+    fn pop_front(&mut self) {
+        self.0.take_if(|row| {
+            row.all.pop_front();
+            row.all.is_empty()
+        });
+    }
 }
 
 /// What a try to write ended in.
@@ -178,8 +204,7 @@ impl Line {
             sink: Some(sink),
             bytes: Vec::new(),
             sent: 0,
-            later: VecDeque::new(),
-            begun: None,
+            later: Queued::default(),
             messages: VecDeque::new(),
             kept: false,
             retired: false,
@@ -267,7 +292,7 @@ impl Line {
         out.retired = true;
         out.sink = None;
         out.bytes = Vec::new();
-        out.later = VecDeque::new();
+        out.later = Queued::default();
         out.messages = VecDeque::new();
     }
 
@@ -466,11 +491,12 @@ impl Out {
                 return;
             }
             self.begin();
-            match self.later.front() {
+            let Some(Row { all, begun }) = self.later.0.as_deref_mut() else { return };
+            match all.front() {
                 None => return,
                 Some(Later::Framed(frames)) => self.bytes.extend_from_slice(frames),
                 Some(Later::Text(text)) => {
-                    let (done, key) = match self.begun {
+                    let (done, key) = match *begun {
                         Some(begun) => begun,
                         None => {
                             let key = side.mask_key();
@@ -487,10 +513,10 @@ impl Out {
                         frames::mask(&mut self.bytes[start..], key, done);
                     }
                     let done = done + piece.len();
-                    self.begun = (done < text.len()).then_some((done, key));
+                    *begun = (done < text.len()).then_some((done, key));
                 }
             }
-            if self.begun.is_none() {
+            if begun.is_none() {
                 self.later.pop_front();
             }
         }

@@ -131,14 +131,19 @@ enum Peer {
     Service(Service),
 }
 
-/// A direct tab.
+/// A direct tab. What every call looks at comes first and lies together, in the order that stands here.
 #[derive(Debug)]
+#[repr(C)]
 struct Tab {
     user: UserIx,
-    /// Hash of the session it uses; empty: it came by a key.
-    session: Text,
+    /// Executions it asked for.
+    asked: SmallVec<[ExecutionId; 1]>,
     /// The rights of the key it came by.
     limit: Option<Rights>,
+    /// Set by a logout: nothing more is read from it.
+    leaving: bool,
+    /// Hash of the session it uses; empty: it came by a key.
+    session: Text,
     subscriptions: Subscriptions,
     format: Option<Format>,
     address: Text,
@@ -147,11 +152,8 @@ struct Tab {
     /// When it last said that it has the focus.
     focus: Option<Time>,
     has_focus: bool,
-    /// Executions it asked for, and those it was asked to carry out.
-    asked: SmallVec<[ExecutionId; 1]>,
+    /// Executions it was asked to carry out.
     serving: Vec<ExecutionId>,
-    /// Set by a logout: nothing more is read from it.
-    leaving: bool,
 }
 
 impl Peer {

@@ -614,7 +614,9 @@ impl Engine {
     }
 
     fn push_once_kept(&self, to: PeerId, message: Arc<Shared>, after: &mut After) {
-        let Some(tab) = self.peers.get(&to).map(|e| e.about.link.is_empty().then(|| Arc::clone(&e.outbox))) else { return };
+        let Some(tab) = self.peers.get(&to).map(|e| e.about.link.is_empty().then(|| Arc::clone(&e.outbox))) else {
+            return;
+        };
         match tab {
             Some(outbox) => {
                 outbox.hold();

@@ -70,10 +70,11 @@ const PROTO: &[(&str, &[&str])] = &[
     ("time", &[]),
     ("message", &[]),
     ("auth", &["message", "time"]),
-    ("codec", &["message", "time"]),
     ("telephony", &["message"]),
     ("calls", &["message", "telephony", "time"]),
     ("method", &["message", "telephony"]),
+    // A name of the catalogue is the program's own text, and no piece of the message.
+    ("codec", &["message", "method", "time"]),
     ("dialog", &["message", "codec", "auth", "method", "time"]),
     ("hub", &["message", "telephony", "calls", "method", "auth", "time"]),
 ];

@@ -38,14 +38,17 @@ pub struct Lock {
 #[derive(Debug)]
 enum Held {
     Nothing,
-    File(#[expect(dead_code, reason = "its lock ends with it")] File),
+    File(File),
     Server(JoinHandle<()>),
 }
 
 impl Drop for Held {
     fn drop(&mut self) {
-        if let Self::Server(task) = self {
-            task.abort();
+        match self {
+            Self::Nothing => {}
+            // To close it is not enough: a program that is just being started has inherited it until it runs.
+            Self::File(file) => drop(file.unlock()),
+            Self::Server(task) => task.abort(),
         }
     }
 }
@@ -138,5 +141,25 @@ async fn hold(mut connection: PgConnection, options: PgConnectOptions, place: Pl
             // The writer tells that the server is away.
             Err(_) => {}
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn it_ends_when_it_is_given_back_whoever_has_inherited_the_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let url = DatabaseUrl::Sqlite(folder.path().join("a.db"));
+        let first = Lock::take(&url).await.unwrap();
+        let Held::File(file) = &first._held else { panic!("{first:?}") };
+        let inherited = file.try_clone().unwrap();
+        assert!(Lock::take(&url).await.unwrap_err().is_held());
+        drop(first);
+        let second = Lock::take(&url).await;
+        assert!(second.is_ok(), "{second:?}");
+        drop(inherited);
+        assert!(Lock::take(&url).await.unwrap_err().is_held(), "the second has it");
     }
 }
